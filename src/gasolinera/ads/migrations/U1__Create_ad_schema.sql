@@ -1,0 +1,23 @@
+-- Undoes V1: everything of the ad engine goes, with its data. What V0_1 made stays.
+DROP TABLE ad_schema.ad_audit_log;
+DROP TABLE ad_schema.ad_analytics;
+DROP TABLE ad_schema.ad_engagement_events;
+DROP TABLE ad_schema.ad_view_tokens;
+DROP TABLE ad_schema.ad_engagements;
+DROP TABLE ad_schema.advertisements;
+DROP TABLE ad_schema.ad_frequency_counters;
+DROP TABLE ad_schema.ad_campaign_budget_shards;
+DROP TABLE ad_schema.ad_campaign_windows;
+DROP TABLE ad_schema.ad_campaign_targets;
+DROP TABLE ad_schema.ad_campaigns;
+DROP TABLE ad_schema.advertisers;
+DROP FUNCTION ad_schema.record_campaign_part_change();
+DROP FUNCTION ad_schema.record_change();
+DROP FUNCTION ad_schema.guard_budget_allotment();
+DROP FUNCTION ad_schema.count_engagements();
+DROP FUNCTION ad_schema.guard_view_token_change();
+DROP FUNCTION ad_schema.guard_engagement_change();
+DROP FUNCTION ad_schema.take_engagement_terms();
+DROP FUNCTION ad_schema.guard_campaign_status();
+REVOKE EXECUTE ON FUNCTION ad_schema.request_context(text), ad_schema.ensure_all_month_partitions(integer) FROM ads_app;
+REVOKE USAGE ON SCHEMA ad_schema FROM ads_app, ads_ro;
