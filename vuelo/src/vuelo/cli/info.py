@@ -1,0 +1,34 @@
+"""`vuelo info`: what was applied, what would be."""
+
+from vuelo import run
+from vuelo.cli.options import (
+    DEFAULT_CONFIG,
+    Config,
+    Environment,
+    Json,
+    OutOfOrder,
+    Services,
+    Target,
+    load,
+    print_json,
+    version_of,
+)
+from vuelo.report import plan_data, show_plans
+
+
+def command(
+    *,
+    config: Config = DEFAULT_CONFIG,
+    environment: Environment = None,
+    service: Services = None,
+    target: Target = None,
+    out_of_order: OutOfOrder = False,
+    as_json: Json = False,
+) -> None:
+    """Show every migration with its state. Changes nothing."""
+    project = load(config, environment, service)
+    plans = run.info(project, target=version_of(target), out_of_order=out_of_order)
+    if as_json:
+        print_json({"services": [plan_data(name, plan) for name, plan in plans.items()]})
+    else:
+        show_plans(plans)

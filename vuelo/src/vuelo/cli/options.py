@@ -1,0 +1,41 @@
+"""Options that commands share, and how they become a project."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vuelo.naming import Version
+from vuelo.project import Project
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The project file.", metavar="FILE")]
+Environment = Annotated[
+    str | None,
+    typer.Option("--environment", "-e", help="The environment whose settings apply; the file has a default."),
+]
+Services = Annotated[
+    list[str] | None, typer.Option("--service", "-s", help="Only this service; may be given again. Default: all.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
+Target = Annotated[str | None, typer.Option("--target", help="A version, such as 2 or 1.1.", metavar="VERSION")]
+OutOfOrder = Annotated[bool, typer.Option("--out-of-order", help="Also run versions older than the newest applied.")]
+
+DEFAULT_CONFIG = Path("vuelo.toml")
+
+
+def load(config: Path, environment: str | None, services: list[str] | None) -> Project:
+    return Project.load(config, environment=environment).only(services or [])
+
+
+def version_of(text: str | None) -> Version | None:
+    """Raises typer.BadParameter, which is a usage error."""
+    try:
+        return None if text is None else Version.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")

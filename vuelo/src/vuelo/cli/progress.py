@@ -1,0 +1,40 @@
+"""A bar a service while a run goes on; a line a script where nobody looks at a terminal."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from vuelo.executor import Progress
+from vuelo.project import Project
+from vuelo.report import talk
+
+
+@contextmanager
+def watching(project: Project) -> Generator[Callable[[Progress], None]]:
+    """A watcher to hand to a run. It may be called from several threads."""
+    if not talk.is_terminal:
+        yield _print_line
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.fields[script]}"),
+    )  # fmt: skip
+    with Bars(*columns, console=talk) as bars:
+        tasks = {service.name: bars.add_task(service.name, total=None, script="") for service in project.services}
+
+        def update(progress: Progress) -> None:
+            bars.update(
+                tasks[progress.service],
+                total=max(progress.total, 1),
+                completed=progress.done if progress.total else 1,
+                script=progress.script or "",
+            )
+
+        yield update
+
+
+def _print_line(progress: Progress) -> None:
+    if progress.script:
+        talk.print(f"{progress.service}: {progress.done + 1}/{progress.total} {progress.script}", highlight=False)

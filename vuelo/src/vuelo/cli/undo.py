@@ -1,0 +1,49 @@
+"""`vuelo undo`: take migrations back by their U files."""
+
+from typing import Annotated
+
+import typer
+
+from vuelo import run
+from vuelo.cli.confirm import confirm
+from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, Services, Target, load, print_json, version_of
+from vuelo.cli.progress import watching
+from vuelo.report import answer, result_data, show_results, talk
+
+Steps = Annotated[int, typer.Option("--steps", min=1, help="How many migrations of each service.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the database's name.")]
+
+
+def command(
+    *,
+    config: Config = DEFAULT_CONFIG,
+    environment: Environment = None,
+    service: Services = None,
+    steps: Steps = 1,
+    target: Target = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Undo the newest migrations, or all down to and including --target (0: every one). Data in dropped tables is lost.
+
+    Repeatable migrations that ran since run again with the next migrate.
+    """
+    project = load(config, environment, service)
+    lowest = version_of(target)
+    with run.reachable(project) as reached:
+        todo = run.plan_undo(reached, steps=steps, target=lowest)
+        for name, undo_steps in todo.items():
+            for step in undo_steps:
+                talk.print(f"{name}: {step.row.script} is taken back by {step.script.path.name}", highlight=False)
+        if not any(todo.values()):
+            results = []
+        else:
+            confirm(reached, yes=yes)
+            with watching(reached) as watch:
+                results = run.undo(reached, steps=steps, target=lowest, watch=watch)
+    if as_json:
+        print_json({"services": [result_data(result) for result in results]})
+    elif results:
+        show_results(results, "Undone")
+    else:
+        answer.print("nothing to undo")

@@ -1,0 +1,278 @@
+"""Run one service's steps on one connection: each migration and its history row commit together or not at all."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+import psycopg
+from psycopg import sql
+
+from vuelo import history
+from vuelo.errors import Place, ScriptError, VueloError
+from vuelo.history import Connection, HistoryTable
+from vuelo.locations import find_scripts, opened_lines, with_file_name
+from vuelo.migration import Applied, RowType, Script
+from vuelo.naming import Version
+from vuelo.placeholders import Placeholders
+from vuelo.plan import Plan, UndoStep, make_plan, plan_undo
+from vuelo.project import Service
+from vuelo.statements import Statement, split
+
+_TRANSACTION_CONTROL = re.compile(
+    r"(begin|commit|abort|end|start\s+transaction|prepare\s+transaction|rollback(?!\s+(work\s+|transaction\s+)?to))\b",
+    re.IGNORECASE,
+)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_COPY_LINE = re.compile(r", line (\d+)")
+_COPY_LINES_A_WRITE = 1000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happens to a service: `done` of `total` steps, and the script that starts now (None: nothing more)."""
+
+    service: str
+    done: int
+    total: int
+    script: str | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One script that ran."""
+
+    script: str
+    version: str | None
+    description: str
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run did to one service. With an error, the steps before it stand and its own left nothing behind."""
+
+    service: str
+    schema: str
+    steps: tuple[Step, ...]
+    duration_ms: int
+    error: VueloError | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run needs to know of its surroundings: who watches, and whether to stop before the next step."""
+
+    watch: Callable[[Progress], None] = lambda progress: None
+    stop: Event = field(default_factory=Event)
+    opened: Callable[[Connection], None] = lambda connection: None
+
+
+@contextmanager
+def connected(service: Service, run: Run) -> Generator[Connection]:
+    """A direct connection as the service's role. Raises VueloError `connect.*`."""
+    try:
+        conn = psycopg.connect(service.url, autocommit=True, application_name=f"vuelo {service.name}")
+    except psycopg.Error as error:
+        message = f"{service.name}: cannot connect: {str(error).strip()}"
+        raise VueloError("connect.failed", message, "check the url in vuelo.toml and that the server runs") from error
+    with conn:
+        run.opened(conn)
+        try:
+            _start_session(conn, service)
+        except psycopg.Error as error:
+            message = f"{service.name}: cannot work as role {service.role}: {error.diag.message_primary}"
+            raise VueloError(
+                "connect.role", message, "create the role first, or take `role` out of vuelo.toml"
+            ) from error
+        yield conn
+
+
+def migrate(service: Service, run: Run, *, target: Version | None = None, out_of_order: bool = False) -> Iterator[Step]:
+    """Apply what is pending, one step at a time, under the service's lock.
+
+    Raises VueloError `validate.failed` before the first step, ScriptError when a script fails.
+    """
+    table = HistoryTable(service.schema, service.table)
+    with connected(service, run) as conn, history.locked(conn, table, service.wait_s, run.stop):
+        if not history.exists(conn, table):
+            with conn.transaction():
+                history.create(conn, table)
+        found = find_scripts(service.locations, placeholders_of(conn, service))
+        plan = make_plan(found, history.rows(conn, table), target=target, out_of_order=out_of_order)
+        refuse_problems(service, plan)
+        for done, script in enumerate(plan.pending):
+            run.watch(Progress(service.name, done, len(plan.pending), script.path.name))
+            yield _apply(conn, service, script, _row_of(script))
+        run.watch(Progress(service.name, len(plan.pending), len(plan.pending), None))
+
+
+def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version | None = None) -> Iterator[Step]:
+    """Take back migrations, newest first; the repeatables that ran since are marked to run again."""
+    table = HistoryTable(service.schema, service.table)
+    with connected(service, run) as conn, history.locked(conn, table, service.wait_s, run.stop):
+        todo = _undo_steps(conn, service, steps, target)
+        for done, step in enumerate(todo):
+            run.watch(Progress(service.name, done, len(todo), step.script.path.name))
+            yield _apply(conn, service, step.script, [_deletion_of(row) for row in (*step.repeatables, step.row)])
+        run.watch(Progress(service.name, len(todo), len(todo), None))
+
+
+def inspect_undo(
+    service: Service, run: Run, *, steps: int | None = 1, target: Version | None = None
+) -> tuple[UndoStep, ...]:
+    """What `undo` would do. Raises VueloError `undo.no_script` as it would."""
+    with connected(service, run) as conn:
+        return _undo_steps(conn, service, steps, target)
+
+
+def inspect(service: Service, run: Run, *, target: Version | None = None, out_of_order: bool = False) -> Plan:
+    """The plan as things stand. Takes no lock and changes nothing."""
+    table = HistoryTable(service.schema, service.table)
+    with connected(service, run) as conn:
+        rows = history.rows(conn, table) if history.exists(conn, table) else []
+        found = find_scripts(service.locations, placeholders_of(conn, service))
+    return make_plan(found, rows, target=target, out_of_order=out_of_order)
+
+
+def _undo_steps(conn: Connection, service: Service, steps: int | None, target: Version | None) -> tuple[UndoStep, ...]:
+    table = HistoryTable(service.schema, service.table)
+    rows = history.rows(conn, table) if history.exists(conn, table) else []
+    found = find_scripts(service.locations, placeholders_of(conn, service))
+    return plan_undo(found, rows, steps=None if target else steps, target=target)
+
+
+def refuse_problems(service: Service, plan: Plan) -> None:
+    blocking = [problem for problem in plan.problems if problem.blocks]
+    if blocking:
+        listed = "\n".join(f"  {problem.message}\n    {problem.hint}" for problem in blocking)
+        raise VueloError("validate.failed", f"{service.name}: the files and the history do not agree\n{listed}")
+
+
+def placeholders_of(conn: Connection, service: Service) -> Placeholders:
+    """The service's own values and Flyway's built-in ones, but for `flyway:filename`, which is each script's."""
+    built_in = {
+        "flyway:defaultSchema": service.schema,
+        "flyway:user": conn.info.user,
+        "flyway:database": conn.info.dbname,
+        "flyway:timestamp": f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}",
+        "flyway:workingDirectory": str(Path.cwd()),
+        "flyway:table": service.table,
+    }
+    return Placeholders({**built_in, **service.placeholders})
+
+
+@dataclass(frozen=True)
+class _Row:
+    version: str | None
+    description: str
+    type: str
+    script: str
+    checksum: int | None
+
+
+def _row_of(script: Script) -> list[_Row]:
+    version = None if script.version is None else script.version.text
+    return [_Row(version, script.description, RowType.SQL, script.script, script.checksum)]
+
+
+def _deletion_of(row: Applied) -> _Row:
+    """What takes a row back so that Flyway can still read the history: an UNDO_SQL row would make it fail."""
+    return _Row(row.version_text, row.description, RowType.DELETE, row.script, row.checksum)
+
+
+def _apply(conn: Connection, service: Service, script: Script, rows: list[_Row]) -> Step:
+    started = monotonic()
+    table = HistoryTable(service.schema, service.table)
+    placeholders = with_file_name(placeholders_of(conn, service), script.path)
+    with conn.transaction():
+        _start_session(conn, service)
+        _run_script(conn, placeholders, script)
+        duration_ms = round((monotonic() - started) * 1000)
+        _start_session(conn, service)  # the script may have changed role or timeouts
+        for row in rows:
+            history.insert(
+                conn, table, version=row.version, description=row.description, type_=row.type, script=row.script,
+                checksum=row.checksum, execution_ms=duration_ms,
+            )  # fmt: skip
+    version = None if script.version is None else script.version.text
+    return Step(script.script, version, script.description, duration_ms)
+
+
+def _start_session(conn: Connection, service: Service) -> None:
+    """The same settings for every migration, whatever the one before it has SET."""
+    conn.execute(
+        sql.SQL(
+            """RESET ALL;
+            SELECT set_config('role', {role}, false),
+                   set_config('lock_timeout', {lock}, false),
+                   set_config('statement_timeout', {statement}, false),
+                   set_config('search_path',
+                              concat_ws(', ', quote_ident({schema}), nullif(current_setting('search_path'), '')),
+                              false)"""
+        ).format(
+            role=service.role or "none",
+            lock=service.lock_timeout,
+            statement=service.statement_timeout,
+            schema=service.schema,
+        )
+    )
+
+
+def _run_script(conn: Connection, placeholders: Placeholders, script: Script) -> None:
+    with opened_lines(script.path) as lines:
+        for statement in split(placeholders.replaced(lines)):
+            if _TRANSACTION_CONTROL.match(statement.text):
+                raise ScriptError(
+                    "script.transaction",
+                    "a migration runs in a transaction of its own and cannot end it",
+                    _place(statement, 0),
+                    "take the statement out",
+                )
+            try:
+                if statement.copy_data is None:
+                    conn.execute(statement.text.encode())
+                else:
+                    _copy(conn, statement.text, statement.copy_data)
+            except psycopg.Error as error:
+                raise _script_error(error, statement) from error
+
+
+def _copy(conn: Connection, text: str, data: Iterator[str]) -> None:
+    with conn.cursor() as cursor, cursor.copy(text.encode()) as copy:
+        while chunk := "".join(islice(data, _COPY_LINES_A_WRITE)):
+            copy.write(chunk)
+
+
+def _script_error(error: psycopg.Error, statement: Statement) -> ScriptError:
+    """The database's words and the place in the file; its position counts from 1, without one it is the start."""
+    diag = error.diag
+    position = int(diag.statement_position or 1) - 1
+    place = _place(statement, position)
+    in_copy = _COPY_LINE.search(diag.context or "") if statement.copy_data is not None else None
+    if in_copy:
+        line = statement.line + statement.text.count("\n") + int(in_copy[1])
+        place = Place(line, 1, (diag.context or "").splitlines()[0])
+    result = ScriptError("script.failed", diag.message_primary or str(error).strip(), place, diag.message_hint)
+    result.sqlstate = diag.sqlstate
+    result.detail = diag.message_detail
+    result.context = diag.context
+    return result
+
+
+def _place(statement: Statement, position: int) -> Place:
+    """`position` counts characters of the statement from 0."""
+    ends = [match.end() for match in _LINE_END.finditer(statement.text)]
+    starts = [0, *ends]
+    line = bisect_right(starts, position) - 1
+    source = _LINE_END.split(statement.text[starts[line] :], maxsplit=1)[0]
+    column = position - starts[line]
+    if line == 0:
+        return Place.of(statement.line, statement.column + column, " " * (statement.column - 1) + source)
+    return Place.of(statement.line + line, column + 1, source)

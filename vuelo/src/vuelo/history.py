@@ -1,0 +1,179 @@
+"""Flyway's history table `flyway_schema_history` and the advisory lock that goes with it.
+
+Columns, types, names and values are those of Flyway 13's PostgreSQL support, so that either engine reads what the
+other wrote.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from time import monotonic
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from vuelo.errors import VueloError
+from vuelo.migration import Applied, RowType
+
+_LOCK_BASE = int.from_bytes(b"Flyway")
+_LONGEST_DESCRIPTION = 200
+_LONGEST_SCRIPT = 1000
+_POLL_S = (0.05, 1.0)
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class HistoryTable:
+    """The history table of one schema."""
+
+    schema: str
+    name: str = "flyway_schema_history"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+    def lock_key(self) -> int:
+        """Flyway's advisory key: the letters "Flyway" as a number plus Java's hashCode of the quoted table name."""
+        encoded = f'"{self.schema}"."{self.name}"'.encode("utf-16-be")
+        hash_code = 0
+        for at in range(0, len(encoded), 2):
+            hash_code = (31 * hash_code + int.from_bytes(encoded[at : at + 2])) & 0xFFFFFFFF
+        return _LOCK_BASE + (hash_code - (1 << 32) if hash_code >> 31 else hash_code)
+
+
+@contextmanager
+def locked(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) -> Generator[None]:
+    """Hold the service's advisory lock, waiting up to `wait_s` for other runners, Flyway's included.
+
+    It is polled, never waited for in the server: a session that waits inside a statement keeps a snapshot, and
+    CREATE INDEX CONCURRENTLY in the other runner would wait for it in turn. Raises VueloError `lock.timeout`.
+    """
+    deadline = monotonic() + wait_s
+    pause_s = _POLL_S[0]
+    while not _scalar(conn, "SELECT pg_try_advisory_lock(%s)", table.lock_key()):
+        if monotonic() > deadline:
+            raise VueloError(
+                "lock.timeout",
+                f"another runner has held the lock of {table.schema} for more than {wait_s:.0f} s",
+                "see who: SELECT * FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory'",
+            )
+        if stop.wait(pause_s):
+            raise VueloError("interrupted", "stopped while waiting for another runner")
+        pause_s = min(pause_s * 2, _POLL_S[1])
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s)", (table.lock_key(),))
+
+
+def exists(conn: Connection, table: HistoryTable) -> bool:
+    return bool(
+        _scalar(
+            conn,
+            """SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n
+               ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s)""",
+            table.schema,
+            table.name,
+        )
+    )
+
+
+def schema_exists(conn: Connection, schema: str) -> bool:
+    return bool(_scalar(conn, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s)", schema))
+
+
+def create(conn: Connection, table: HistoryTable) -> None:
+    """Make the schema where it is missing, and the table; a schema that we made gets Flyway's row of rank 0.
+
+    In the caller's transaction.
+    """
+    is_new_schema = not schema_exists(conn, table.schema)
+    if is_new_schema:
+        conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(table.schema)))
+    conn.execute(
+        sql.SQL(
+            """CREATE TABLE {table} (
+                "installed_rank" INT NOT NULL,
+                "version" VARCHAR(50),
+                "description" VARCHAR(200) NOT NULL,
+                "type" VARCHAR(20) NOT NULL,
+                "script" VARCHAR(1000) NOT NULL,
+                "checksum" INTEGER,
+                "installed_by" VARCHAR(100) NOT NULL,
+                "installed_on" TIMESTAMP NOT NULL DEFAULT now(),
+                "execution_time" INTEGER NOT NULL,
+                "success" BOOLEAN NOT NULL
+            )"""
+        ).format(table=table.identifier)
+    )
+    conn.execute(
+        sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY (installed_rank)").format(
+            table.identifier, sql.Identifier(f"{table.name}_pk")
+        )
+    )
+    conn.execute(
+        sql.SQL("CREATE INDEX {} ON {} (success)").format(sql.Identifier(f"{table.name}_s_idx"), table.identifier)
+    )
+    if is_new_schema:
+        insert(
+            conn, table, version=None, description="<< Flyway Schema Creation >>", type_=RowType.SCHEMA,
+            script=f'"{table.schema}"', checksum=None, execution_ms=0,
+        )  # fmt: skip
+
+
+def rows(conn: Connection, table: HistoryTable) -> list[Applied]:
+    """All rows in the order in which they were written."""
+    query = sql.SQL(
+        """SELECT installed_rank, version AS version_text, description, type, script, checksum, installed_by,
+                  installed_on, execution_time, success
+             FROM {} ORDER BY installed_rank"""
+    ).format(table.identifier)
+    with conn.cursor(row_factory=class_row(Applied)) as cursor:
+        return cursor.execute(query).fetchall()
+
+
+def insert(
+    conn: Connection,
+    table: HistoryTable,
+    *,
+    version: str | None,
+    description: str,
+    type_: str,
+    script: str,
+    checksum: int | None,
+    execution_ms: int,
+) -> None:
+    """Append a row of success, in the caller's transaction and under the lock: its rank is the next one."""
+    if len(description) > _LONGEST_DESCRIPTION:
+        description = description[: _LONGEST_DESCRIPTION - 3] + "..."
+    if len(script) > _LONGEST_SCRIPT:
+        script = "..." + script[3:_LONGEST_SCRIPT]
+    conn.execute(
+        sql.SQL(
+            """INSERT INTO {table} (installed_rank, version, description, type, script, checksum, installed_by,
+                                    execution_time, success)
+               SELECT CASE WHEN {type} = 'SCHEMA' THEN 0 ELSE coalesce(max(installed_rank), 0) + 1 END,
+                      {version}, {description}, {type}, {script}, {checksum}, current_user, {execution_ms}, true
+                 FROM {table}"""
+        ).format(
+            table=table.identifier,
+            version=version,
+            description=description,
+            type=type_,
+            script=script,
+            checksum=checksum,
+            execution_ms=execution_ms,
+        )
+    )
+
+
+def _scalar(conn: Connection, query: LiteralString, *values: object) -> object:
+    row = conn.execute(query, values).fetchone()
+    assert row is not None
+    return row[0]

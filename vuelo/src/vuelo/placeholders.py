@@ -1,0 +1,44 @@
+"""`${name}` in scripts, replaced character by character wherever it stands, as Flyway does. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from vuelo.errors import Place, ScriptError
+
+
+@dataclass(frozen=True)
+class Placeholders:
+    """Values by name. Names are compared without case; there is no way to escape one, as in Flyway."""
+
+    values: Mapping[str, str]
+    prefix: str = "${"
+    suffix: str = "}"
+
+    def replaced(self, lines: Iterable[str]) -> Iterator[str]:
+        """The lines with every placeholder replaced. Raises ScriptError `placeholder.unknown`."""
+        values = {name.lower(): value for name, value in self.values.items()}
+        pattern = re.compile(f"{re.escape(self.prefix)}(.*?)(?:({re.escape(self.suffix)})|$)", re.DOTALL)
+        for number, line in enumerate(lines, start=1):
+            if self.prefix not in line:
+                yield line
+                continue
+
+            def value_of(match: re.Match[str], number: int = number, line: str = line) -> str:
+                value = values.get(match[1].lower())
+                if match[2] is None or value is None:
+                    raise _unknown(match, number, line, values)
+                return value
+
+            yield pattern.sub(value_of, line)
+
+
+def _unknown(match: re.Match[str], number: int, line: str, values: Mapping[str, str]) -> ScriptError:
+    if match[2] is None:
+        message = "a placeholder is not closed on its line"
+        hint = "choose another placeholder prefix, or turn placeholder replacement off, if this is no placeholder"
+    else:
+        message = f"no value for the placeholder {match[0]}"
+        known = ", ".join(sorted(name for name in values if ":" not in name)) or "none"
+        hint = f"give it one under [placeholders]; those with a value: {known}"
+    return ScriptError("placeholder.unknown", message, Place.of(number, match.start() + 1, line), hint)

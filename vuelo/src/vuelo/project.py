@@ -1,0 +1,160 @@
+"""`vuelo.toml`: which services there are, where their scripts are, which database they go to.
+
+```toml
+url = "${DATABASE_URL:-embedded:.local/postgres}"   # ${NAME:-default} reads the environment, in every string
+environment = "${APP_ENVIRONMENT:-development}"
+locations = ["db/{service}/migrations"]             # {service} is the service's name
+[placeholders]
+owner = "me"
+[services.shop]
+schema = "shop"
+role = "shop_owner"                                 # SET ROLE before anything is done
+[environments.development]                          # added to, or in place of, the values above
+locations = ["db/{service}/sample_data"]
+```
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from vuelo.errors import VueloError
+from vuelo.locations import location_path
+
+DEFAULT_WAIT_S = 600.0
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_TEXTS = {"url", "environment", "schema", "role", "table", "lock_timeout", "statement_timeout"}
+_TOP = _TEXTS | {"wait_s", "locations", "placeholders", "services", "environments"}
+_SERVICE = _TOP - {"services", "environments", "environment"}
+
+
+@dataclass(frozen=True)
+class Service:
+    """One schema with a history of its own. Timeouts are PostgreSQL's: "300ms", "15min", "0" for none."""
+
+    name: str
+    url: str
+    schema: str
+    locations: tuple[Path, ...]
+    table: str = "flyway_schema_history"
+    role: str | None = None
+    placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
+    lock_timeout: str = "10s"
+    statement_timeout: str = "0"
+    wait_s: float = DEFAULT_WAIT_S
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything of one `vuelo.toml`, for one environment. `base` is what relative paths start from."""
+
+    base: Path
+    environment: str
+    services: tuple[Service, ...]
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        environment: str | None = None,
+        urls: Mapping[str, str] | None = None,
+        base: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> "Project":
+        """Read a file. `urls` (by service name) replace the file's own. Raises VueloError `config.*`."""
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise VueloError("config.missing", f"there is no {path}", "name another file with --config") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise VueloError("config.invalid", f"{path}: {error}") from error
+        values = _expanded(raw, os.environ if variables is None else variables, str(path))
+        return _project(path, values, environment, urls or {}, base or path.absolute().parent)
+
+    def only(self, names: list[str]) -> "Project":
+        """The project with these services alone. Raises VueloError `config.no_service`."""
+        known = {service.name: service for service in self.services}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise VueloError("config.no_service", f"no service {', '.join(unknown)}", f"there are {', '.join(known)}")
+        return replace(self, services=tuple(known[name] for name in names)) if names else self
+
+
+def _expanded(value: Any, variables: Mapping[str, str], where: str) -> Any:
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value)
+        return {key: _expanded(item, variables, f"{where}: {key}") for key, item in items.items()}
+    if isinstance(value, list):
+        elements = cast("list[Any]", value)
+        return [_expanded(item, variables, where) for item in elements]
+    if not isinstance(value, str):
+        return value
+
+    def of(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        found = variables.get(name) or default  # set but empty counts as not set, as ${NAME:-default} does in a shell
+        if found is None:
+            raise VueloError("config.no_variable", f"{where} needs the environment variable {name}", f"set {name}")
+        return found
+
+    return _VARIABLE.sub(of, value)
+
+
+def _project(
+    path: Path, values: dict[str, Any], environment: str | None, urls: Mapping[str, str], base: Path
+) -> Project:
+    _refuse_unknown(values, _TOP, str(path))
+    chosen = environment or values.get("environment", "development")
+    environments: dict[str, dict[str, Any]] = values.get("environments", {})
+    if environments and chosen not in environments:
+        known = ", ".join(environments)
+        raise VueloError("config.no_environment", f"{path} has no environment {chosen!r}", f"there are {known}")
+    profile = environments.get(chosen, {})
+    _refuse_unknown(profile, _SERVICE, f"{path}: environment {chosen}")
+    services: dict[str, dict[str, Any]] = values.get("services", {})
+    if not services:
+        raise VueloError("config.no_services", f"{path} names no service", "add a table [services.NAME]")
+    shared = {key: values[key] for key in _SERVICE if key in values}
+    made: list[Service] = []
+    for name, own in services.items():
+        _refuse_unknown(own, _SERVICE, f"{path}: service {name}")
+        layers = [shared, profile, own]
+        made.append(_service(name, layers, urls.get(name), base))
+    return Project(base, chosen, tuple(made))
+
+
+def _service(name: str, layers: list[dict[str, Any]], url: str | None, base: Path) -> Service:
+    merged: dict[str, Any] = {}
+    locations: list[str] = []
+    placeholders: dict[str, str] = {}
+    for layer in layers:
+        merged.update({key: value for key, value in layer.items() if value != ""})
+        if not isinstance(layer.get("locations", []), list) or not isinstance(layer.get("placeholders", {}), dict):
+            raise VueloError("config.invalid", f"service {name}: locations is a list, placeholders is a table")
+        locations += layer.get("locations", [])
+        placeholders |= {key: str(value) for key, value in layer.get("placeholders", {}).items()}
+    texts = {key: str(merged[key]).replace("{service}", name) for key in _TEXTS & merged.keys()}
+    texts.pop("environment", None)
+    if url is not None:
+        texts["url"] = url
+    if "url" not in texts:
+        raise VueloError("config.no_url", f"service {name} has no url", 'say where its database is: url = "…"')
+    return Service(
+        name=name,
+        locations=tuple(location_path(location.replace("{service}", name), base) for location in locations),
+        placeholders=placeholders,
+        wait_s=float(merged.get("wait_s", DEFAULT_WAIT_S)),
+        **{"schema": name, **texts},
+    )
+
+
+def _refuse_unknown(values: dict[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        message = f"{where}: unknown setting {', '.join(unknown)}"
+        raise VueloError("config.unknown", message, f"known are {', '.join(sorted(known))}")

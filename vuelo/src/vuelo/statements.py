@@ -1,0 +1,252 @@
+"""From lines to statements, the way psql's `-f` cuts them, without ever holding the file. Pure.
+
+The rules are those of PostgreSQL's own scanner: string forms, nested comments, dollar quotes, parentheses, the bodies
+of SQL-standard routines (BEGIN ATOMIC … END), and the data that follows COPY … FROM STDIN up to a line `\\.`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from vuelo.errors import Place, ScriptError
+
+_LETTER = r"A-Za-z_\x80-\U0010ffff"
+_NOT_IN_WORD = rf"(?<![{_LETTER}0-9$])"
+_MARKS = rf"{_NOT_IN_WORD}[eE]'|'|\"|--|/\*|{_NOT_IN_WORD}\$(?:[{_LETTER}][{_LETTER}0-9]*)?\$|[();\\]"
+_MARK = re.compile(_MARKS)
+_MARK_OR_WORD = re.compile(rf"{_MARKS}|[{_LETTER}][{_LETTER}0-9$]*")
+_SPACE = re.compile(r"[ \t\n\r\f\v]*")
+_PLAIN_END = re.compile("'")
+_ESCAPE_END = re.compile(r"\\.|''|'", re.DOTALL)
+_NAME_END = re.compile('"')
+_COMMENT_MARK = re.compile(r"/\*|\*/")
+_WORDS_THAT_DECIDE = 4  # CREATE OR REPLACE FUNCTION
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement without its semicolon; line and column (from 1) of its first character in the script.
+
+    `copy_data` are the lines behind a COPY … FROM STDIN; they must be read before the next statement is asked for.
+    """
+
+    text: str
+    line: int
+    column: int
+    copy_data: Iterator[str] | None = None
+
+
+@dataclass
+class _Open:
+    """What began and has not ended yet: a quote, a dollar quote, a comment, and where."""
+
+    what: str
+    ends: re.Pattern[str]
+    place: Place
+    depth: int = 1
+
+
+@dataclass
+class _Draft:
+    """The statement being read."""
+
+    line: int
+    column: int
+    pieces: list[str] = field(default_factory=list[str])
+    words: list[str] = field(default_factory=list[str])
+    parentheses: int = 0
+    blocks: int = 0  # BEGIN and CASE of a routine's body that wait for their END
+    last_word: str = ""
+    reads_stdin: bool = False
+
+    def wants_words(self) -> bool:
+        return len(self.words) < _WORDS_THAT_DECIDE or self.is_routine() or self.words[0] == "copy"
+
+    def is_routine(self) -> bool:
+        routine = ("function", "procedure")
+        return self.words[:1] == ["create"] and (
+            self.words[1:2] in (["function"], ["procedure"])
+            or (self.words[1:3] == ["or", "replace"] and len(self.words) > 3 and self.words[3] in routine)
+        )
+
+    def see_word(self, word: str) -> None:
+        word = word.lower()
+        if len(self.words) < _WORDS_THAT_DECIDE:
+            self.words.append(word)
+        if self.parentheses:
+            return
+        if self.is_routine():
+            if word == "begin" or (word == "case" and self.blocks):
+                self.blocks += 1
+            elif word == "end" and self.blocks:
+                self.blocks -= 1
+        elif self.words[0] == "copy" and word == "stdin" and self.last_word == "from":
+            self.reads_stdin = True
+        self.last_word = word
+
+
+def split(lines: Iterable[str]) -> Iterator[Statement]:
+    """Cut a script into statements. Raises ScriptError `script.unreadable`."""
+    return _Splitter(lines).statements()
+
+
+class _Splitter:
+    """Walks a script line by line; `draft`, `open` and `continues` are all that it remembers between lines."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.numbered = enumerate(lines, start=1)
+        self.draft: _Draft | None = None
+        self.open: _Open | None = None
+        self.continues_after: int | None = (
+            None  # an E'' string closed on this line: a quote on a later one goes on with it
+        )
+
+    def statements(self) -> Iterator[Statement]:
+        for number, line in self.numbered:
+            text = line.removeprefix("\ufeff") if number == 1 else line
+            yield from self.read_line(number, text)
+        if self.open is not None:
+            raise _unfinished(self.open)
+        if self.draft is not None:
+            statement = self.finish(self.draft)
+            if statement.copy_data is not None:
+                first_line = statement.text.splitlines()[0]
+                raise _unreadable("COPY from stdin has no data", Place(statement.line, statement.column, first_line))
+            yield statement
+
+    def read_line(self, number: int, line: str) -> Iterator[Statement]:
+        position = start = 0  # `start`: where the draft's text begins on this line
+        while position < len(line):
+            if self.open is not None:
+                position = self.read_open(number, line, position)
+                continue
+            if self.draft is None:
+                position, begins = self.skip_to_start(number, line, position)
+                if not begins:
+                    continue
+                self.draft, start = _Draft(number, position + 1), position
+            mark = self.next_mark(number, line, position)
+            if mark is None:
+                break
+            position = mark.end()
+            if mark[0] == ";" and not self.draft.parentheses and not self.draft.blocks:
+                self.draft.pieces.append(line[start : mark.start()])
+                statement = self.finish(self.draft)
+                self.draft = None
+                if statement.copy_data is not None:
+                    self.expect_only_space(number, line, position)
+                    position = len(line)
+                yield statement
+                for _ in statement.copy_data or ():
+                    pass  # whoever does not run the statement need not read its data
+            else:
+                position = self.take(mark, number, line)
+        if self.draft is not None:
+            self.draft.pieces.append(line[start:])
+
+    def skip_to_start(self, number: int, line: str, position: int) -> tuple[int, bool]:
+        """Past blanks, comments and lone semicolons; says whether a statement begins at the new position."""
+        position = _matched_end(_SPACE, line, position)
+        if position == len(line) or line.startswith("--", position):
+            return len(line), False
+        if line.startswith("/*", position):
+            self.begin("comment", _COMMENT_MARK, number, line, position)
+            return position + 2, False
+        if line[position] == ";":
+            return position + 1, False
+        return position, True
+
+    def next_mark(self, number: int, line: str, position: int) -> re.Match[str] | None:
+        """The next thing that can change the state; None when the rest of the line cannot."""
+        assert self.draft is not None
+        if self.continues_after is not None:
+            position = _matched_end(_SPACE, line, position)
+            if position == len(line) or line.startswith("--", position):
+                return None
+            if line[position] != "'" or number == self.continues_after:
+                self.continues_after = None
+        pattern = _MARK_OR_WORD if self.draft.wants_words() else _MARK
+        return pattern.search(line, position)
+
+    def take(self, mark: re.Match[str], number: int, line: str) -> int:
+        """Change the state by one mark; the position to go on from."""
+        assert self.draft is not None
+        text, position = mark[0], mark.end()
+        if text == "'":
+            ends = _PLAIN_END if self.continues_after is None else _ESCAPE_END
+            self.begin("string", ends, number, line, mark.start())
+            self.continues_after = None
+        elif text in ("e'", "E'"):
+            self.begin("string", _ESCAPE_END, number, line, mark.start())
+        elif text == '"':
+            self.begin("quoted name", _NAME_END, number, line, mark.start())
+        elif text == "--":
+            return len(line)
+        elif text == "/*":
+            self.begin("comment", _COMMENT_MARK, number, line, mark.start())
+        elif text[0] == "$":
+            self.begin("dollar-quoted string", re.compile(re.escape(text)), number, line, mark.start())
+        elif text == "(":
+            self.draft.parentheses += 1
+        elif text == ")":
+            self.draft.parentheses = max(0, self.draft.parentheses - 1)
+        elif text == "\\":
+            place = Place.of(number, mark.start() + 1, line)
+            hint = "write it as SQL; COPY … FROM STDIN takes inline data"
+            raise _unreadable("psql's own commands (backslash) are not SQL", place, hint)
+        elif text != ";":
+            self.draft.see_word(text)
+        return position
+
+    def begin(self, what: str, ends: re.Pattern[str], number: int, line: str, position: int) -> None:
+        self.open = _Open(what, ends, Place.of(number, position + 1, line))
+
+    def read_open(self, number: int, line: str, position: int) -> int:
+        """Go on inside a quote or comment: to behind its end, or to the end of the line."""
+        assert self.open is not None
+        match = self.open.ends.search(line, position)
+        if match is None:
+            return len(line)
+        if match[0] == "/*":
+            self.open.depth += 1
+        elif match[0] != "''" and match[0][0] != "\\":
+            self.open.depth -= 1
+        if self.open.depth == 0:
+            self.continues_after = number if self.open.ends is _ESCAPE_END else None
+            self.open = None
+        return match.end()
+
+    def finish(self, draft: _Draft) -> Statement:
+        text = "".join(draft.pieces).rstrip()
+        return Statement(text, draft.line, draft.column, self.copy_lines(draft) if draft.reads_stdin else None)
+
+    def copy_lines(self, draft: _Draft) -> Iterator[str]:
+        for _, line in self.numbered:
+            if line.rstrip("\r\n") == "\\.":
+                return
+            yield line
+        first_line = "".join(draft.pieces).splitlines()[0]
+        hint = "end the data with a line that holds only \\."
+        raise _unreadable("the data of COPY from stdin does not end", Place(draft.line, draft.column, first_line), hint)
+
+    def expect_only_space(self, number: int, line: str, position: int) -> None:
+        position = _matched_end(_SPACE, line, position)
+        if position < len(line) and not line.startswith("--", position):
+            place = Place.of(number, position + 1, line)
+            raise _unreadable(
+                "something follows COPY … FROM STDIN on its line", place, "its data begin on the next line"
+            )
+
+
+def _matched_end(pattern: re.Pattern[str], line: str, position: int) -> int:
+    match = pattern.match(line, position)
+    assert match is not None
+    return match.end()
+
+
+def _unfinished(unclosed: _Open) -> ScriptError:
+    return _unreadable(f"a {unclosed.what} begins here and never ends", unclosed.place)
+
+
+def _unreadable(message: str, place: Place, hint: str | None = None) -> ScriptError:
+    return ScriptError("script.unreadable", message, place, hint)
