@@ -12,10 +12,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
+
 import vuelo
 from gasolinera.config import Settings
 from gasolinera.ops import roles
-from psycopg import sql
 from vuelo import embedded
 from vuelo.embedded import Server
 
@@ -45,7 +46,7 @@ def project_at(url: str, environment: str) -> vuelo.Project:
 
 @pytest.fixture(scope="session")
 def clone_of(server: Server) -> Generator[Clone]:
-    """Gives the name of a new database, a copy of the template of an environment; the template is made when first needed."""
+    """Makes a database as a copy of an environment's template, which is made when first needed; gives its name."""
     numbers = count(1)
     with psycopg.connect(server.url(), autocommit=True) as conn:
 

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+
 from vuelo import Project, VueloError
 
 _LOCK_KEY = int.from_bytes(b"gasolina")

@@ -1,0 +1,140 @@
+-- Every object of one schema with a definition that does not depend on names' history, storage or server version.
+-- %%(schema)s is its name, %%(left_out)s the tables that are not looked at. Partitions are not objects here: their table shows the key.
+-- Columns: object, definition.
+WITH schema AS (
+    SELECT oid, nspowner, nspacl FROM pg_namespace WHERE nspname = %(schema)s
+), relations AS (
+    SELECT c.*, format('%%I.%%I', %(schema)s::text, c.relname) AS name,
+           CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
+                          WHEN 'c' THEN 'type' WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind
+      FROM pg_class AS c
+      JOIN schema ON c.relnamespace = schema.oid
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'c', 'f')
+       AND NOT c.relispartition
+       AND c.relname <> ALL (%(left_out)s::text[])
+), functions AS (
+    SELECT p.*, format('%%I.%%I(%%s)', %(schema)s::text, p.proname, pg_get_function_identity_arguments(p.oid)) AS name
+      FROM pg_proc AS p
+      JOIN schema ON p.pronamespace = schema.oid
+), grants AS (
+    SELECT kind || ' ' || name AS object,
+           coalesce(relacl, acldefault(CASE kind WHEN 'sequence' THEN 's'::"char" ELSE 'r'::"char" END, relowner)) AS acl
+      FROM relations
+     WHERE kind <> 'type'
+    UNION ALL
+    SELECT 'function ' || name, coalesce(proacl, acldefault('f', proowner)) FROM functions
+    UNION ALL
+    SELECT format('schema %%I', %(schema)s::text), coalesce(nspacl, acldefault('n', nspowner)) FROM schema
+    UNION ALL
+    SELECT format('column %%s.%%I', r.name, a.attname), a.attacl
+      FROM relations AS r
+      JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
+)
+SELECT kind || ' ' || name AS object,
+       concat_ws(E'\n',
+           'owner ' || pg_get_userbyid(relowner),
+           CASE relpersistence WHEN 'u' THEN 'unlogged' END,
+           'partition by ' || pg_get_partkeydef(oid),
+           CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(oid, true) END,
+           CASE WHEN relkind = 'm' AND NOT relispopulated THEN 'not populated' END,
+           CASE WHEN relrowsecurity THEN 'row security' END,
+           CASE WHEN relforcerowsecurity THEN 'forced row security' END,
+           'options ' || array_to_string(reloptions, ', '),
+           'comment ' || obj_description(oid, 'pg_class')) AS definition
+  FROM relations
+UNION ALL
+SELECT format('column %%s.%%I', r.name, a.attname),
+       concat_ws(E'\n',
+           'position ' || row_number() OVER (PARTITION BY r.oid ORDER BY a.attnum),
+           'type ' || format_type(a.atttypid, a.atttypmod),
+           CASE WHEN a.attnotnull THEN 'not null' END,
+           CASE a.attidentity WHEN 'a' THEN 'identity always' WHEN 'd' THEN 'identity by default' END,
+           CASE a.attgenerated WHEN 's' THEN 'generated stored ' WHEN 'v' THEN 'generated virtual ' ELSE 'default ' END
+               || pg_get_expr(d.adbin, d.adrelid),
+           CASE WHEN a.attcollation <> t.typcollation THEN 'collation ' || a.attcollation::regcollation::text END,
+           'options ' || nullif(array_to_string(
+               ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg_attver=%%'), ', '), ''),
+           'comment ' || col_description(r.oid, a.attnum))
+  FROM relations AS r
+  JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type AS t ON t.oid = a.atttypid
+  LEFT JOIN pg_attrdef AS d ON d.adrelid = r.oid AND d.adnum = a.attnum
+ WHERE r.relkind <> 'S'
+UNION ALL
+SELECT format('constraint %%s.%%I', r.name, c.conname),
+       concat_ws(E'\n', pg_get_constraintdef(c.oid, true), 'comment ' || obj_description(c.oid, 'pg_constraint'))
+  FROM relations AS r
+  JOIN pg_constraint AS c ON c.conrelid = r.oid
+ WHERE c.contype IN ('c', 'f', 'p', 'u', 'x')  -- since 18 NOT NULL is one too; the column says that already
+   AND c.conparentid = 0
+UNION ALL
+SELECT format('index %%s.%%I', r.name, i.relname),
+       concat_ws(E'\n',
+           pg_get_indexdef(x.indexrelid),
+           CASE WHEN NOT x.indisvalid THEN 'invalid' END,
+           CASE WHEN x.indisclustered THEN 'clustered' END,
+           CASE WHEN x.indisreplident THEN 'replica identity' END,
+           'comment ' || obj_description(i.oid, 'pg_class'))
+  FROM relations AS r
+  JOIN pg_index AS x ON x.indrelid = r.oid
+  JOIN pg_class AS i ON i.oid = x.indexrelid
+UNION ALL
+SELECT format('trigger %%s.%%I', r.name, t.tgname),
+       concat_ws(E'\n',
+           pg_get_triggerdef(t.oid, true),
+           CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'on replica' WHEN 'A' THEN 'always' END,
+           'comment ' || obj_description(t.oid, 'pg_trigger'))
+  FROM relations AS r
+  JOIN pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgparentid = 0
+UNION ALL
+SELECT format('rule %%s.%%I', r.name, w.rulename), pg_get_ruledef(w.oid, true)
+  FROM relations AS r
+  JOIN pg_rewrite AS w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
+UNION ALL
+SELECT format('policy %%s.%%I', r.name, p.polname),
+       concat_ws(E'\n', p.polcmd, p.polpermissive::text, 'to ' || (
+               SELECT string_agg(CASE role WHEN 0 THEN 'public' ELSE pg_get_userbyid(role) END, ', ' ORDER BY role)
+                 FROM unnest(p.polroles) AS role),
+           'using ' || pg_get_expr(p.polqual, p.polrelid), 'check ' || pg_get_expr(p.polwithcheck, p.polrelid))
+  FROM relations AS r
+  JOIN pg_policy AS p ON p.polrelid = r.oid
+UNION ALL
+SELECT 'sequence ' || r.name || ' values',
+       format('%%s start %%s increment %%s min %%s max %%s cache %%s%%s', format_type(s.seqtypid, NULL), s.seqstart,
+              s.seqincrement, s.seqmin, s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN ' cycle' END)
+  FROM relations AS r
+  JOIN pg_sequence AS s ON s.seqrelid = r.oid
+UNION ALL
+SELECT CASE prokind WHEN 'p' THEN 'procedure ' ELSE 'function ' END || name,
+       concat_ws(E'\n', 'owner ' || pg_get_userbyid(proowner),
+                 CASE WHEN prokind = 'a' THEN 'aggregate' ELSE pg_get_functiondef(oid) END,
+                 'comment ' || obj_description(oid, 'pg_proc'))
+  FROM functions
+UNION ALL
+SELECT format('type %%I.%%I', %(schema)s::text, t.typname),
+       concat_ws(E'\n', 'owner ' || pg_get_userbyid(t.typowner),
+           CASE t.typtype WHEN 'e' THEN 'enum ' || (
+                   SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+                     FROM pg_enum AS e WHERE e.enumtypid = t.oid)
+                WHEN 'd' THEN 'domain ' || format_type(t.typbasetype, t.typtypmod) END,
+           CASE WHEN t.typnotnull THEN 'not null' END,
+           'default ' || t.typdefault,
+           (SELECT string_agg(c.conname || ' ' || pg_get_constraintdef(c.oid, true), E'\n' ORDER BY c.conname)
+              FROM pg_constraint AS c WHERE c.contypid = t.oid AND c.contype = 'c'),
+           'comment ' || obj_description(t.oid, 'pg_type'))
+  FROM pg_type AS t
+  JOIN schema ON t.typnamespace = schema.oid
+ WHERE t.typtype IN ('e', 'd')
+UNION ALL
+SELECT format('statistics %%I.%%I', %(schema)s::text, s.stxname), pg_get_statisticsobjdef(s.oid)
+  FROM pg_statistic_ext AS s
+  JOIN schema ON s.stxnamespace = schema.oid
+UNION ALL
+SELECT format('grant on %%s to %%s', g.object, CASE a.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(a.grantee) END),
+       string_agg(a.privilege_type || CASE WHEN a.is_grantable THEN ' with grant option' ELSE '' END, ', '
+                  ORDER BY a.privilege_type)
+  FROM grants AS g
+ CROSS JOIN aclexplode(g.acl) AS a
+ WHERE a.privilege_type <> 'MAINTAIN'  -- since 17: servers of different versions must agree
+ GROUP BY g.object, a.grantee
+ ORDER BY object
