@@ -36,7 +36,8 @@ CREATE TABLE auth_schema.users (
     CONSTRAINT users_first_name_check CHECK (first_name = btrim(first_name) AND length(first_name) BETWEEN 1 AND 100),
     CONSTRAINT users_last_name_check CHECK (last_name = btrim(last_name) AND length(last_name) BETWEEN 1 AND 100),
     CONSTRAINT users_email_check CHECK (
-        length(email) <= 254 AND email ~ '^[^@[:space:]]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$'),
+        length(email) <= 254
+        AND email ~ '^[^@[:space:]]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$'),
     CONSTRAINT users_role_check CHECK (role IN ('CUSTOMER', 'EMPLOYEE', 'STATION_ADMIN', 'SYSTEM_ADMIN')),
     CONSTRAINT users_preferred_language_check CHECK (preferred_language IN ('es', 'en')),
     CONSTRAINT users_failed_login_attempts_check CHECK (failed_login_attempts BETWEEN 0 AND 5),
@@ -142,7 +143,7 @@ COMMENT ON COLUMN auth_schema.otp_sessions.code_hash IS
     'HMAC-SHA-256 of the code with a pepper that the database does not hold.';
 COMMENT ON COLUMN auth_schema.otp_sessions.pepper_id IS 'Which pepper, for its rotation.';
 COMMENT ON COLUMN auth_schema.otp_sessions.attempts IS
-    'Tries made, the right one included: counted before the code is compared, so that parallel guesses share the three.';
+    'Tries made, the right one included: counted before the code is compared, so that parallel guesses share three.';
 COMMENT ON COLUMN auth_schema.otp_sessions.ip_address IS 'Personal data: where the request came from.';
 COMMENT ON COLUMN auth_schema.otp_sessions.user_agent IS 'Personal data: the device that asked.';
 

@@ -1,0 +1,961 @@
+-- The coupon schema: campaigns, their limits in shards, coupons, every use of one, and the log of validation attempts.
+-- A coupon is used by one INSERT into coupon_usage_history and by nothing else: the triggers of that table count the
+-- use against the coupon, the user and the campaign, and refuse it when any limit is reached. Setting restored_at
+-- gives all three back.
+
+-- Rules of money and time -----------------------------------------------------------------------------------------
+
+CREATE FUNCTION coupon_schema.rounding_unit(p_currency text) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT CASE p_currency WHEN 'CRC' THEN 1.00 ELSE 0.01 END $$;
+COMMENT ON FUNCTION coupon_schema.rounding_unit(text) IS
+    'The smallest amount asked for in a currency: colones are quoted without cents.';
+
+CREATE FUNCTION coupon_schema.discount_amount(
+    p_discount_type text, p_discount_value numeric, p_maximum_discount numeric, p_currency text, p_amount numeric)
+    RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT least(
+        p_amount,
+        p_maximum_discount,
+        -- Half-up, once, at the end: round() of numeric rounds halves away from zero.
+        round(
+            CASE p_discount_type WHEN 'PERCENTAGE' THEN p_amount * p_discount_value / 100 ELSE p_discount_value END
+            / coupon_schema.rounding_unit(p_currency)) * coupon_schema.rounding_unit(p_currency))
+    $$;
+COMMENT ON FUNCTION coupon_schema.discount_amount(text, numeric, numeric, text, numeric) IS
+    'What these terms take off an amount: never more than the cap or the amount itself.';
+
+CREATE FUNCTION coupon_schema.is_time_zone(p_name text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = p_name) $$;
+COMMENT ON FUNCTION coupon_schema.is_time_zone(text) IS
+    'Whether a name is an IANA zone. AT TIME ZONE alone would take any POSIX string such as XYZ+5.';
+
+-- Campaigns -------------------------------------------------------------------------------------------------------
+
+CREATE TABLE coupon_schema.campaigns (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    campaign_code text NOT NULL,
+    name text NOT NULL,
+    description text,
+    status text NOT NULL DEFAULT 'DRAFT',
+    discount_type text NOT NULL,
+    discount_value numeric(12, 2) NOT NULL,
+    maximum_discount numeric(12, 2),
+    minimum_purchase numeric(12, 2) NOT NULL DEFAULT 0,
+    currency text NOT NULL DEFAULT 'MXN',
+    time_zone text NOT NULL DEFAULT 'America/Mexico_City',
+    valid_from timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL,
+    weekdays smallint[] NOT NULL DEFAULT '{1,2,3,4,5,6,7}',
+    daily_from time,
+    daily_until time,
+    fuel_types text[] NOT NULL DEFAULT '{REGULAR,PREMIUM,DIESEL}',
+    station_scope text NOT NULL DEFAULT 'ALL',
+    audience text NOT NULL DEFAULT 'ALL',
+    loyal_after_redemptions integer,
+    total_usage_limit bigint,
+    per_user_usage_limit integer,
+    budget_amount numeric(12, 2),
+    raffle_tickets_per_coupon smallint NOT NULL DEFAULT 0,
+    raffle_code text,
+    cancellation_policy text NOT NULL DEFAULT 'RESTORE_IF_VALID',
+    shard_count smallint NOT NULL DEFAULT 16,
+    created_by uuid,
+    approved_by uuid,
+    approved_at timestamptz,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT campaigns_pk PRIMARY KEY (id),
+    CONSTRAINT campaigns_campaign_code_key UNIQUE (campaign_code),
+    -- What a coupon refers to, so that its currency is its campaign's.
+    CONSTRAINT campaigns_id_currency_key UNIQUE (id, currency),
+    CONSTRAINT campaigns_campaign_code_check CHECK (campaign_code ~ '^[A-Z0-9_]{3,50}$'),
+    CONSTRAINT campaigns_name_check CHECK (name = btrim(name) AND length(name) BETWEEN 1 AND 200),
+    CONSTRAINT campaigns_description_check CHECK (length(description) BETWEEN 1 AND 4000),
+    CONSTRAINT campaigns_status_check CHECK (status IN ('DRAFT', 'ACTIVE', 'PAUSED', 'COMPLETED', 'CANCELLED')),
+    CONSTRAINT campaigns_discount_type_check CHECK (discount_type IN ('PERCENTAGE', 'FIXED_AMOUNT')),
+    CONSTRAINT campaigns_discount_check CHECK (
+        discount_value > 0
+        AND CASE discount_type
+            WHEN 'PERCENTAGE' THEN discount_value <= 100
+            ELSE maximum_discount IS NULL
+        END),
+    CONSTRAINT campaigns_maximum_discount_check CHECK (maximum_discount > 0),
+    CONSTRAINT campaigns_minimum_purchase_check CHECK (minimum_purchase >= 0),
+    CONSTRAINT campaigns_currency_check CHECK (currency IN ('MXN', 'CRC', 'USD')),
+    CONSTRAINT campaigns_rounding_check CHECK (
+        mod(minimum_purchase, coupon_schema.rounding_unit(currency)) = 0
+        AND mod(coalesce(maximum_discount, 0), coupon_schema.rounding_unit(currency)) = 0
+        AND mod(coalesce(budget_amount, 0), coupon_schema.rounding_unit(currency)) = 0
+        AND (discount_type = 'PERCENTAGE' OR mod(discount_value, coupon_schema.rounding_unit(currency)) = 0)),
+    CONSTRAINT campaigns_time_zone_check CHECK (coupon_schema.is_time_zone(time_zone)),
+    CONSTRAINT campaigns_validity_check CHECK (valid_from < valid_until),
+    CONSTRAINT campaigns_weekdays_check CHECK (
+        cardinality(weekdays) BETWEEN 1 AND 7 AND weekdays <@ '{1,2,3,4,5,6,7}'::smallint[]),
+    CONSTRAINT campaigns_daily_hours_check CHECK (
+        num_nulls(daily_from, daily_until) IN (0, 2) AND daily_from <> daily_until),
+    CONSTRAINT campaigns_fuel_types_check CHECK (
+        cardinality(fuel_types) BETWEEN 1 AND 3 AND fuel_types <@ '{REGULAR,PREMIUM,DIESEL}'::text[]),
+    CONSTRAINT campaigns_station_scope_check CHECK (station_scope IN ('ALL', 'LISTED')),
+    CONSTRAINT campaigns_audience_check CHECK (audience IN ('ALL', 'NEW', 'LOYAL', 'ASSIGNED')),
+    CONSTRAINT campaigns_loyal_after_redemptions_check CHECK (
+        (audience = 'LOYAL') = (loyal_after_redemptions IS NOT NULL) AND loyal_after_redemptions BETWEEN 1 AND 10000),
+    CONSTRAINT campaigns_total_usage_limit_check CHECK (total_usage_limit BETWEEN 1 AND 1000000000),
+    CONSTRAINT campaigns_per_user_usage_limit_check CHECK (per_user_usage_limit BETWEEN 1 AND 10000),
+    CONSTRAINT campaigns_budget_amount_check CHECK (budget_amount > 0),
+    CONSTRAINT campaigns_raffle_tickets_per_coupon_check CHECK (raffle_tickets_per_coupon BETWEEN 0 AND 100),
+    CONSTRAINT campaigns_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'),
+    CONSTRAINT campaigns_cancellation_policy_check CHECK (
+        cancellation_policy IN ('RESTORE', 'RESTORE_IF_VALID', 'FORFEIT')),
+    CONSTRAINT campaigns_shard_count_check CHECK (shard_count BETWEEN 1 AND 64),
+    CONSTRAINT campaigns_approval_check CHECK (
+        num_nulls(approved_by, approved_at) IN (0, 2) AND approved_by <> created_by),
+    CONSTRAINT campaigns_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+);
+COMMENT ON TABLE coupon_schema.campaigns IS
+    'What a coupon gives, where, when and to whom. No use of a coupon updates this row: uses and money are counted in '
+    'campaign_usage_shards.';
+COMMENT ON COLUMN coupon_schema.campaigns.discount_value IS 'Percent (12.50 is 12.5 %) or an amount of the currency.';
+COMMENT ON COLUMN coupon_schema.campaigns.maximum_discount IS 'Cap of a percentage; NULL is no cap.';
+COMMENT ON COLUMN coupon_schema.campaigns.time_zone IS
+    'IANA zone of weekdays and hours, unless the station has its own.';
+COMMENT ON COLUMN coupon_schema.campaigns.valid_until IS 'The first moment too late: [valid_from, valid_until).';
+COMMENT ON COLUMN coupon_schema.campaigns.weekdays IS 'ISO: 1 is Monday, 7 is Sunday.';
+COMMENT ON COLUMN coupon_schema.campaigns.daily_until IS
+    '[daily_from, daily_until) of each day, over midnight when it is the smaller one; both NULL is all day.';
+COMMENT ON COLUMN coupon_schema.campaigns.station_scope IS
+    'LISTED: the stations of campaign_stations alone. A word of its own, so that removing the last station of a list '
+    'does not open the campaign everywhere.';
+COMMENT ON COLUMN coupon_schema.campaigns.audience IS
+    'NEW: before the first redemption. LOYAL: after so many. ASSIGNED: only holders whose coupon names them.';
+COMMENT ON COLUMN coupon_schema.campaigns.raffle_code IS
+    'The raffle that the tickets go to; NULL leaves the choice to their holder.';
+COMMENT ON COLUMN coupon_schema.campaigns.cancellation_policy IS
+    'What a cancelled redemption gives back: the coupon, the coupon unless it has expired, nothing.';
+COMMENT ON COLUMN coupon_schema.campaigns.shard_count IS 'Fixed when the campaign is made.';
+COMMENT ON COLUMN coupon_schema.campaigns.created_by IS 'users.public_id of the author; the approver is somebody else.';
+
+-- Campaigns to open or to close by the clock (the job that does), and the list of those running.
+CREATE INDEX campaigns_status_valid_until_idx ON coupon_schema.campaigns (status, valid_until);
+
+CREATE TABLE coupon_schema.campaign_stations (
+    campaign_id bigint NOT NULL,
+    station_code text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT campaign_stations_pk PRIMARY KEY (campaign_id, station_code),
+    CONSTRAINT campaign_stations_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns (id)
+        ON DELETE CASCADE,
+    CONSTRAINT campaign_stations_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$')
+);
+COMMENT ON TABLE coupon_schema.campaign_stations IS 'The stations of a campaign whose scope is LISTED.';
+
+-- What is on at a station.
+CREATE INDEX campaign_stations_station_code_idx ON coupon_schema.campaign_stations (station_code);
+
+-- Limits ----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE coupon_schema.campaign_usage_shards (
+    campaign_id bigint NOT NULL,
+    shard smallint NOT NULL,
+    usage_allotment bigint,
+    used bigint NOT NULL DEFAULT 0,
+    spend_allotment numeric(12, 2),
+    spent numeric(12, 2) NOT NULL DEFAULT 0,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT campaign_usage_shards_pk PRIMARY KEY (campaign_id, shard),
+    CONSTRAINT campaign_usage_shards_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns (id)
+        ON DELETE CASCADE,
+    CONSTRAINT campaign_usage_shards_shard_check CHECK (shard BETWEEN 0 AND 63),
+    CONSTRAINT campaign_usage_shards_used_check CHECK (used >= 0 AND used <= usage_allotment),
+    CONSTRAINT campaign_usage_shards_spent_check CHECK (spent >= 0 AND spent <= spend_allotment)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE coupon_schema.campaign_usage_shards IS
+    'A campaign''s limit and budget, dealt out to shards so that no row is touched by every use. A coupon counts in '
+    'shard id modulo shard_count, always the same one. The allotments of a campaign sum to its limit and its budget '
+    'exactly; a shard that runs short makes them be dealt anew. NULL allotment: no limit. Written by triggers alone.';
+
+CREATE TABLE coupon_schema.campaign_user_usages (
+    campaign_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    used_count integer NOT NULL,
+    usage_limit integer,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT campaign_user_usages_pk PRIMARY KEY (campaign_id, user_id),
+    CONSTRAINT campaign_user_usages_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns (id)
+        ON DELETE RESTRICT,
+    CONSTRAINT campaign_user_usages_used_count_check CHECK (used_count >= 0),
+    CONSTRAINT campaign_user_usages_limit_check CHECK (used_count <= usage_limit)
+);
+COMMENT ON TABLE coupon_schema.campaign_user_usages IS
+    'How often a user has used a campaign: the row is the lock under which two coupons of one user are counted, and '
+    'its CHECK is the limit. Written by triggers alone.';
+COMMENT ON COLUMN coupon_schema.campaign_user_usages.user_id IS
+    'Personal data: users.public_id. Stays after erasure, when it leads to nobody.';
+COMMENT ON COLUMN coupon_schema.campaign_user_usages.usage_limit IS
+    'The campaign''s limit as of the last use; NULL is no limit.';
+
+-- Export and erasure of a person.
+CREATE INDEX campaign_user_usages_user_id_idx ON coupon_schema.campaign_user_usages (user_id);
+
+-- Coupons ---------------------------------------------------------------------------------------------------------
+
+CREATE TABLE coupon_schema.qr_signing_keys (
+    key_id smallint NOT NULL,
+    public_key bytea NOT NULL,
+    valid_from timestamptz NOT NULL DEFAULT now(),
+    retired_at timestamptz,
+    revoked_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT qr_signing_keys_pk PRIMARY KEY (key_id),
+    CONSTRAINT qr_signing_keys_public_key_key UNIQUE (public_key),
+    CONSTRAINT qr_signing_keys_key_id_check CHECK (key_id BETWEEN 0 AND 255),
+    CONSTRAINT qr_signing_keys_public_key_check CHECK (octet_length(public_key) = 32),
+    CONSTRAINT qr_signing_keys_retired_at_check CHECK (retired_at > valid_from)
+);
+COMMENT ON TABLE coupon_schema.qr_signing_keys IS
+    'Public Ed25519 keys of QR codes; the private ones never come near the database. A retired key signs no more and '
+    'still verifies; a revoked one does not verify.';
+COMMENT ON COLUMN coupon_schema.qr_signing_keys.key_id IS 'The byte that a QR code names its key by.';
+
+CREATE TABLE coupon_schema.coupons (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    coupon_code text NOT NULL,
+    campaign_id bigint NOT NULL,
+    user_id uuid,
+    status text NOT NULL DEFAULT 'ACTIVE',
+    status_reason text,
+    discount_type text NOT NULL,
+    discount_value numeric(12, 2) NOT NULL,
+    maximum_discount numeric(12, 2),
+    minimum_purchase numeric(12, 2) NOT NULL DEFAULT 0,
+    currency text NOT NULL,
+    raffle_tickets smallint NOT NULL DEFAULT 0,
+    valid_from timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL,
+    max_usage integer NOT NULL DEFAULT 1,
+    usage_count integer NOT NULL DEFAULT 0,
+    dense_index bigint GENERATED BY DEFAULT AS IDENTITY (MINVALUE 0 START WITH 0),
+    qr_key_id smallint,
+    qr_payload bytea,
+    qr_signature bytea,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT coupons_pk PRIMARY KEY (id),
+    CONSTRAINT coupons_coupon_code_key UNIQUE (coupon_code),
+    CONSTRAINT coupons_dense_index_key UNIQUE (dense_index),
+    -- A campaign that has coupons is cancelled, never deleted.
+    CONSTRAINT coupons_campaign_id_fk FOREIGN KEY (campaign_id, currency)
+        REFERENCES coupon_schema.campaigns (id, currency) ON DELETE RESTRICT,
+    CONSTRAINT coupons_qr_key_id_fk FOREIGN KEY (qr_key_id) REFERENCES coupon_schema.qr_signing_keys (key_id)
+        ON DELETE RESTRICT,
+    CONSTRAINT coupons_coupon_code_check CHECK (coupon_code ~ '^[A-Z0-9]{6,50}$'),
+    CONSTRAINT coupons_status_check CHECK (status IN ('ACTIVE', 'USED', 'EXPIRED', 'CANCELLED', 'SUSPENDED')),
+    CONSTRAINT coupons_status_reason_check CHECK (length(status_reason) BETWEEN 1 AND 500),
+    CONSTRAINT coupons_discount_type_check CHECK (discount_type IN ('PERCENTAGE', 'FIXED_AMOUNT')),
+    CONSTRAINT coupons_discount_check CHECK (
+        discount_value > 0
+        AND CASE discount_type
+            WHEN 'PERCENTAGE' THEN discount_value <= 100
+            ELSE maximum_discount IS NULL
+        END),
+    CONSTRAINT coupons_maximum_discount_check CHECK (maximum_discount > 0),
+    CONSTRAINT coupons_minimum_purchase_check CHECK (minimum_purchase >= 0),
+    CONSTRAINT coupons_raffle_tickets_check CHECK (raffle_tickets BETWEEN 0 AND 100),
+    CONSTRAINT coupons_validity_check CHECK (valid_from < valid_until),
+    CONSTRAINT coupons_max_usage_check CHECK (max_usage BETWEEN 1 AND 1000),
+    CONSTRAINT coupons_usage_count_check CHECK (usage_count >= 0 AND usage_count <= max_usage),
+    CONSTRAINT coupons_status_usage_count_check CHECK (
+        CASE status
+            WHEN 'USED' THEN usage_count = max_usage
+            WHEN 'ACTIVE' THEN usage_count < max_usage
+            ELSE true
+        END),
+    CONSTRAINT coupons_dense_index_check CHECK (dense_index BETWEEN 0 AND 4294967295),
+    CONSTRAINT coupons_qr_check CHECK (
+        num_nulls(qr_key_id, qr_payload, qr_signature) IN (0, 3)
+        AND octet_length(qr_payload) BETWEEN 1 AND 28 AND octet_length(qr_signature) = 64),
+    CONSTRAINT coupons_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+) WITH (fillfactor = 90);
+COMMENT ON TABLE coupon_schema.coupons IS
+    'One row a coupon, with the terms it was issued under: a later change of the campaign does not touch it. '
+    'usage_count and USED are written by the triggers of coupon_usage_history alone. The coupons of an erased person '
+    'that are still good are cancelled; the reference that stays leads to nobody.';
+COMMENT ON COLUMN coupon_schema.coupons.coupon_code IS
+    'Normalised before it gets here and before every look-up. Whoever knows it may hold the coupon.';
+COMMENT ON COLUMN coupon_schema.coupons.user_id IS
+    'Personal data: users.public_id of the only one who may use it; NULL for whoever holds it.';
+COMMENT ON COLUMN coupon_schema.coupons.dense_index IS
+    'Position in the signed revocation bitmap that terminals hold while offline; in the signed QR body.';
+COMMENT ON COLUMN coupon_schema.coupons.qr_payload IS 'The signed body; NULL until signed, as are key and signature.';
+COMMENT ON COLUMN coupon_schema.coupons.qr_signature IS 'Ed25519 over the domain-separated body.';
+
+-- The coupons of a campaign, page by page (export, print); the foreign key's own look-up.
+CREATE INDEX coupons_campaign_id_idx ON coupon_schema.coupons (campaign_id, id);
+-- My coupons, and those of a person for export and erasure.
+CREATE INDEX coupons_user_id_idx ON coupon_schema.coupons (user_id, valid_until) WHERE user_id IS NOT NULL;
+-- The job that expires coupons.
+CREATE INDEX coupons_open_valid_until_idx ON coupon_schema.coupons (valid_until)
+    WHERE status IN ('ACTIVE', 'SUSPENDED');
+-- The revocation bitmap: what offline terminals must refuse.
+CREATE INDEX coupons_revoked_dense_index_idx ON coupon_schema.coupons (dense_index)
+    WHERE status IN ('CANCELLED', 'SUSPENDED');
+-- What a revoked key has signed; the foreign key's own look-up.
+CREATE INDEX coupons_qr_key_id_idx ON coupon_schema.coupons (qr_key_id) WHERE qr_key_id IS NOT NULL;
+
+CREATE TABLE coupon_schema.coupon_usage_history (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    redemption_reference text NOT NULL,
+    coupon_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    station_code text NOT NULL,
+    employee_number text,
+    fuel_type text,
+    original_amount numeric(12, 2) NOT NULL,
+    discount_amount numeric(12, 2) NOT NULL,
+    final_amount numeric(12, 2) NOT NULL,
+    currency text NOT NULL,
+    raffle_tickets smallint NOT NULL DEFAULT 0,
+    used_at timestamptz NOT NULL DEFAULT now(),
+    restored_at timestamptz,
+    restore_reason text,
+    restored_by text,
+    correlation_id text DEFAULT coupon_schema.request_context('correlation_id'),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT coupon_usage_history_pk PRIMARY KEY (id),
+    -- A redemption consumes once, however often it asks.
+    CONSTRAINT coupon_usage_history_redemption_reference_key UNIQUE (redemption_reference),
+    CONSTRAINT coupon_usage_history_coupon_id_fk FOREIGN KEY (coupon_id) REFERENCES coupon_schema.coupons (id)
+        ON DELETE RESTRICT,
+    CONSTRAINT coupon_usage_history_redemption_reference_check CHECK (
+        redemption_reference ~ '^[A-Z0-9][A-Z0-9-]{5,49}$'),
+    CONSTRAINT coupon_usage_history_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
+    CONSTRAINT coupon_usage_history_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'),
+    CONSTRAINT coupon_usage_history_fuel_type_check CHECK (fuel_type IN ('REGULAR', 'PREMIUM', 'DIESEL')),
+    CONSTRAINT coupon_usage_history_original_amount_check CHECK (original_amount > 0),
+    CONSTRAINT coupon_usage_history_discount_amount_check CHECK (
+        discount_amount >= 0 AND discount_amount <= original_amount),
+    CONSTRAINT coupon_usage_history_final_amount_check CHECK (final_amount = original_amount - discount_amount),
+    CONSTRAINT coupon_usage_history_currency_check CHECK (currency IN ('MXN', 'CRC', 'USD')),
+    CONSTRAINT coupon_usage_history_raffle_tickets_check CHECK (raffle_tickets BETWEEN 0 AND 100),
+    CONSTRAINT coupon_usage_history_restored_check CHECK (
+        num_nulls(restored_at, restore_reason) IN (0, 2) AND restored_at >= used_at
+        AND restore_reason IN ('CANCELLED', 'FAILED', 'ADMINISTRATOR')),
+    CONSTRAINT coupon_usage_history_restored_by_check CHECK (
+        (restored_by IS NULL OR restored_at IS NOT NULL) AND length(restored_by) BETWEEN 1 AND 100),
+    CONSTRAINT coupon_usage_history_correlation_id_check CHECK (length(correlation_id) <= 100)
+);
+COMMENT ON TABLE coupon_schema.coupon_usage_history IS
+    'Every use of a coupon. An INSERT is the use: triggers lock the coupons in the order of their ids, refuse what '
+    'cannot be used, and count in coupons, campaign_user_usages and campaign_usage_shards, in that order. Setting '
+    'restored_at gives the use back. Nothing else of a row ever changes. Use one statement a transaction, with as '
+    'many coupons as it likes: a second one could wait for somebody who waits for the first.';
+COMMENT ON COLUMN coupon_schema.coupon_usage_history.redemption_reference IS
+    'The redemption''s transaction reference.';
+COMMENT ON COLUMN coupon_schema.coupon_usage_history.user_id IS
+    'Personal data: users.public_id of who redeemed. Stays after erasure, when it leads to nobody.';
+COMMENT ON COLUMN coupon_schema.coupon_usage_history.employee_number IS
+    'Personal data: the employee who scanned.';
+
+-- Uses of a coupon; the foreign key's own look-up.
+CREATE INDEX coupon_usage_history_coupon_id_idx ON coupon_schema.coupon_usage_history (coupon_id);
+-- A person's uses, newest first; export and erasure.
+CREATE INDEX coupon_usage_history_user_id_used_at_idx ON coupon_schema.coupon_usage_history (user_id, used_at DESC);
+-- A station's uses of a day.
+CREATE INDEX coupon_usage_history_station_code_used_at_idx
+    ON coupon_schema.coupon_usage_history (station_code, used_at DESC);
+
+-- What was tried, and who changed what ------------------------------------------------------------------------------
+
+CREATE TABLE coupon_schema.coupon_validation_attempts (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    coupon_id bigint,
+    coupon_code text,
+    result text NOT NULL,
+    validation_method text NOT NULL,
+    user_id uuid,
+    employee_number text,
+    station_code text,
+    amount numeric(12, 2),
+    currency text,
+    fraud_score smallint,
+    device_id text,
+    latitude numeric(8, 6),
+    longitude numeric(9, 6),
+    detail jsonb NOT NULL DEFAULT '{}',
+    correlation_id text DEFAULT coupon_schema.request_context('correlation_id'),
+    ip_address inet DEFAULT coupon_schema.request_context('ip_address')::inet,
+    user_agent text DEFAULT left(coupon_schema.request_context('user_agent'), 500),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT coupon_validation_attempts_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT coupon_validation_attempts_coupon_code_check CHECK (length(coupon_code) BETWEEN 1 AND 100),
+    CONSTRAINT coupon_validation_attempts_result_check CHECK (result IN (
+        'SUCCESS', 'INVALID_CODE', 'INVALID_SIGNATURE', 'NOT_YET_VALID', 'EXPIRED', 'ALREADY_USED', 'SUSPENDED',
+        'CANCELLED', 'CAMPAIGN_NOT_ACTIVE', 'LIMIT_REACHED', 'BUDGET_EXHAUSTED', 'USER_NOT_ELIGIBLE',
+        'STATION_NOT_ELIGIBLE', 'FUEL_NOT_ELIGIBLE', 'TIME_NOT_ELIGIBLE', 'MINIMUM_NOT_MET', 'RATE_LIMITED',
+        'FRAUD_DETECTED')),
+    CONSTRAINT coupon_validation_attempts_success_check CHECK (result <> 'SUCCESS' OR coupon_id IS NOT NULL),
+    CONSTRAINT coupon_validation_attempts_validation_method_check CHECK (
+        validation_method IN ('QR_SCAN', 'MANUAL_ENTRY', 'NFC', 'BARCODE')),
+    CONSTRAINT coupon_validation_attempts_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'),
+    CONSTRAINT coupon_validation_attempts_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
+    CONSTRAINT coupon_validation_attempts_amount_check CHECK (
+        amount > 0 AND num_nulls(amount, currency) IN (0, 2)),
+    CONSTRAINT coupon_validation_attempts_currency_check CHECK (
+        currency IN ('MXN', 'CRC', 'USD')),
+    CONSTRAINT coupon_validation_attempts_fraud_score_check CHECK (fraud_score BETWEEN 0 AND 100),
+    CONSTRAINT coupon_validation_attempts_device_id_check CHECK (length(device_id) BETWEEN 1 AND 100),
+    CONSTRAINT coupon_validation_attempts_location_check CHECK (
+        num_nulls(latitude, longitude) IN (0, 2)
+        AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180),
+    CONSTRAINT coupon_validation_attempts_detail_check CHECK (jsonb_typeof(detail) = 'object'),
+    CONSTRAINT coupon_validation_attempts_correlation_id_check CHECK (length(correlation_id) <= 100),
+    CONSTRAINT coupon_validation_attempts_user_agent_check CHECK (length(user_agent) <= 500)
+) PARTITION BY RANGE (created_at);
+COMMENT ON TABLE coupon_schema.coupon_validation_attempts IS
+    'Every attempt to validate a coupon, good or bad, for the fraud rules; append-only. Kept 13 months; erasure under '
+    'maintenance empties device, address, agent and location of a person''s rows.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.coupon_id IS
+    'The coupon when there is one; no foreign key, which each new partition would have to check.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.coupon_code IS
+    'What was typed or scanned, normalised, where no coupon was found.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.user_id IS 'Personal data: users.public_id of who tried.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.employee_number IS
+    'Personal data: the employee who scanned.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.device_id IS 'Personal data: the device that asked.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.latitude IS 'Personal data: where the device said it was.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.longitude IS 'Personal data: where the device said it was.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.ip_address IS
+    'Personal data: where the request came from.';
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.user_agent IS 'Personal data: the device that asked.';
+
+-- Velocity of a user, newest first.
+CREATE INDEX coupon_validation_attempts_user_id_created_at_idx
+    ON coupon_schema.coupon_validation_attempts (user_id, created_at DESC) WHERE user_id IS NOT NULL;
+-- Today's attempts at a station, newest first.
+CREATE INDEX coupon_validation_attempts_station_code_created_at_idx
+    ON coupon_schema.coupon_validation_attempts (station_code, created_at DESC) WHERE station_code IS NOT NULL;
+-- What happened to a coupon.
+CREATE INDEX coupon_validation_attempts_coupon_id_created_at_idx
+    ON coupon_schema.coupon_validation_attempts (coupon_id, created_at DESC) WHERE coupon_id IS NOT NULL;
+-- Guessing of codes from an address.
+CREATE INDEX coupon_validation_attempts_guesses_ip_address_created_at_idx
+    ON coupon_schema.coupon_validation_attempts (ip_address, created_at DESC) WHERE result = 'INVALID_CODE';
+
+CREATE TABLE coupon_schema.coupon_audit_log (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    action text NOT NULL,
+    campaign_code text,
+    coupon_code text,
+    reason text,
+    old_values jsonb,
+    new_values jsonb,
+    actor text DEFAULT coupon_schema.request_context('actor'),
+    correlation_id text DEFAULT coupon_schema.request_context('correlation_id'),
+    ip_address inet DEFAULT coupon_schema.request_context('ip_address')::inet,
+    user_agent text DEFAULT left(coupon_schema.request_context('user_agent'), 500),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT coupon_audit_log_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT coupon_audit_log_action_check CHECK (action IN (
+        'CAMPAIGN_CREATED', 'CAMPAIGN_CHANGED', 'COUPONS_ISSUED', 'COUPONS_EXPORTED', 'COUPON_ASSIGNED',
+        'COUPON_SUSPENDED', 'COUPON_RELEASED', 'COUPON_CANCELLED', 'COUPON_RESTORED')),
+    CONSTRAINT coupon_audit_log_subject_check CHECK (campaign_code IS NOT NULL OR coupon_code IS NOT NULL),
+    CONSTRAINT coupon_audit_log_reason_check CHECK (length(reason) BETWEEN 1 AND 500),
+    CONSTRAINT coupon_audit_log_values_check CHECK (
+        jsonb_typeof(old_values) = 'object' AND jsonb_typeof(new_values) = 'object'),
+    CONSTRAINT coupon_audit_log_actor_check CHECK (length(actor) <= 100),
+    CONSTRAINT coupon_audit_log_correlation_id_check CHECK (length(correlation_id) <= 100),
+    CONSTRAINT coupon_audit_log_user_agent_check CHECK (length(user_agent) <= 500)
+) PARTITION BY RANGE (created_at);
+COMMENT ON TABLE coupon_schema.coupon_audit_log IS
+    'Who changed a campaign or a coupon by hand; append-only. The two CAMPAIGN actions are written by the trigger of '
+    'campaigns and by nothing else.';
+COMMENT ON COLUMN coupon_schema.coupon_audit_log.ip_address IS 'Personal data: where the request came from.';
+COMMENT ON COLUMN coupon_schema.coupon_audit_log.user_agent IS 'Personal data: the device that asked.';
+
+-- The history of a campaign, newest first.
+CREATE INDEX coupon_audit_log_campaign_code_created_at_idx
+    ON coupon_schema.coupon_audit_log (campaign_code, created_at DESC);
+
+SELECT coupon_schema.ensure_all_month_partitions();
+
+-- States ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION coupon_schema.check_campaign_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF (NEW.campaign_code, NEW.currency, NEW.shard_count) <> (OLD.campaign_code, OLD.currency, OLD.shard_count) THEN
+        RAISE EXCEPTION 'code, currency and shards of campaign % never change', OLD.campaign_code
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
+        ('DRAFT', 'ACTIVE'), ('DRAFT', 'CANCELLED'),
+        ('ACTIVE', 'PAUSED'), ('ACTIVE', 'COMPLETED'), ('ACTIVE', 'CANCELLED'),
+        ('PAUSED', 'ACTIVE'), ('PAUSED', 'COMPLETED'), ('PAUSED', 'CANCELLED'))
+    THEN
+        RAISE EXCEPTION 'campaign % cannot go from % to %', OLD.campaign_code, OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'campaigns_status_transition',
+                  SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.check_campaign_change() IS
+    'BEFORE UPDATE trigger: which states follow which, and what of a campaign never changes.';
+
+CREATE FUNCTION coupon_schema.check_coupon_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF (OLD.status, NEW.status) NOT IN (
+        ('ACTIVE', 'USED'), ('ACTIVE', 'EXPIRED'), ('ACTIVE', 'CANCELLED'), ('ACTIVE', 'SUSPENDED'),
+        ('SUSPENDED', 'ACTIVE'), ('SUSPENDED', 'EXPIRED'), ('SUSPENDED', 'CANCELLED'),
+        -- Given back by a cancelled redemption.
+        ('USED', 'ACTIVE'))
+    THEN
+        RAISE EXCEPTION 'coupon % cannot go from % to %', OLD.id, OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'coupons_status_transition',
+                  SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.check_coupon_change() IS 'BEFORE UPDATE trigger: which states follow which.';
+
+CREATE FUNCTION coupon_schema.log_campaign_changes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO coupon_schema.coupon_audit_log (action, campaign_code, new_values)
+        SELECT 'CAMPAIGN_CREATED', n.campaign_code, to_jsonb(n) - '{id,created_at,updated_at}'::text[]
+          FROM new_campaigns AS n;
+        RETURN NULL;
+    END IF;
+    INSERT INTO coupon_schema.coupon_audit_log (action, campaign_code, old_values, new_values)
+    SELECT 'CAMPAIGN_CHANGED', n.campaign_code, c.old_values, c.new_values
+      FROM new_campaigns AS n
+      JOIN old_campaigns AS o ON o.id = n.id
+     CROSS JOIN LATERAL (
+        SELECT jsonb_object_agg(ov.key, ov.value) AS old_values, jsonb_object_agg(nv.key, nv.value) AS new_values
+          FROM jsonb_each(to_jsonb(o)) AS ov
+          JOIN jsonb_each(to_jsonb(n)) AS nv ON nv.key = ov.key AND nv.value <> ov.value
+         WHERE ov.key <> 'updated_at'
+     ) AS c
+     WHERE c.new_values IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.log_campaign_changes() IS
+    'Writes a new campaign, or the values of one that changed, to the audit log.';
+
+-- Limits ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION coupon_schema.deal_campaign_limits(
+    p_campaign_id bigint,
+    p_shards smallint[] DEFAULT '{}', p_uses bigint[] DEFAULT '{}', p_amounts numeric[] DEFAULT '{}')
+    RETURNS void
+    LANGUAGE sql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    WITH asked AS (
+        SELECT a.shard, a.uses, a.amount
+          FROM unnest(p_shards, p_uses, p_amounts) AS a (shard, uses, amount)
+    ), left_over AS (
+        SELECT
+            g.shard_count,
+            g.total_usage_limit IS NOT NULL AS is_limited,
+            g.budget_amount IS NOT NULL AS is_budgeted,
+            coupon_schema.rounding_unit(g.currency) AS unit,
+            g.total_usage_limit - t.used - coalesce((SELECT sum(uses) FROM asked), 0) AS uses,
+            trunc((g.budget_amount - t.spent - coalesce((SELECT sum(amount) FROM asked), 0))
+                / coupon_schema.rounding_unit(g.currency)) AS units
+        FROM coupon_schema.campaigns AS g
+        CROSS JOIN LATERAL (
+            SELECT sum(s.used) AS used, sum(s.spent) AS spent
+              FROM coupon_schema.campaign_usage_shards AS s
+             WHERE s.campaign_id = g.id
+        ) AS t
+        WHERE g.id = p_campaign_id
+    )
+    UPDATE coupon_schema.campaign_usage_shards AS s
+       SET usage_allotment = CASE
+               WHEN NOT l.is_limited THEN NULL
+               WHEN l.uses < 0 THEN s.usage_allotment
+               ELSE s.used + o.uses + div(l.uses, l.shard_count) + (s.shard < mod(l.uses, l.shard_count))::integer
+           END,
+           spend_allotment = CASE
+               WHEN NOT l.is_budgeted THEN NULL
+               WHEN l.units < 0 THEN s.spend_allotment
+               ELSE s.spent + o.amount
+                    + l.unit * (div(l.units, l.shard_count) + (s.shard < mod(l.units, l.shard_count))::integer)
+           END,
+           updated_at = now()
+      FROM left_over AS l
+     CROSS JOIN LATERAL (
+        SELECT i.shard, coalesce(a.uses, 0) AS uses, coalesce(a.amount, 0) AS amount
+          FROM generate_series(0, l.shard_count - 1) AS i (shard)
+          LEFT JOIN asked AS a ON a.shard = i.shard
+     ) AS o
+     WHERE s.campaign_id = p_campaign_id AND s.shard = o.shard
+    $$;
+COMMENT ON FUNCTION coupon_schema.deal_campaign_limits(bigint, smallint[], bigint[], numeric[]) IS
+    'Deals what is left of a campaign''s limit and budget to its shards in equal parts, those asked for first. Where '
+    'less is left than asked, allotments stay, and the CHECK will refuse the use. The caller holds all the shards.';
+
+CREATE FUNCTION coupon_schema.make_campaign_shards() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    INSERT INTO coupon_schema.campaign_usage_shards (campaign_id, shard)
+    SELECT n.id, i
+      FROM new_campaigns AS n
+     CROSS JOIN LATERAL generate_series(0, n.shard_count - 1) AS i;
+    PERFORM coupon_schema.deal_campaign_limits(n.id) FROM new_campaigns AS n;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.make_campaign_shards() IS 'AFTER INSERT trigger: a campaign comes with its shards.';
+
+CREATE FUNCTION coupon_schema.change_campaign_limits() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_used bigint;
+    v_spent numeric;
+BEGIN
+    PERFORM FROM coupon_schema.campaign_usage_shards AS s
+      WHERE s.campaign_id = NEW.id ORDER BY s.shard FOR NO KEY UPDATE;
+    SELECT sum(s.used), sum(s.spent) INTO v_used, v_spent
+      FROM coupon_schema.campaign_usage_shards AS s
+     WHERE s.campaign_id = NEW.id;
+    IF NEW.total_usage_limit < v_used OR NEW.budget_amount < v_spent THEN
+        RAISE EXCEPTION 'campaign % has % uses worth % already', NEW.campaign_code, v_used, v_spent
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'campaigns_limit_below_usage',
+                  SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM coupon_schema.deal_campaign_limits(NEW.id);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.change_campaign_limits() IS
+    'AFTER UPDATE trigger: deals a new limit or budget, unless more is used already.';
+
+CREATE FUNCTION coupon_schema.count_campaign_usage(
+    p_campaign_ids bigint[], p_shards smallint[], p_uses bigint[], p_amounts numeric[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    -- How many uses like this one a shard must have left to be counted without a look at the others. More than the
+    -- uses that can be under way in one shard at once, else the last of them is refused although others had room.
+    c_margin CONSTANT integer := 16;
+    v record;
+BEGIN
+    FOR v IN
+        SELECT
+            a.campaign_id,
+            array_agg(a.shard ORDER BY a.shard) AS shards,
+            array_agg(a.uses ORDER BY a.shard) AS uses,
+            array_agg(a.amount ORDER BY a.shard) AS amounts,
+            coalesce(bool_or(
+                s.usage_allotment - s.used < a.uses * (c_margin + 1)
+                OR s.spend_allotment - s.spent < a.amount * (c_margin + 1)), false) AS near_the_end
+        FROM unnest(p_campaign_ids, p_shards, p_uses, p_amounts) AS a (campaign_id, shard, uses, amount)
+        JOIN coupon_schema.campaign_usage_shards AS s ON s.campaign_id = a.campaign_id AND s.shard = a.shard
+        GROUP BY a.campaign_id
+        ORDER BY a.campaign_id
+    LOOP
+        -- All shards or the own ones, and always in the same order: two uses never wait for each other.
+        PERFORM FROM coupon_schema.campaign_usage_shards AS s
+          WHERE s.campaign_id = v.campaign_id AND (v.near_the_end OR s.shard = ANY (v.shards))
+          ORDER BY s.shard FOR NO KEY UPDATE;
+        IF v.near_the_end AND EXISTS (
+            SELECT FROM unnest(v.shards, v.uses, v.amounts) AS a (shard, uses, amount)
+              JOIN coupon_schema.campaign_usage_shards AS s ON s.campaign_id = v.campaign_id AND s.shard = a.shard
+             WHERE s.usage_allotment < s.used + a.uses OR s.spend_allotment < s.spent + a.amount)
+        THEN
+            PERFORM coupon_schema.deal_campaign_limits(v.campaign_id, v.shards, v.uses, v.amounts);
+        END IF;
+        UPDATE coupon_schema.campaign_usage_shards AS s
+           SET used = s.used + a.uses, spent = s.spent + a.amount, updated_at = now()
+          FROM unnest(v.shards, v.uses, v.amounts) AS a (shard, uses, amount)
+         WHERE s.campaign_id = v.campaign_id AND s.shard = a.shard;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.count_campaign_usage(bigint[], smallint[], bigint[], numeric[]) IS
+    'Counts uses and money, negative when given back, in their shards. Near the end of a limit or budget it takes all '
+    'shards of the campaign and deals the rest anew, so that the last use is granted and the one after it refused.';
+
+CREATE FUNCTION coupon_schema.count_coupon_usage() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v record;
+BEGIN
+    PERFORM FROM coupon_schema.coupons AS c
+      WHERE c.id IN (SELECT u.coupon_id FROM new_usages AS u) ORDER BY c.id FOR NO KEY UPDATE;
+
+    SELECT r.coupon_id, r.reason INTO v
+      FROM (
+        SELECT u.id, u.coupon_id, CASE
+                WHEN u.restored_at IS NOT NULL THEN 'it would be restored before it was used'
+                WHEN g.status <> 'ACTIVE' THEN 'its campaign is ' || g.status
+                WHEN c.status <> 'ACTIVE' THEN 'it is ' || c.status
+                WHEN u.used_at < c.valid_from THEN 'it is not valid yet'
+                WHEN u.used_at >= c.valid_until THEN 'it is not valid any more'
+                WHEN c.user_id <> u.user_id THEN 'it is somebody else''s'
+                WHEN c.currency <> u.currency THEN 'its currency is ' || c.currency
+                WHEN u.original_amount < c.minimum_purchase THEN 'the purchase is below ' || c.minimum_purchase
+                WHEN u.discount_amount > coupon_schema.discount_amount(
+                    c.discount_type, c.discount_value, c.maximum_discount, c.currency, u.original_amount)
+                    THEN 'the discount is more than its terms give'
+            END AS reason
+        FROM new_usages AS u
+        JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
+        JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+      ) AS r
+     WHERE r.reason IS NOT NULL
+     ORDER BY r.id
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'coupon % cannot be used: %', v.coupon_id, v.reason
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'coupon_usage_history_usable',
+                  SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+
+    UPDATE coupon_schema.coupons AS c
+       SET usage_count = c.usage_count + n.uses,
+           status = CASE WHEN c.usage_count + n.uses = c.max_usage THEN 'USED' ELSE c.status END
+      FROM (SELECT u.coupon_id, count(*)::integer AS uses FROM new_usages AS u GROUP BY u.coupon_id) AS n
+     WHERE c.id = n.coupon_id;
+
+    INSERT INTO coupon_schema.campaign_user_usages AS t (campaign_id, user_id, used_count, usage_limit)
+    SELECT g.id, u.user_id, count(*)::integer, g.per_user_usage_limit
+      FROM new_usages AS u
+      JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
+      JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+     GROUP BY g.id, u.user_id
+     ORDER BY g.id, u.user_id
+    ON CONFLICT (campaign_id, user_id) DO UPDATE
+       SET used_count = t.used_count + EXCLUDED.used_count, usage_limit = EXCLUDED.usage_limit, updated_at = now();
+
+    PERFORM coupon_schema.count_campaign_usage(
+        array_agg(n.campaign_id), array_agg(n.shard), array_agg(n.uses), array_agg(n.amount))
+      FROM (
+        SELECT g.id AS campaign_id, (c.id % g.shard_count)::smallint AS shard, count(*) AS uses,
+               sum(u.discount_amount) AS amount
+          FROM new_usages AS u
+          JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
+          JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+         GROUP BY 1, 2
+      ) AS n;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.count_coupon_usage() IS
+    'AFTER INSERT trigger of coupon_usage_history: the use is counted everywhere, or refused with the name of what '
+    'refused it: coupon_usage_history_usable, coupons_usage_count_check, campaign_user_usages_limit_check, '
+    'campaign_usage_shards_used_check or campaign_usage_shards_spent_check.';
+
+CREATE FUNCTION coupon_schema.restore_coupon_usage() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM new_usages AS n
+          FULL JOIN old_usages AS o ON o.id = n.id
+         WHERE o.id IS NULL OR n.id IS NULL
+            OR to_jsonb(n) - '{restored_at,restore_reason,restored_by,updated_at}'::text[]
+               <> to_jsonb(o) - '{restored_at,restore_reason,restored_by,updated_at}'::text[]
+            OR (o.restored_at IS NOT NULL AND n.restored_at IS DISTINCT FROM o.restored_at))
+    THEN
+        RAISE EXCEPTION 'a use of a coupon does not change, but for being restored once'
+            USING ERRCODE = 'restrict_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+
+    PERFORM FROM coupon_schema.coupons AS c
+      WHERE c.id IN (
+        SELECT n.coupon_id FROM new_usages AS n JOIN old_usages AS o ON o.id = n.id
+         WHERE n.restored_at IS NOT NULL AND o.restored_at IS NULL)
+      ORDER BY c.id FOR NO KEY UPDATE;
+
+    UPDATE coupon_schema.coupons AS c
+       SET usage_count = c.usage_count - r.uses,
+           status = CASE c.status WHEN 'USED' THEN 'ACTIVE' ELSE c.status END
+      FROM (
+        SELECT n.coupon_id, count(*)::integer AS uses
+          FROM new_usages AS n JOIN old_usages AS o ON o.id = n.id
+         WHERE n.restored_at IS NOT NULL AND o.restored_at IS NULL
+         GROUP BY n.coupon_id
+      ) AS r
+     WHERE c.id = r.coupon_id;
+
+    -- The rows of one user are locked in the same order as a use does it.
+    PERFORM FROM coupon_schema.campaign_user_usages AS t
+      WHERE (t.campaign_id, t.user_id) IN (
+        SELECT c.campaign_id, n.user_id
+          FROM new_usages AS n
+          JOIN old_usages AS o ON o.id = n.id
+          JOIN coupon_schema.coupons AS c ON c.id = n.coupon_id
+         WHERE n.restored_at IS NOT NULL AND o.restored_at IS NULL)
+      ORDER BY t.campaign_id, t.user_id FOR NO KEY UPDATE;
+    UPDATE coupon_schema.campaign_user_usages AS t
+       SET used_count = t.used_count - r.uses, updated_at = now()
+      FROM (
+        SELECT c.campaign_id, n.user_id, count(*)::integer AS uses
+          FROM new_usages AS n
+          JOIN old_usages AS o ON o.id = n.id
+          JOIN coupon_schema.coupons AS c ON c.id = n.coupon_id
+         WHERE n.restored_at IS NOT NULL AND o.restored_at IS NULL
+         GROUP BY c.campaign_id, n.user_id
+      ) AS r
+     WHERE t.campaign_id = r.campaign_id AND t.user_id = r.user_id;
+
+    PERFORM coupon_schema.count_campaign_usage(
+        array_agg(r.campaign_id), array_agg(r.shard), array_agg(-r.uses), array_agg(-r.amount))
+      FROM (
+        SELECT g.id AS campaign_id, (c.id % g.shard_count)::smallint AS shard, count(*) AS uses,
+               sum(n.discount_amount) AS amount
+          FROM new_usages AS n
+          JOIN old_usages AS o ON o.id = n.id
+          JOIN coupon_schema.coupons AS c ON c.id = n.coupon_id
+          JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+         WHERE n.restored_at IS NOT NULL AND o.restored_at IS NULL
+         GROUP BY 1, 2
+      ) AS r;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.restore_coupon_usage() IS
+    'AFTER UPDATE trigger of coupon_usage_history: gives restored uses back everywhere. What the campaign''s policy '
+    'allows is decided by who restores.';
+
+REVOKE EXECUTE ON FUNCTION
+    coupon_schema.make_campaign_shards(),
+    coupon_schema.change_campaign_limits(),
+    coupon_schema.count_coupon_usage(),
+    coupon_schema.restore_coupon_usage()
+    FROM PUBLIC;
+
+-- Triggers --------------------------------------------------------------------------------------------------------
+
+CREATE TRIGGER campaigns_check_change BEFORE UPDATE ON coupon_schema.campaigns
+    FOR EACH ROW EXECUTE FUNCTION coupon_schema.check_campaign_change();
+CREATE TRIGGER campaigns_set_updated_at BEFORE UPDATE ON coupon_schema.campaigns
+    FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+CREATE TRIGGER campaigns_make_shards AFTER INSERT ON coupon_schema.campaigns
+    REFERENCING NEW TABLE AS new_campaigns
+    FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.make_campaign_shards();
+CREATE TRIGGER campaigns_change_limits AFTER UPDATE ON coupon_schema.campaigns
+    FOR EACH ROW
+    WHEN ((OLD.total_usage_limit, OLD.budget_amount) IS DISTINCT FROM (NEW.total_usage_limit, NEW.budget_amount))
+    EXECUTE FUNCTION coupon_schema.change_campaign_limits();
+CREATE TRIGGER campaigns_log_insert AFTER INSERT ON coupon_schema.campaigns
+    REFERENCING NEW TABLE AS new_campaigns
+    FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.log_campaign_changes();
+CREATE TRIGGER campaigns_log_update AFTER UPDATE ON coupon_schema.campaigns
+    REFERENCING OLD TABLE AS old_campaigns NEW TABLE AS new_campaigns
+    FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.log_campaign_changes();
+CREATE TRIGGER qr_signing_keys_set_updated_at BEFORE UPDATE ON coupon_schema.qr_signing_keys
+    FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+CREATE TRIGGER coupons_check_change BEFORE UPDATE ON coupon_schema.coupons
+    FOR EACH ROW WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION coupon_schema.check_coupon_change();
+CREATE TRIGGER coupons_set_updated_at BEFORE UPDATE ON coupon_schema.coupons
+    FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+CREATE TRIGGER coupon_usage_history_set_updated_at BEFORE UPDATE ON coupon_schema.coupon_usage_history
+    FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+CREATE TRIGGER coupon_usage_history_count AFTER INSERT ON coupon_schema.coupon_usage_history
+    REFERENCING NEW TABLE AS new_usages
+    FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.count_coupon_usage();
+CREATE TRIGGER coupon_usage_history_restore AFTER UPDATE ON coupon_schema.coupon_usage_history
+    REFERENCING OLD TABLE AS old_usages NEW TABLE AS new_usages
+    FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.restore_coupon_usage();
+CREATE TRIGGER coupon_usage_history_keep BEFORE DELETE OR TRUNCATE ON coupon_schema.coupon_usage_history
+    FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.refuse_change();
+CREATE TRIGGER coupon_validation_attempts_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON coupon_schema.coupon_validation_attempts
+    FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.refuse_change();
+CREATE TRIGGER coupon_audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON coupon_schema.coupon_audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.refuse_change();
+
+-- Views -----------------------------------------------------------------------------------------------------------
+
+CREATE VIEW coupon_schema.campaign_usage WITH (security_invoker = true) AS
+SELECT g.id AS campaign_id, g.campaign_code, g.total_usage_limit, t.used, g.budget_amount, t.spent, g.currency
+FROM coupon_schema.campaigns AS g
+CROSS JOIN LATERAL (
+    SELECT sum(s.used)::bigint AS used, sum(s.spent) AS spent
+    FROM coupon_schema.campaign_usage_shards AS s
+    WHERE s.campaign_id = g.id
+) AS t;
+COMMENT ON VIEW coupon_schema.campaign_usage IS 'Uses and money of each campaign: the shards, summed.';
+
+CREATE VIEW coupon_schema.active_campaigns WITH (security_invoker = true) AS
+SELECT id, campaign_code, name, discount_type, discount_value, maximum_discount, minimum_purchase, currency,
+       time_zone, valid_from, valid_until
+FROM coupon_schema.campaigns
+WHERE status = 'ACTIVE' AND valid_from <= now() AND now() < valid_until;
+COMMENT ON VIEW coupon_schema.active_campaigns IS
+    'Campaigns running now; weekday and hour are for whoever knows the station''s zone.';
+
+CREATE VIEW coupon_schema.available_coupons WITH (security_invoker = true) AS
+SELECT c.id, c.coupon_code, c.user_id, g.campaign_code, c.discount_type, c.discount_value, c.maximum_discount,
+       c.minimum_purchase, c.currency, c.raffle_tickets, c.valid_until, c.max_usage - c.usage_count AS uses_left
+FROM coupon_schema.coupons AS c
+JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+WHERE c.status = 'ACTIVE' AND c.valid_from <= now() AND now() < c.valid_until AND g.status = 'ACTIVE';
+COMMENT ON VIEW coupon_schema.available_coupons IS 'Coupons that could be used now.';
+
+-- Rights ----------------------------------------------------------------------------------------------------------
+
+GRANT USAGE ON SCHEMA coupon_schema TO coupon_app, coupon_ro;
+GRANT EXECUTE ON FUNCTION
+    coupon_schema.request_context(text),
+    coupon_schema.ensure_all_month_partitions(integer),
+    coupon_schema.rounding_unit(text),
+    coupon_schema.discount_amount(text, numeric, numeric, text, numeric),
+    coupon_schema.is_time_zone(text)
+    TO coupon_app;
+
+GRANT SELECT, INSERT, UPDATE ON coupon_schema.campaigns TO coupon_app;
+GRANT SELECT, INSERT, DELETE ON coupon_schema.campaign_stations TO coupon_app;
+-- Counters belong to the triggers: the application reads them.
+GRANT SELECT ON coupon_schema.campaign_usage_shards, coupon_schema.campaign_user_usages TO coupon_app;
+GRANT SELECT, INSERT, UPDATE (retired_at, revoked_at) ON coupon_schema.qr_signing_keys TO coupon_app;
+GRANT SELECT, INSERT (
+    coupon_code, campaign_id, user_id, status, status_reason, discount_type, discount_value, maximum_discount,
+    minimum_purchase, currency, raffle_tickets, valid_from, valid_until, max_usage, dense_index, qr_key_id, qr_payload,
+    qr_signature, metadata),
+    UPDATE (user_id, status, status_reason, valid_until, qr_key_id, qr_payload, qr_signature, metadata)
+    ON coupon_schema.coupons TO coupon_app;
+GRANT SELECT, INSERT, UPDATE (restored_at, restore_reason, restored_by)
+    ON coupon_schema.coupon_usage_history TO coupon_app;
+GRANT SELECT, INSERT ON coupon_schema.coupon_validation_attempts, coupon_schema.coupon_audit_log TO coupon_app;
+GRANT SELECT ON coupon_schema.campaign_usage, coupon_schema.active_campaigns, coupon_schema.available_coupons
+    TO coupon_app;
+
+GRANT SELECT ON
+    coupon_schema.campaigns, coupon_schema.campaign_stations, coupon_schema.campaign_usage_shards,
+    coupon_schema.campaign_user_usages, coupon_schema.qr_signing_keys, coupon_schema.coupon_usage_history,
+    coupon_schema.coupon_validation_attempts, coupon_schema.coupon_audit_log, coupon_schema.campaign_usage,
+    coupon_schema.active_campaigns, coupon_schema.available_coupons
+    TO coupon_ro;
+-- Payload and signature together are the coupon.
+GRANT SELECT (
+    id, coupon_code, campaign_id, user_id, status, status_reason, discount_type, discount_value, maximum_discount,
+    minimum_purchase, currency, raffle_tickets, valid_from, valid_until, max_usage, usage_count, dense_index,
+    qr_key_id, metadata, created_at, updated_at) ON coupon_schema.coupons TO coupon_ro;

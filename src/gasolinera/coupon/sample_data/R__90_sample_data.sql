@@ -1,0 +1,144 @@
+-- Campaigns, coupons and their use, to try the platform with in development and test. Loading it again changes nothing.
+-- Uses go through coupon_usage_history like any other, so that every counter agrees with the history.
+
+INSERT INTO coupon_schema.campaigns (
+    campaign_code, name, description, status, discount_type, discount_value, maximum_discount, minimum_purchase,
+    currency, valid_from, valid_until, weekdays, fuel_types, station_scope, audience, loyal_after_redemptions,
+    total_usage_limit, per_user_usage_limit, budget_amount, raffle_tickets_per_coupon, raffle_code,
+    cancellation_policy, created_by, approved_by, approved_at, metadata)
+SELECT
+    v.campaign_code, v.name, v.description, v.status, v.discount_type, v.discount_value, v.maximum_discount,
+    v.minimum_purchase, 'MXN', now() + v.starts, now() + v.ends, v.weekdays, v.fuel_types, v.station_scope, v.audience,
+    v.loyal_after, v.total_limit, v.user_limit, v.budget, v.tickets, v.raffle_code, v.cancellation_policy,
+    'a0000000-0000-4000-8000-000000000011',
+    CASE WHEN v.status <> 'DRAFT' THEN 'a0000000-0000-4000-8000-000000000001'::uuid END,
+    CASE WHEN v.status <> 'DRAFT' THEN now() + v.starts - interval '1 day' END,
+    '{"sample": true}'
+FROM (
+    VALUES
+        ('WELCOME2026', 'Bienvenida 2026', '15 % en tu primera carga', 'ACTIVE', 'PERCENTAGE', 15.00, 50.00, 100.00,
+         interval '-60 days', interval '60 days', '{1,2,3,4,5,6,7}'::smallint[], '{REGULAR,PREMIUM,DIESEL}'::text[],
+         'ALL', 'ASSIGNED', NULL::integer, 1000, 1, NULL::numeric, 3, 'MONTHLY-2026-12', 'RESTORE'),
+        ('SUMMER2026', 'Verano 2026', '25 pesos menos en cada carga', 'ACTIVE', 'FIXED_AMOUNT', 25.00, NULL, 150.00,
+         '-60 days', '120 days', '{1,2,3,4,5,6,7}', '{REGULAR,PREMIUM,DIESEL}',
+         'ALL', 'ALL', NULL, 5000, 3, NULL, 2, NULL, 'RESTORE_IF_VALID'),
+        ('PREMIUM2026', 'Premium 2026', '10 % en gasolina premium', 'ACTIVE', 'PERCENTAGE', 10.00, 40.00, 200.00,
+         '-60 days', '90 days', '{1,2,3,4,5,6,7}', '{PREMIUM}',
+         'LISTED', 'ALL', NULL, NULL, NULL, 20000.00, 2, NULL, 'RESTORE_IF_VALID'),
+        ('WEEKEND2026', 'Fin de semana 2026', '20 % los sábados y domingos', 'ACTIVE', 'PERCENTAGE', 20.00, 60.00, 0.00,
+         '-30 days', '180 days', '{6,7}', '{REGULAR,PREMIUM,DIESEL}',
+         'ALL', 'ALL', NULL, NULL, 4, 60000.00, 1, NULL, 'RESTORE_IF_VALID'),
+        ('LOYALTY2026', 'Lealtad 2026', '25 % para clientes frecuentes', 'PAUSED', 'PERCENTAGE', 25.00, 100.00, 0.00,
+         '-30 days', '300 days', '{1,2,3,4,5,6,7}', '{REGULAR,PREMIUM,DIESEL}',
+         'ALL', 'LOYAL', 10, NULL, NULL, 50000.00, 5, NULL, 'RESTORE'),
+        ('STUDENT2026', 'Estudiantes 2026', '15 pesos menos con credencial', 'DRAFT', 'FIXED_AMOUNT', 15.00, NULL, 0.00,
+         '10 days', '200 days', '{1,2,3,4,5}', '{REGULAR}',
+         'ALL', 'ASSIGNED', NULL, NULL, NULL, NULL, 1, NULL, 'FORFEIT'),
+        ('CORPORATE2026', 'Empresas 2026', '12 % para flotillas', 'COMPLETED', 'PERCENTAGE', 12.00, NULL, 0.00,
+         '-120 days', '-10 days', '{1,2,3,4,5,6,7}', '{REGULAR,PREMIUM,DIESEL}',
+         'ALL', 'ASSIGNED', NULL, NULL, NULL, 100000.00, 0, NULL, 'RESTORE'),
+        ('SPRING2026', 'Primavera 2026', '10 % de primavera', 'CANCELLED', 'PERCENTAGE', 10.00, NULL, 0.00,
+         '-200 days', '-100 days', '{1,2,3,4,5,6,7}', '{REGULAR,PREMIUM,DIESEL}',
+         'ALL', 'ALL', NULL, 2000, NULL, NULL, 1, NULL, 'RESTORE_IF_VALID')
+) AS v (
+    campaign_code, name, description, status, discount_type, discount_value, maximum_discount, minimum_purchase,
+    starts, ends, weekdays, fuel_types, station_scope, audience, loyal_after, total_limit, user_limit, budget, tickets,
+    raffle_code, cancellation_policy)
+ON CONFLICT DO NOTHING;
+
+INSERT INTO coupon_schema.campaign_stations (campaign_id, station_code)
+SELECT g.id, s.station_code
+FROM coupon_schema.campaigns AS g
+CROSS JOIN (VALUES ('JSM002'), ('JSM007')) AS s (station_code)
+WHERE g.campaign_code = 'PREMIUM2026'
+ON CONFLICT DO NOTHING;
+
+INSERT INTO coupon_schema.coupons (
+    coupon_code, campaign_id, user_id, status, status_reason, discount_type, discount_value, maximum_discount,
+    minimum_purchase, currency, raffle_tickets, valid_from, valid_until, max_usage, metadata)
+SELECT
+    'GASX' || lpad(n.number::text, 9, '0'),
+    g.id,
+    CASE WHEN n.user_number IS NOT NULL
+        THEN ('a0000000-0000-4000-8000-' || lpad(n.user_number::text, 12, '0'))::uuid END,
+    n.status,
+    n.status_reason,
+    g.discount_type,
+    g.discount_value,
+    g.maximum_discount,
+    g.minimum_purchase,
+    g.currency,
+    g.raffle_tickets_per_coupon,
+    now() - interval '45 days',
+    CASE n.status WHEN 'EXPIRED' THEN now() - interval '1 day' ELSE now() + interval '45 days' END,
+    CASE g.campaign_code WHEN 'SUMMER2026' THEN 3 ELSE 1 END,
+    '{"sample": true}'
+FROM (
+    SELECT i, 'WELCOME2026', 50 + i, 'ACTIVE', NULL FROM generate_series(1, 10) AS i
+    UNION ALL
+    SELECT i, 'SUMMER2026', 40 + i, 'ACTIVE', NULL FROM generate_series(11, 20) AS i
+    UNION ALL
+    SELECT i, 'WEEKEND2026', 30 + i, 'ACTIVE', NULL FROM generate_series(21, 24) AS i
+    UNION ALL
+    VALUES
+        (25, 'PREMIUM2026', 55, 'EXPIRED', NULL),
+        (26, 'PREMIUM2026', 56, 'SUSPENDED', 'Intentos repetidos desde dos ciudades'),
+        (27, 'PREMIUM2026', 57, 'CANCELLED', 'Emitido por error'),
+        (28, 'LOYALTY2026', 61, 'ACTIVE', NULL),
+        (29, 'LOYALTY2026', 62, 'ACTIVE', NULL),
+        (30, 'LOYALTY2026', 51, 'ACTIVE', NULL)
+    UNION ALL
+    SELECT i, 'SUMMER2026', NULL, 'ACTIVE', NULL FROM generate_series(31, 40) AS i
+) AS n (number, campaign_code, user_number, status, status_reason)
+JOIN coupon_schema.campaigns AS g ON g.campaign_code = n.campaign_code
+ORDER BY n.number
+ON CONFLICT DO NOTHING;
+
+INSERT INTO coupon_schema.coupon_usage_history (
+    redemption_reference, coupon_id, user_id, station_code, employee_number, fuel_type, original_amount,
+    discount_amount, final_amount, currency, raffle_tickets, used_at)
+SELECT
+    v.reference, c.id, c.user_id, v.station_code, v.employee_number, v.fuel_type, v.original_amount, d.discount_amount,
+    v.original_amount - d.discount_amount, c.currency, c.raffle_tickets, now() - v.days * interval '1 day'
+FROM (
+    VALUES
+        ('RDM-20261101-000001', 'GASX000000001', 'JSM001', 'EMP000022', 'REGULAR', 600.00, 20),
+        ('RDM-20261101-000002', 'GASX000000002', 'JSM002', 'EMP000024', 'PREMIUM', 450.00, 18),
+        ('RDM-20261101-000003', 'GASX000000003', 'JSM003', 'EMP000026', 'REGULAR', 310.50, 15),
+        ('RDM-20261101-000004', 'GASX000000004', 'JSM004', 'EMP000028', 'DIESEL', 800.00, 12),
+        ('RDM-20261101-000005', 'GASX000000005', 'JSM005', 'EMP000030', 'REGULAR', 250.00, 9),
+        ('RDM-20261101-000006', 'GASX000000006', 'JSM006', 'EMP000032', 'PREMIUM', 180.00, 7),
+        ('RDM-20261101-000007', 'GASX000000011', 'JSM007', 'EMP000034', 'REGULAR', 500.00, 5),
+        ('RDM-20261101-000009', 'GASX000000013', 'JSM008', 'EMP000036', 'REGULAR', 350.00, 3)
+) AS v (reference, coupon_code, station_code, employee_number, fuel_type, original_amount, days)
+JOIN coupon_schema.coupons AS c ON c.coupon_code = v.coupon_code
+CROSS JOIN LATERAL (
+    SELECT coupon_schema.discount_amount(
+        c.discount_type, c.discount_value, c.maximum_discount, c.currency, v.original_amount) AS discount_amount
+) AS d
+ORDER BY v.reference
+ON CONFLICT (redemption_reference) DO NOTHING;
+
+-- The cancelled redemption gives its use back.
+UPDATE coupon_schema.coupon_usage_history
+   SET restored_at = used_at + interval '10 minutes', restore_reason = 'CANCELLED', restored_by = 'EMP000036'
+ WHERE redemption_reference = 'RDM-20261101-000009' AND restored_at IS NULL;
+
+INSERT INTO coupon_schema.coupon_validation_attempts (
+    coupon_id, coupon_code, result, validation_method, user_id, employee_number, station_code, amount, currency,
+    fraud_score, detail)
+SELECT
+    c.id, v.unknown_code, v.result, v.validation_method, c.user_id, v.employee_number, v.station_code, v.amount,
+    CASE WHEN v.amount IS NOT NULL THEN 'MXN' END, v.fraud_score, jsonb_build_object('sample', v.number)
+FROM (
+    VALUES
+        (1, 'GASX000000011', NULL, 'SUCCESS', 'QR_SCAN', 'EMP000034', 'JSM007', 500.00, 0),
+        (2, 'GASX000000001', NULL, 'ALREADY_USED', 'QR_SCAN', 'EMP000022', 'JSM001', 300.00, 20),
+        (3, 'GASX000000025', NULL, 'EXPIRED', 'BARCODE', 'EMP000024', 'JSM002', 400.00, 5),
+        (4, 'GASX000000026', NULL, 'SUSPENDED', 'MANUAL_ENTRY', 'EMP000034', 'JSM007', 400.00, 60),
+        (5, NULL, 'GASX0000OOO42', 'INVALID_CODE', 'MANUAL_ENTRY', 'EMP000036', 'JSM008', NULL, 30)
+) AS v (
+    number, coupon_code, unknown_code, result, validation_method, employee_number, station_code, amount, fraud_score)
+LEFT JOIN coupon_schema.coupons AS c ON c.coupon_code = v.coupon_code
+WHERE NOT EXISTS (SELECT FROM coupon_schema.coupon_validation_attempts AS a WHERE a.detail ? 'sample')
+ORDER BY v.number;
