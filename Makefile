@@ -1,0 +1,60 @@
+# `make` lists what there is. Everything runs from .venv, which is made from the lock files.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+ARGS ?=
+COMPILE := $(BIN)/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-package vuelo --python-version 3.11
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/runtime: requirements.lock pyproject.toml vuelo/pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e vuelo -e .
+	touch $@
+
+.venv/development: .venv/runtime requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+.PHONY: demo
+demo: .venv/runtime ## A running platform from nothing (ARGS=--once: check and stop; ARGS=--fresh: start over)
+	@$(BIN)/gasolinera demo $(ARGS)
+
+.PHONY: test
+test: .venv/development ## Every test that needs nothing but Python packages
+	$(BIN)/pytest -n 2 -m "not needs_java" $(ARGS)
+
+.PHONY: test-all
+test-all: .venv/development lint ## Lint, and every test on PostgreSQL 18, 16 and Debian's 15, and against the real Flyway
+	scripts/test-all.sh
+
+.PHONY: lint
+lint: .venv/development ## Style, types, and the borders between the packages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: .venv/development ## Put the code in shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: docs
+docs: .venv/development ## Draw README's picture and the command reference again
+	$(BIN)/python docs/generate.py
+
+.PHONY: lock
+lock: ## Resolve the dependencies again and write the lock files
+	$(COMPILE) pyproject.toml --extra build -o requirements.lock $(ARGS)
+	$(COMPILE) pyproject.toml --extra build --extra dev -c requirements.lock -o requirements-dev.lock $(ARGS)
+
+.PHONY: clean
+clean: ## Remove the environment and the demo's data
+	test ! -x $(BIN)/gasolinera || $(BIN)/gasolinera demo --remove
+	rm -rf .venv .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache

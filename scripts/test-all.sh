@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Every test, on every PostgreSQL that we support, and against the real Flyway. A skipped test is a failure here.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export GASOLINERA_TEST_ALL=1
+
+debian=/usr/lib/postgresql/15/bin
+for tool in java mvn "$debian/postgres"; do
+    if ! command -v "$tool" > /dev/null; then
+        echo "error: $tool is not installed" >&2
+        echo "hint: apt-get install default-jdk-headless maven postgresql-15, or use 'make test'" >&2
+        exit 1
+    fi
+done
+
+run() { # server, pytest arguments
+    echo "== PostgreSQL: $1"
+    local output
+    output=$(mktemp)
+    GASOLINERA_TEST_POSTGRES=$1 .venv/bin/pytest -n 2 -rs "${@:2}" 2>&1 | tee "$output"
+    if grep -qE '^SKIPPED|[0-9]+ skipped' "$output"; then
+        echo "error: tests were skipped" >&2
+        exit 1
+    fi
+    rm -f "$output"
+}
+
+run 18
+run 16 -m "not needs_java"
+run "$debian" -m "not needs_java"
