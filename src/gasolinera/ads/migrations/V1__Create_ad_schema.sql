@@ -294,7 +294,7 @@ CREATE TABLE ad_schema.ad_engagements (
     metadata jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT ad_engagements_transaction_reference_check CHECK (transaction_reference ~ '^RDM-[0-9]{8}-[0-9]{6,12}$'),
+    CONSTRAINT ad_engagements_transaction_reference_check CHECK (transaction_reference ~ '^RDM-[0-9]{8}-[0-9]{6,18}$'),
     CONSTRAINT ad_engagements_chain_step_check CHECK (chain_step BETWEEN 1 AND 10),
     CONSTRAINT ad_engagements_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
     CONSTRAINT ad_engagements_status_check CHECK (
@@ -368,7 +368,7 @@ CREATE TABLE ad_schema.ad_view_tokens (
         CONSTRAINT ad_view_tokens_engagement_id_fk REFERENCES ad_schema.ad_engagements (id) ON DELETE RESTRICT,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT ad_view_tokens_token_hash_check CHECK (octet_length(token_hash) = 32),
-    CONSTRAINT ad_view_tokens_transaction_reference_check CHECK (transaction_reference ~ '^RDM-[0-9]{8}-[0-9]{6,12}$'),
+    CONSTRAINT ad_view_tokens_transaction_reference_check CHECK (transaction_reference ~ '^RDM-[0-9]{8}-[0-9]{6,18}$'),
     CONSTRAINT ad_view_tokens_chain_step_check CHECK (chain_step BETWEEN 1 AND 10),
     CONSTRAINT ad_view_tokens_expires_at_check CHECK (
         expires_at > created_at AND expires_at <= created_at + interval '1 day'),
