@@ -1,3 +1,4 @@
+REVOKE SELECT ON ${flyway:defaultSchema}.${flyway:table} FROM ${service}_app, ${service}_ro;
 DROP FUNCTION ${flyway:defaultSchema}.ensure_all_month_partitions(integer);
 DROP FUNCTION ${flyway:defaultSchema}.ensure_month_partitions(text, date, date);
 DROP FUNCTION ${flyway:defaultSchema}.refuse_change();

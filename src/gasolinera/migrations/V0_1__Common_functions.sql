@@ -95,3 +95,6 @@ $$;
 COMMENT ON FUNCTION ${flyway:defaultSchema}.ensure_all_month_partitions(integer) IS
     'Makes this month''s partitions and those of the months ahead for every partitioned table of the schema; run at each start.';
 REVOKE EXECUTE ON FUNCTION ${flyway:defaultSchema}.ensure_all_month_partitions(integer) FROM PUBLIC;
+
+-- Every process may see which migrations its schema has: that is how it knows that it is ready.
+GRANT SELECT ON ${flyway:defaultSchema}.${flyway:table} TO ${service}_app, ${service}_ro;
