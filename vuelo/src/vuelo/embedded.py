@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -53,7 +53,7 @@ class Server:
         return make_conninfo(host=str(self.sockets), dbname=database, user=user)
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
-        return f"postgresql://{user}@/{database}?host={self.sockets}"
+        return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self.sockets))}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def running(
     home = _home(root, f"{version}" if bin_dir is None else _major_version(binaries), account)
     with (home / "control.lock").open("w") as control, (home / "users.lock").open("w") as users:
         fcntl.flock(control, fcntl.LOCK_EX)
-        server = Server(home, _socket_folder(home, account))
+        server = Server(home, _socket_folder(home, account), (settings or {}).get("port"))
         process = None if _answers(server) else _start(server, binaries, account, settings or {})
         fcntl.flock(users, fcntl.LOCK_SH)
         fcntl.flock(control, fcntl.LOCK_UN)
