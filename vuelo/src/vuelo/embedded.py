@@ -47,13 +47,15 @@ class Server:
 
     home: Path
     sockets: Path
+    port: str | None = None  # it names the socket too; None is what clients and server take when nobody says
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """A libpq conninfo string; asyncpg takes `dsn()`."""
-        return make_conninfo(host=str(self.sockets), dbname=database, user=user)
+        return make_conninfo(host=str(self.sockets), port=self.port, dbname=database, user=user)
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
-        return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self.sockets))}"
+        port = f"&port={self.port}" if self.port else ""
+        return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self.sockets))}{port}"
 
 
 @dataclass(frozen=True)
