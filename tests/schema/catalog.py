@@ -85,15 +85,25 @@ def number(conn: Conn, sql: str, *parameters: object) -> int:
 
 def apply(conn: Conn, service: Service, path: Path) -> None:
     """Run a file as the service's owner in one transaction, as a migration does."""
-    script = path.read_text().replace("${flyway:defaultSchema}", service.schema)
+    script = path.read_text()
+    for placeholder, value in (
+        ("flyway:defaultSchema", service.schema),
+        ("flyway:table", HISTORY_TABLE),
+        ("service", service.name),
+    ):
+        script = script.replace(f"${{{placeholder}}}", value)
     with conn.transaction():
         conn.execute(f"SET LOCAL ROLE {service.owner}".encode())
         conn.execute(script.encode())
 
 
 def remake_schema(conn: Conn, service: Service) -> None:
+    """An empty schema with a migration history, as the engine makes it before the first migration."""
     conn.execute(f"DROP SCHEMA {service.schema} CASCADE".encode())
     conn.execute(f"CREATE SCHEMA {service.schema} AUTHORIZATION {service.owner}".encode())
+    with conn.transaction():
+        conn.execute(f"SET LOCAL ROLE {service.owner}".encode())
+        conn.execute(f"CREATE TABLE {service.schema}.{HISTORY_TABLE} (installed_rank integer)".encode())
 
 
 def tables(conn: Conn) -> list[str]:

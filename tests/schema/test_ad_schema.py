@@ -242,6 +242,20 @@ def test_a_day_has_its_own_shares(as_role: Connect) -> None:
         conn.execute(share, (1,))
 
 
+def test_two_transactions_cannot_share_out_the_same_money(as_role: Connect) -> None:
+    share = b"""
+        INSERT INTO ad_schema.ad_campaign_budget_shards (campaign_id, budget_date, shard, allotted)
+        SELECT id, current_date, %s, 600 FROM ad_schema.ad_campaigns WHERE campaign_code = 'ADC-REFRESCO'
+    """
+    first, second = as_role("ads_app"), as_role("ads_app")
+    with pytest.raises(errors.CheckViolation), second.transaction():
+        with first.transaction():
+            first.execute(share, (0,))
+            second.execute(share, (1,))  # neither sees the other's share yet
+    counted = "SELECT count(*) FROM ad_schema.ad_campaign_budget_shards WHERE budget_date IS NOT NULL"
+    assert catalog.number(first, counted) == 1
+
+
 def test_an_advertisement_is_not_shown_before_it_is_approved(admin: Conn) -> None:
     with pytest.raises(errors.CheckViolation) as refused:
         admin.execute("UPDATE ad_schema.advertisements SET status = 'ACTIVE' WHERE approval_status = 'PENDING'")

@@ -12,7 +12,8 @@ _SNAPSHOT = """
       FROM pg_namespace AS n CROSS JOIN aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS a
      WHERE n.oid = %(schema)s::regnamespace
     UNION ALL
-    SELECT 'relation: ' || c.relkind::text || ' ' || c.relname || ' ' || coalesce(c.relacl::text, '')
+    SELECT 'relation: ' || c.relkind::text || ' ' || c.relname || ' ' || coalesce(
+               c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))::text
       FROM pg_class AS c WHERE c.relnamespace = %(schema)s::regnamespace
     UNION ALL
     SELECT 'column: ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
