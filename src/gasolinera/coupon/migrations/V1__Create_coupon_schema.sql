@@ -165,7 +165,6 @@ CREATE TABLE coupon_schema.campaign_usage_shards (
     used bigint NOT NULL DEFAULT 0,
     spend_allotment numeric(12, 2),
     spent numeric(12, 2) NOT NULL DEFAULT 0,
-    updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT campaign_usage_shards_pk PRIMARY KEY (campaign_id, shard),
     CONSTRAINT campaign_usage_shards_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns (id)
         ON DELETE CASCADE,
@@ -597,8 +596,7 @@ CREATE FUNCTION coupon_schema.deal_campaign_limits(
                WHEN l.units < 0 THEN s.spend_allotment
                ELSE s.spent + o.amount
                     + l.unit * (div(l.units, l.shard_count) + (s.shard < mod(l.units, l.shard_count))::integer)
-           END,
-           updated_at = now()
+           END
       FROM left_over AS l
      CROSS JOIN LATERAL (
         SELECT i.shard, coalesce(a.uses, 0) AS uses, coalesce(a.amount, 0) AS amount
@@ -688,7 +686,7 @@ BEGIN
             PERFORM coupon_schema.deal_campaign_limits(v.campaign_id, v.shards, v.uses, v.amounts);
         END IF;
         UPDATE coupon_schema.campaign_usage_shards AS s
-           SET used = s.used + a.uses, spent = s.spent + a.amount, updated_at = now()
+           SET used = s.used + a.uses, spent = s.spent + a.amount
           FROM unnest(v.shards, v.uses, v.amounts) AS a (shard, uses, amount)
          WHERE s.campaign_id = v.campaign_id AND s.shard = a.shard;
     END LOOP;
@@ -750,7 +748,7 @@ BEGIN
      GROUP BY g.id, u.user_id
      ORDER BY g.id, u.user_id
     ON CONFLICT (campaign_id, user_id) DO UPDATE
-       SET used_count = t.used_count + EXCLUDED.used_count, usage_limit = EXCLUDED.usage_limit, updated_at = now();
+       SET used_count = t.used_count + EXCLUDED.used_count, usage_limit = EXCLUDED.usage_limit;
 
     PERFORM coupon_schema.count_campaign_usage(
         array_agg(n.campaign_id), array_agg(n.shard), array_agg(n.uses), array_agg(n.amount))
@@ -814,7 +812,7 @@ BEGIN
          WHERE n.restored_at IS NOT NULL AND o.restored_at IS NULL)
       ORDER BY t.campaign_id, t.user_id FOR NO KEY UPDATE;
     UPDATE coupon_schema.campaign_user_usages AS t
-       SET used_count = t.used_count - r.uses, updated_at = now()
+       SET used_count = t.used_count - r.uses
       FROM (
         SELECT c.campaign_id, n.user_id, count(*)::integer AS uses
           FROM new_usages AS n
@@ -870,6 +868,8 @@ CREATE TRIGGER campaigns_log_insert AFTER INSERT ON coupon_schema.campaigns
 CREATE TRIGGER campaigns_log_update AFTER UPDATE ON coupon_schema.campaigns
     REFERENCING OLD TABLE AS old_campaigns NEW TABLE AS new_campaigns
     FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.log_campaign_changes();
+CREATE TRIGGER campaign_user_usages_set_updated_at BEFORE UPDATE ON coupon_schema.campaign_user_usages
+    FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
 CREATE TRIGGER qr_signing_keys_set_updated_at BEFORE UPDATE ON coupon_schema.qr_signing_keys
     FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
 CREATE TRIGGER coupons_check_change BEFORE UPDATE ON coupon_schema.coupons

@@ -98,30 +98,31 @@ INSERT INTO coupon_schema.coupon_usage_history (
     redemption_reference, coupon_id, user_id, station_code, employee_number, fuel_type, original_amount,
     discount_amount, final_amount, currency, raffle_tickets, used_at)
 SELECT
-    v.reference, c.id, c.user_id, v.station_code, v.employee_number, v.fuel_type, v.original_amount, d.discount_amount,
-    v.original_amount - d.discount_amount, c.currency, c.raffle_tickets, now() - v.days * interval '1 day'
+    'RDM-20261101-' || lpad(v.number::text, 6, '0'), c.id, c.user_id, v.station_code, v.employee_number, v.fuel_type, v.original_amount,
+    d.discount_amount, v.original_amount - d.discount_amount, c.currency, c.raffle_tickets,
+    now() - interval '21 days' + v.number * interval '17 minutes' + interval '40 seconds'
 FROM (
     VALUES
-        ('RDM-20261101-000001', 'GASX000000001', 'JSM001', 'EMP000022', 'REGULAR', 600.00, 20),
-        ('RDM-20261101-000002', 'GASX000000002', 'JSM002', 'EMP000024', 'PREMIUM', 450.00, 18),
-        ('RDM-20261101-000003', 'GASX000000003', 'JSM003', 'EMP000026', 'REGULAR', 310.50, 15),
-        ('RDM-20261101-000004', 'GASX000000004', 'JSM004', 'EMP000028', 'DIESEL', 800.00, 12),
-        ('RDM-20261101-000005', 'GASX000000005', 'JSM005', 'EMP000030', 'REGULAR', 250.00, 9),
-        ('RDM-20261101-000006', 'GASX000000006', 'JSM006', 'EMP000032', 'PREMIUM', 180.00, 7),
-        ('RDM-20261101-000007', 'GASX000000011', 'JSM007', 'EMP000034', 'REGULAR', 500.00, 5),
-        ('RDM-20261101-000009', 'GASX000000013', 'JSM008', 'EMP000036', 'REGULAR', 350.00, 3)
-) AS v (reference, coupon_code, station_code, employee_number, fuel_type, original_amount, days)
+        (1, 'GASX000000001', 'JSM001', 'EMP000022', 'REGULAR', 478.00),
+        (2, 'GASX000000002', 'JSM002', 'EMP000024', 'PREMIUM', 323.75),
+        (3, 'GASX000000003', 'JSM003', 'EMP000026', 'REGULAR', 191.20),
+        (4, 'GASX000000004', 'JSM004', 'EMP000028', 'DIESEL', 923.55),
+        (5, 'GASX000000005', 'JSM005', 'EMP000030', 'REGULAR', 376.43),
+        (6, 'GASX000000006', 'JSM006', 'EMP000032', 'PREMIUM', 259.00),
+        (7, 'GASX000000011', 'JSM007', 'EMP000034', 'PREMIUM', 476.56),
+        (9, 'GASX000000013', 'JSM008', 'EMP000036', 'REGULAR', 262.90)
+) AS v (number, coupon_code, station_code, employee_number, fuel_type, original_amount)
 JOIN coupon_schema.coupons AS c ON c.coupon_code = v.coupon_code
 CROSS JOIN LATERAL (
     SELECT coupon_schema.discount_amount(
         c.discount_type, c.discount_value, c.maximum_discount, c.currency, v.original_amount) AS discount_amount
 ) AS d
-ORDER BY v.reference
+ORDER BY v.number
 ON CONFLICT (redemption_reference) DO NOTHING;
 
 -- The cancelled redemption gives its use back.
 UPDATE coupon_schema.coupon_usage_history
-   SET restored_at = used_at + interval '10 minutes', restore_reason = 'CANCELLED', restored_by = 'EMP000036'
+   SET restored_at = used_at + interval '80 seconds', restore_reason = 'CANCELLED', restored_by = 'EMP000036'
  WHERE redemption_reference = 'RDM-20261101-000009' AND restored_at IS NULL;
 
 INSERT INTO coupon_schema.coupon_validation_attempts (
@@ -132,7 +133,7 @@ SELECT
     CASE WHEN v.amount IS NOT NULL THEN 'MXN' END, v.fraud_score, jsonb_build_object('sample', v.number)
 FROM (
     VALUES
-        (1, 'GASX000000011', NULL, 'SUCCESS', 'QR_SCAN', 'EMP000034', 'JSM007', 500.00, 0),
+        (1, 'GASX000000011', NULL, 'SUCCESS', 'QR_SCAN', 'EMP000034', 'JSM007', 476.56, 0),
         (2, 'GASX000000001', NULL, 'ALREADY_USED', 'QR_SCAN', 'EMP000022', 'JSM001', 300.00, 20),
         (3, 'GASX000000025', NULL, 'EXPIRED', 'BARCODE', 'EMP000024', 'JSM002', 400.00, 5),
         (4, 'GASX000000026', NULL, 'SUSPENDED', 'MANUAL_ENTRY', 'EMP000034', 'JSM007', 400.00, 60),
