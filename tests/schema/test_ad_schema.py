@@ -248,10 +248,12 @@ def test_two_transactions_cannot_share_out_the_same_money(as_role: Connect) -> N
         SELECT id, current_date, %s, 600 FROM ad_schema.ad_campaigns WHERE campaign_code = 'ADC-REFRESCO'
     """
     first, second = as_role("ads_app"), as_role("ads_app")
-    with pytest.raises(errors.CheckViolation), second.transaction():
-        with first.transaction():
-            first.execute(share, (0,))
-            second.execute(share, (1,))  # neither sees the other's share yet
+    for shard, conn in enumerate((first, second)):
+        conn.execute("BEGIN")
+        conn.execute(share, (shard,))  # neither sees the other's share
+    first.execute("COMMIT")
+    with pytest.raises(errors.CheckViolation):
+        second.execute("COMMIT")
     counted = "SELECT count(*) FROM ad_schema.ad_campaign_budget_shards WHERE budget_date IS NOT NULL"
     assert catalog.number(first, counted) == 1
 
