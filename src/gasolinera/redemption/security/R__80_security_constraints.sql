@@ -32,13 +32,13 @@ ALTER TABLE redemption_schema.outbox_events ADD CONSTRAINT outbox_events_payload
 
 -- The reading role loses personal data; it keeps the public ids that count users.
 REVOKE SELECT ON redemption_schema.redemptions, redemption_schema.ticket_issuances,
-       redemption_schema.redemption_audit_log, redemption_schema.fraud_detection_log, redemption_schema.fraud_reviews, redemption_schema.qr_validations,
-       redemption_schema.outbox_events, redemption_schema.points_ledger
+       redemption_schema.redemption_audit_log, redemption_schema.fraud_detection_log, redemption_schema.fraud_reviews,
+       redemption_schema.qr_validations, redemption_schema.outbox_events, redemption_schema.points_ledger
        FROM redemption_ro;
 GRANT SELECT (id, transaction_reference, status, user_id, coupon_code, campaign_code, station_code, terminal_code,
               dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
-              discount_amount, final_amount, currency, tickets_earned, raffle_code, tickets_expire_at, failure_code, started_at,
-              completed_at, failed_at, cancelled_at, correlation_id, created_at, updated_at)
+              discount_amount, final_amount, currency, tickets_earned, raffle_code, tickets_expire_at, failure_code,
+              started_at, completed_at, failed_at, cancelled_at, correlation_id, created_at, updated_at)
       ON redemption_schema.redemptions TO redemption_ro;
 GRANT SELECT (id, issuance_id, source, user_id, redemption_id, ticket_count, raffle_code, expires_at, correlation_id,
               created_at)

@@ -1,0 +1,968 @@
+-- The raffle schema: raffles with their prizes, the entries and tickets that take part, the chain of draws, and
+-- winners.
+--
+-- Tickets are made by the redemption service; here each ticket that entered a raffle has one row. How many tickets and
+-- participants a raffle has is kept by triggers on whole statements, never counted again, and never in one hot row.
+
+-- Raffles -------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE raffle_schema.raffles (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    raffle_code text NOT NULL,
+    name text NOT NULL,
+    description text,
+    raffle_type text NOT NULL,
+    selection_algorithm text NOT NULL DEFAULT 'MERKLE_TREE',
+    status text NOT NULL DEFAULT 'DRAFT',
+    opens_at timestamptz,
+    closes_at timestamptz,
+    draw_at timestamptz,
+    time_zone text NOT NULL DEFAULT 'America/Mexico_City',
+    max_tickets_per_user integer,
+    allows_multiple_wins boolean NOT NULL DEFAULT false,
+    alternate_count integer NOT NULL DEFAULT 0,
+    claim_days integer NOT NULL DEFAULT 30,
+    organizer text,
+    permit_number text,
+    terms_version text,
+    terms_sha256 bytea,
+    terms_url text,
+    opened_at timestamptz,
+    closed_at timestamptz,
+    drawing_at timestamptz,
+    completed_at timestamptz,
+    cancelled_at timestamptz,
+    cancellation_reason text,
+    created_by text DEFAULT raffle_schema.request_context('actor'),
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT raffles_pk PRIMARY KEY (id),
+    CONSTRAINT raffles_raffle_code_key UNIQUE (raffle_code),
+    -- raffle_winners repeats the rule "one prize a user" beside each winner, and this key keeps the copy true.
+    CONSTRAINT raffles_id_allows_multiple_wins_key UNIQUE (id, allows_multiple_wins),
+    CONSTRAINT raffles_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'),
+    CONSTRAINT raffles_name_check CHECK (length(btrim(name)) BETWEEN 1 AND 200),
+    CONSTRAINT raffles_description_check CHECK (length(description) <= 4000),
+    CONSTRAINT raffles_raffle_type_check
+        CHECK (raffle_type IN ('STANDARD', 'PREMIUM', 'SPECIAL_EVENT', 'PROMOTIONAL', 'CHARITY')),
+    CONSTRAINT raffles_selection_algorithm_check
+        CHECK (selection_algorithm IN ('RANDOM', 'WEIGHTED', 'MERKLE_TREE', 'PROVABLY_FAIR')),
+    CONSTRAINT raffles_status_check
+        CHECK (status IN ('DRAFT', 'OPEN', 'CLOSED', 'DRAWING', 'COMPLETED', 'CANCELLED')),
+    CONSTRAINT raffles_dates_check CHECK (opens_at < closes_at AND closes_at <= draw_at),
+    CONSTRAINT raffles_time_zone_check
+        CHECK (time_zone ~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$' AND length(time_zone) <= 64),
+    CONSTRAINT raffles_max_tickets_per_user_check CHECK (max_tickets_per_user BETWEEN 1 AND 1000000),
+    CONSTRAINT raffles_alternate_count_check CHECK (alternate_count BETWEEN 0 AND 1000),
+    CONSTRAINT raffles_claim_days_check CHECK (claim_days BETWEEN 1 AND 365),
+    CONSTRAINT raffles_organizer_check CHECK (length(btrim(organizer)) BETWEEN 1 AND 200),
+    CONSTRAINT raffles_permit_number_check CHECK (length(btrim(permit_number)) BETWEEN 1 AND 100),
+    CONSTRAINT raffles_terms_version_check CHECK (length(btrim(terms_version)) BETWEEN 1 AND 50),
+    CONSTRAINT raffles_terms_sha256_check CHECK (octet_length(terms_sha256) = 32),
+    CONSTRAINT raffles_terms_url_check CHECK (terms_url ~ '^https?://[^[:space:]]+$' AND length(terms_url) <= 2000),
+    CONSTRAINT raffles_published_check CHECK (
+        status = 'DRAFT' OR (status = 'CANCELLED' AND opened_at IS NULL)
+        OR num_nulls(opens_at, closes_at, draw_at, terms_version, terms_sha256, opened_at) = 0),
+    CONSTRAINT raffles_state_times_check CHECK (
+        (status <> 'CLOSED' OR closed_at IS NOT NULL)
+        AND (status <> 'DRAWING' OR num_nulls(closed_at, drawing_at) = 0)
+        AND (status <> 'COMPLETED' OR num_nulls(closed_at, drawing_at) = 0)
+        AND (status = 'COMPLETED') = (completed_at IS NOT NULL)
+        AND (status = 'CANCELLED') = (cancelled_at IS NOT NULL)),
+    CONSTRAINT raffles_cancellation_check CHECK (
+        (status = 'CANCELLED') = (cancellation_reason IS NOT NULL)
+        AND (cancellation_reason IS NULL OR length(btrim(cancellation_reason)) BETWEEN 1 AND 1000)),
+    CONSTRAINT raffles_created_by_check CHECK (length(created_by) <= 128),
+    CONSTRAINT raffles_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+);
+-- The list of raffles to enter, and the job that closes them.
+CREATE INDEX raffles_open_closes_at_idx ON raffle_schema.raffles (closes_at) WHERE status = 'OPEN';
+-- The job that draws.
+CREATE INDEX raffles_undrawn_draw_at_idx ON raffle_schema.raffles (draw_at) WHERE status IN ('CLOSED', 'DRAWING');
+COMMENT ON TABLE raffle_schema.raffles IS
+    'A raffle and its published rules, which do not change once it is open. Its counts stand in raffle_counters.';
+COMMENT ON COLUMN raffle_schema.raffles.opens_at IS 'Entries are taken in [opens_at, closes_at).';
+COMMENT ON COLUMN raffle_schema.raffles.terms_sha256 IS
+    'SHA-256 of the published terms, so that they cannot change unseen.';
+COMMENT ON COLUMN raffle_schema.raffles.created_by IS 'Personal data: who made it, a public id or a service''s name.';
+
+CREATE TABLE raffle_schema.raffle_prizes (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    raffle_id bigint NOT NULL,
+    rank integer NOT NULL,
+    name text NOT NULL,
+    description text,
+    prize_type text NOT NULL,
+    prize_value numeric(12, 2) NOT NULL,
+    currency text NOT NULL,
+    quantity integer NOT NULL DEFAULT 1,
+    quantity_awarded integer NOT NULL DEFAULT 0,
+    quantity_remaining integer NOT NULL GENERATED ALWAYS AS (quantity - quantity_awarded) STORED,
+    delivery_method text NOT NULL DEFAULT 'MANUAL',
+    image_url text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT raffle_prizes_pk PRIMARY KEY (id),
+    CONSTRAINT raffle_prizes_raffle_id_rank_key UNIQUE (raffle_id, rank),
+    CONSTRAINT raffle_prizes_id_raffle_id_key UNIQUE (id, raffle_id),
+    CONSTRAINT raffle_prizes_raffle_id_fk FOREIGN KEY (raffle_id)
+        REFERENCES raffle_schema.raffles (id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_prizes_rank_check CHECK (rank BETWEEN 1 AND 1000),
+    CONSTRAINT raffle_prizes_name_check CHECK (length(btrim(name)) BETWEEN 1 AND 200),
+    CONSTRAINT raffle_prizes_description_check CHECK (length(description) <= 2000),
+    CONSTRAINT raffle_prizes_prize_type_check CHECK (prize_type IN (
+        'CASH', 'FUEL_CREDIT', 'MERCHANDISE', 'DISCOUNT_COUPON', 'GIFT_CARD', 'SERVICE', 'VEHICLE', 'TRAVEL',
+        'EXPERIENCE', 'OTHER')),
+    CONSTRAINT raffle_prizes_prize_value_check
+        CHECK (prize_value >= 0 AND (currency <> 'CRC' OR prize_value = trunc(prize_value))),
+    CONSTRAINT raffle_prizes_currency_check CHECK (currency ~ '^[A-Z]{3}$' AND currency IN ('MXN', 'CRC', 'USD')),
+    CONSTRAINT raffle_prizes_quantity_check CHECK (quantity BETWEEN 1 AND 1000000),
+    CONSTRAINT raffle_prizes_inventory_check CHECK (quantity_awarded BETWEEN 0 AND quantity),
+    CONSTRAINT raffle_prizes_delivery_method_check
+        CHECK (delivery_method IN ('MANUAL', 'AUTOMATIC', 'DIGITAL', 'PHYSICAL', 'CREDIT')),
+    CONSTRAINT raffle_prizes_image_url_check
+        CHECK (image_url ~ '^https?://[^[:space:]]+$' AND length(image_url) <= 2000),
+    CONSTRAINT raffle_prizes_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+);
+COMMENT ON TABLE raffle_schema.raffle_prizes IS
+    'What a raffle gives, in the order of rank, and how many units of it are awarded. Fixed once the raffle is open.';
+COMMENT ON COLUMN raffle_schema.raffle_prizes.quantity_awarded IS
+    'Units that a winner holds; kept by the trigger on raffle_winners. A forfeited unit comes back.';
+CREATE TRIGGER raffle_prizes_set_updated_at BEFORE UPDATE ON raffle_schema.raffle_prizes
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.set_updated_at();
+
+CREATE TABLE raffle_schema.raffle_audit_log (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    event_type text NOT NULL,
+    raffle_code text NOT NULL,
+    subject text,
+    old_values jsonb,
+    new_values jsonb,
+    actor text DEFAULT raffle_schema.request_context('actor'),
+    correlation_id text DEFAULT raffle_schema.request_context('correlation_id'),
+    ip_address inet DEFAULT raffle_schema.request_context('ip_address')::inet,
+    user_agent text DEFAULT raffle_schema.request_context('user_agent'),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT raffle_audit_log_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT raffle_audit_log_event_type_check CHECK (event_type ~ '^[A-Z][A-Z_]{2,49}$'),
+    CONSTRAINT raffle_audit_log_raffle_code_check CHECK (length(raffle_code) BETWEEN 1 AND 50),
+    CONSTRAINT raffle_audit_log_subject_check CHECK (length(subject) <= 200),
+    CONSTRAINT raffle_audit_log_old_values_check CHECK (jsonb_typeof(old_values) = 'object'),
+    CONSTRAINT raffle_audit_log_new_values_check CHECK (jsonb_typeof(new_values) = 'object')
+) PARTITION BY RANGE (created_at);
+-- The history of one raffle.
+CREATE INDEX raffle_audit_log_raffle_code_idx ON raffle_schema.raffle_audit_log (raffle_code, created_at);
+COMMENT ON TABLE raffle_schema.raffle_audit_log IS
+    'Every change of state of a raffle, a draw or a winner, and who made it; append-only, by month.';
+COMMENT ON COLUMN raffle_schema.raffle_audit_log.actor IS
+    'Personal data: who did it, a public id or a service''s name.';
+COMMENT ON COLUMN raffle_schema.raffle_audit_log.ip_address IS 'Personal data: where the request came from.';
+COMMENT ON COLUMN raffle_schema.raffle_audit_log.user_agent IS 'Personal data: the client''s software.';
+CREATE TRIGGER raffle_audit_log_refuse_change
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_schema.raffle_audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.refuse_change();
+
+-- Draws ---------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE raffle_schema.raffle_draws (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    raffle_id bigint NOT NULL,
+    chain_number bigint NOT NULL,
+    previous_chain_number bigint,
+    previous_manifest_sha256 bytea,
+    status text NOT NULL DEFAULT 'FROZEN',
+    entry_count bigint NOT NULL,
+    ticket_count bigint NOT NULL,
+    participant_count bigint NOT NULL,
+    merkle_root bytea NOT NULL,
+    manifest bytea NOT NULL,
+    manifest_sha256 bytea NOT NULL GENERATED ALWAYS AS (sha256(manifest)) STORED,
+    manifest_signature bytea NOT NULL,
+    signing_key_id text NOT NULL,
+    beacon_chain_sha256 bytea NOT NULL,
+    beacon_round bigint NOT NULL,
+    beacon_round_at timestamptz NOT NULL,
+    beacon_signature bytea,
+    randomness bytea,
+    frozen_at timestamptz NOT NULL DEFAULT now(),
+    drawn_at timestamptz,
+    voided_at timestamptz,
+    void_reason text,
+    void_signature bytea,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT raffle_draws_pk PRIMARY KEY (id),
+    CONSTRAINT raffle_draws_chain_number_key UNIQUE (chain_number),
+    CONSTRAINT raffle_draws_chain_number_manifest_sha256_key UNIQUE (chain_number, manifest_sha256),
+    CONSTRAINT raffle_draws_raffle_id_fk FOREIGN KEY (raffle_id)
+        REFERENCES raffle_schema.raffles (id) ON DELETE RESTRICT,
+    -- The chain: each draw names the one before it with its manifest's hash, so that no draw can be left out or
+    -- changed.
+    CONSTRAINT raffle_draws_previous_fk FOREIGN KEY (previous_chain_number, previous_manifest_sha256)
+        REFERENCES raffle_schema.raffle_draws (chain_number, manifest_sha256) ON DELETE RESTRICT,
+    CONSTRAINT raffle_draws_chain_check CHECK (
+        CASE chain_number WHEN 1 THEN num_nonnulls(previous_chain_number, previous_manifest_sha256) = 0
+                          ELSE previous_chain_number IS NOT NULL AND previous_chain_number = chain_number - 1
+                               AND previous_manifest_sha256 IS NOT NULL END),
+    CONSTRAINT raffle_draws_chain_number_check CHECK (chain_number >= 1),
+    CONSTRAINT raffle_draws_status_check CHECK (status IN ('FROZEN', 'DRAWN', 'VOID')),
+    CONSTRAINT raffle_draws_counts_check CHECK (
+        participant_count >= 1 AND entry_count >= participant_count AND ticket_count >= entry_count),
+    CONSTRAINT raffle_draws_merkle_root_check CHECK (octet_length(merkle_root) = 32),
+    CONSTRAINT raffle_draws_manifest_check CHECK (octet_length(manifest) BETWEEN 1 AND 1048576),
+    CONSTRAINT raffle_draws_manifest_signature_check CHECK (octet_length(manifest_signature) = 64),
+    CONSTRAINT raffle_draws_signing_key_id_check CHECK (length(btrim(signing_key_id)) BETWEEN 1 AND 100),
+    CONSTRAINT raffle_draws_beacon_chain_sha256_check CHECK (octet_length(beacon_chain_sha256) = 32),
+    CONSTRAINT raffle_draws_beacon_round_check CHECK (beacon_round >= 1),
+    -- The randomness must not exist when the entries are frozen.
+    CONSTRAINT raffle_draws_beacon_round_at_check CHECK (beacon_round_at > frozen_at),
+    CONSTRAINT raffle_draws_beacon_signature_check CHECK (octet_length(beacon_signature) BETWEEN 48 AND 96),
+    CONSTRAINT raffle_draws_randomness_check CHECK (octet_length(randomness) = 32),
+    CONSTRAINT raffle_draws_drawn_check
+        CHECK (num_nulls(drawn_at, beacon_signature, randomness) = CASE status WHEN 'DRAWN' THEN 0 ELSE 3 END),
+    CONSTRAINT raffle_draws_drawn_at_check CHECK (drawn_at >= beacon_round_at),
+    CONSTRAINT raffle_draws_void_check
+        CHECK (num_nulls(voided_at, void_reason, void_signature) = CASE status WHEN 'VOID' THEN 0 ELSE 3 END),
+    CONSTRAINT raffle_draws_void_reason_check CHECK (length(btrim(void_reason)) BETWEEN 1 AND 2000),
+    CONSTRAINT raffle_draws_void_signature_check CHECK (octet_length(void_signature) = 64)
+);
+-- One draw counts for a raffle.
+CREATE UNIQUE INDEX raffle_draws_valid_raffle_id_idx ON raffle_schema.raffle_draws (raffle_id) WHERE status <> 'VOID';
+-- All draws of a raffle, void ones too; the foreign key.
+CREATE INDEX raffle_draws_raffle_id_idx ON raffle_schema.raffle_draws (raffle_id);
+-- The next draw in the chain; the foreign key.
+CREATE INDEX raffle_draws_previous_idx
+    ON raffle_schema.raffle_draws (previous_chain_number, previous_manifest_sha256);
+COMMENT ON TABLE raffle_schema.raffle_draws IS
+    'The draws in one chain without gaps. A row is written when the entries are frozen, before the randomness '
+    'exists; a'
+    'void draw keeps its number.';
+COMMENT ON COLUMN raffle_schema.raffle_draws.manifest IS
+    'The published bytes: root, counts, prizes, the previous draw''s hash, the beacon and its round.';
+COMMENT ON COLUMN raffle_schema.raffle_draws.merkle_root IS 'RFC 9162 tree over the entries in canonical order.';
+COMMENT ON COLUMN raffle_schema.raffle_draws.beacon_round IS 'The future round of public randomness, named beforehand.';
+
+CREATE FUNCTION raffle_schema.guard_raffle_draw() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_raffle_status text;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT r.status INTO v_raffle_status FROM raffle_schema.raffles AS r WHERE r.id = NEW.raffle_id FOR SHARE;
+        IF v_raffle_status <> 'CLOSED' OR NEW.status <> 'FROZEN' THEN
+            RAISE EXCEPTION 'a draw begins FROZEN in a CLOSED raffle, not % in a % one', NEW.status, v_raffle_status
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF OLD.status <> 'FROZEN' THEN
+        RAISE EXCEPTION 'draw % is % and does not change any more', OLD.chain_number, OLD.status
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF (OLD.raffle_id, OLD.chain_number, OLD.previous_chain_number, OLD.entry_count, OLD.ticket_count,
+        OLD.participant_count, OLD.merkle_root, OLD.manifest, OLD.manifest_signature, OLD.beacon_chain_sha256,
+        OLD.beacon_round, OLD.beacon_round_at, OLD.frozen_at)
+       IS DISTINCT FROM
+       (NEW.raffle_id, NEW.chain_number, NEW.previous_chain_number, NEW.entry_count, NEW.ticket_count,
+        NEW.participant_count, NEW.merkle_root, NEW.manifest, NEW.manifest_signature, NEW.beacon_chain_sha256,
+        NEW.beacon_round, NEW.beacon_round_at, NEW.frozen_at) THEN
+        RAISE EXCEPTION 'draw % is frozen', OLD.chain_number USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION raffle_schema.guard_raffle_draw() IS
+    'What was frozen stays; a draw goes from FROZEN to DRAWN or VOID and no further.';
+CREATE TRIGGER raffle_draws_guard BEFORE INSERT OR UPDATE ON raffle_schema.raffle_draws
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.guard_raffle_draw();
+CREATE TRIGGER raffle_draws_refuse_removal BEFORE DELETE OR TRUNCATE ON raffle_schema.raffle_draws
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.refuse_change();
+CREATE TRIGGER raffle_draws_set_updated_at BEFORE UPDATE ON raffle_schema.raffle_draws
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.set_updated_at();
+
+-- The states of a raffle ----------------------------------------------------------------------------------------------
+
+CREATE FUNCTION raffle_schema.guard_raffle() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'DRAFT' THEN
+            RAISE EXCEPTION 'a raffle begins as DRAFT, not as %', NEW.status USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.status <> 'DRAFT' THEN
+            RAISE EXCEPTION 'raffle % is % and stays; only a DRAFT can be deleted', OLD.raffle_code, OLD.status
+                USING ERRCODE = 'restrict_violation';
+        END IF;
+        RETURN OLD;
+    END IF;
+    IF OLD.status <> 'DRAFT'
+       AND (OLD.raffle_code, OLD.raffle_type, OLD.selection_algorithm, OLD.opens_at, OLD.closes_at, OLD.draw_at,
+            OLD.time_zone, OLD.max_tickets_per_user, OLD.allows_multiple_wins, OLD.alternate_count, OLD.claim_days,
+            OLD.permit_number, OLD.terms_version, OLD.terms_sha256)
+           IS DISTINCT FROM
+           (NEW.raffle_code, NEW.raffle_type, NEW.selection_algorithm, NEW.opens_at, NEW.closes_at, NEW.draw_at,
+            NEW.time_zone, NEW.max_tickets_per_user, NEW.allows_multiple_wins, NEW.alternate_count, NEW.claim_days,
+            NEW.permit_number, NEW.terms_version, NEW.terms_sha256) THEN
+        RAISE EXCEPTION 'raffle % is %: its published rules do not change any more', OLD.raffle_code, OLD.status
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF OLD.status = NEW.status THEN
+        RETURN NEW;
+    END IF;
+    IF (OLD.status, NEW.status) NOT IN (
+        ('DRAFT', 'OPEN'), ('OPEN', 'CLOSED'), ('CLOSED', 'DRAWING'), ('DRAWING', 'COMPLETED'),
+        ('DRAFT', 'CANCELLED'), ('OPEN', 'CANCELLED'), ('CLOSED', 'CANCELLED'), ('DRAWING', 'CANCELLED')) THEN
+        RAISE EXCEPTION 'raffle % cannot go from % to %', OLD.raffle_code, OLD.status, NEW.status
+            USING ERRCODE = 'check_violation';
+    END IF;
+    CASE NEW.status
+        WHEN 'OPEN' THEN
+            -- The row is locked already, and who changes a prize takes a lock on it too: no prize can go meanwhile.
+            IF NOT EXISTS (SELECT FROM raffle_schema.raffle_prizes AS p WHERE p.raffle_id = NEW.id) THEN
+                RAISE EXCEPTION 'raffle % has no prize', OLD.raffle_code USING ERRCODE = 'check_violation';
+            END IF;
+            NEW.opened_at := coalesce(NEW.opened_at, now());
+        WHEN 'CLOSED' THEN
+            NEW.closed_at := coalesce(NEW.closed_at, now());
+        WHEN 'DRAWING' THEN
+            IF NOT EXISTS (
+                SELECT FROM raffle_schema.raffle_draws AS d WHERE d.raffle_id = NEW.id AND d.status <> 'VOID') THEN
+                RAISE EXCEPTION 'the entries of raffle % are not frozen', OLD.raffle_code
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            NEW.drawing_at := coalesce(NEW.drawing_at, now());
+        WHEN 'COMPLETED' THEN
+            IF NOT EXISTS (
+                SELECT FROM raffle_schema.raffle_draws AS d WHERE d.raffle_id = NEW.id AND d.status = 'DRAWN') THEN
+                RAISE EXCEPTION 'raffle % is not drawn', OLD.raffle_code USING ERRCODE = 'check_violation';
+            END IF;
+            NEW.completed_at := coalesce(NEW.completed_at, now());
+        WHEN 'CANCELLED' THEN
+            NEW.cancelled_at := coalesce(NEW.cancelled_at, now());
+    END CASE;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION raffle_schema.guard_raffle() IS
+    'The allowed transitions of a raffle and what each one needs; the published rules of an open raffle stay.';
+CREATE TRIGGER raffles_guard BEFORE INSERT OR UPDATE OR DELETE ON raffle_schema.raffles
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.guard_raffle();
+CREATE TRIGGER raffles_set_updated_at BEFORE UPDATE ON raffle_schema.raffles
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.set_updated_at();
+
+CREATE FUNCTION raffle_schema.audit_raffles() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, new_values)
+        SELECT 'RAFFLE_CREATED', n.raffle_code, jsonb_build_object('status', n.status, 'name', n.name)
+          FROM new_rows AS n;
+    ELSE
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, old_values, new_values)
+        SELECT 'RAFFLE_' || n.status, n.raffle_code, jsonb_build_object('status', o.status),
+               jsonb_strip_nulls(jsonb_build_object('status', n.status, 'reason', n.cancellation_reason))
+          FROM new_rows AS n
+          JOIN old_rows AS o ON o.id = n.id
+         WHERE o.status <> n.status;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION raffle_schema.audit_raffles() IS
+    'Every raffle made and every change of its state, in the audit log.';
+CREATE TRIGGER raffles_audit_insert AFTER INSERT ON raffle_schema.raffles
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_raffles();
+CREATE TRIGGER raffles_audit_update AFTER UPDATE ON raffle_schema.raffles
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_raffles();
+
+CREATE FUNCTION raffle_schema.guard_raffle_prize() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_raffle_id CONSTANT bigint := CASE TG_OP WHEN 'DELETE' THEN OLD.raffle_id ELSE NEW.raffle_id END;
+    v_status text;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (OLD.raffle_id, OLD.rank, OLD.prize_type, OLD.prize_value, OLD.currency, OLD.quantity, OLD.name)
+           IS NOT DISTINCT FROM
+           (NEW.raffle_id, NEW.rank, NEW.prize_type, NEW.prize_value, NEW.currency, NEW.quantity, NEW.name) THEN
+            RETURN NEW;
+        END IF;
+        IF OLD.raffle_id <> NEW.raffle_id THEN
+            RAISE EXCEPTION 'a prize stays with its raffle' USING ERRCODE = 'restrict_violation';
+        END IF;
+    END IF;
+    SELECT r.status INTO v_status FROM raffle_schema.raffles AS r WHERE r.id = v_raffle_id FOR SHARE;
+    IF v_status <> 'DRAFT' THEN
+        RAISE EXCEPTION 'the raffle is %: its prizes are published', v_status USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION raffle_schema.guard_raffle_prize() IS 'Prizes change while their raffle is a DRAFT, and not after.';
+CREATE TRIGGER raffle_prizes_guard BEFORE INSERT OR UPDATE OR DELETE ON raffle_schema.raffle_prizes
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.guard_raffle_prize();
+
+-- Entries, tickets and their counts -----------------------------------------------------------------------------------
+
+CREATE FUNCTION raffle_schema.is_ticket_number(p_number text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    v_sum integer := 0;
+BEGIN
+    IF p_number !~ '^TKT[0-9A-HJKMNP-TV-Z]{16}$' THEN
+        RETURN false;
+    END IF;
+    FOR i IN 4..19 LOOP
+        v_sum := (((v_sum << 1) & 31) # (CASE WHEN v_sum >= 16 THEN 5 ELSE 0 END))
+            # (strpos('0123456789ABCDEFGHJKMNPQRSTVWXYZ', substr(p_number, i, 1)) - 1);
+    END LOOP;
+    RETURN v_sum = 0;
+END
+$$;
+COMMENT ON FUNCTION raffle_schema.is_ticket_number(text) IS
+    'Has the shape and the check character of a ticket number: "TKT" and 16 characters of Crockford''s base 32 '
+    'with values'
+    'v[1..16] in GF(32), x^5 = x^2 + 1, such that sum(v[i] * x^(16 - i)) = 0.';
+
+CREATE TABLE raffle_schema.raffle_entries (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    raffle_id bigint NOT NULL,
+    issuance_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    source text NOT NULL,
+    ticket_count integer NOT NULL DEFAULT 0,
+    entered_at timestamptz NOT NULL DEFAULT now(),
+    leaf_index bigint,
+    range_start bigint,
+    owner_tag bytea,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT raffle_entries_pk PRIMARY KEY (id),
+    -- An event enters a raffle once, however often its message arrives.
+    CONSTRAINT raffle_entries_raffle_id_issuance_id_key UNIQUE (raffle_id, issuance_id),
+    CONSTRAINT raffle_entries_id_raffle_id_user_id_key UNIQUE (id, raffle_id, user_id),
+    CONSTRAINT raffle_entries_raffle_id_leaf_index_key UNIQUE (raffle_id, leaf_index),
+    CONSTRAINT raffle_entries_raffle_id_range_start_key UNIQUE (raffle_id, range_start),
+    CONSTRAINT raffle_entries_raffle_id_fk FOREIGN KEY (raffle_id)
+        REFERENCES raffle_schema.raffles (id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_entries_source_check
+        CHECK (source IN ('COUPON_REDEMPTION', 'AD_ENGAGEMENT', 'PROMOTIONAL', 'BONUS', 'FREE_ENTRY')),
+    CONSTRAINT raffle_entries_ticket_count_check CHECK (ticket_count BETWEEN 0 AND 10000),
+    CONSTRAINT raffle_entries_frozen_check CHECK (num_nulls(leaf_index, range_start, owner_tag) IN (0, 3)),
+    CONSTRAINT raffle_entries_leaf_index_check CHECK (leaf_index IS NULL OR (leaf_index >= 0 AND ticket_count > 0)),
+    CONSTRAINT raffle_entries_range_start_check CHECK (range_start >= 0),
+    CONSTRAINT raffle_entries_owner_tag_check CHECK (octet_length(owner_tag) = 16)
+);
+-- "My entries"; also "which events of this issuance are here" on tickets.revoked.
+CREATE INDEX raffle_entries_user_id_idx ON raffle_schema.raffle_entries (user_id, raffle_id);
+CREATE INDEX raffle_entries_issuance_id_idx ON raffle_schema.raffle_entries (issuance_id);
+COMMENT ON TABLE raffle_schema.raffle_entries IS
+    'One row an issuance event in a raffle: a leaf of the draw''s tree. At the freeze it gets its place and its '
+    'range of'
+    'tickets [range_start, range_start + ticket_count); the ranges of a raffle follow each other without a gap.';
+COMMENT ON COLUMN raffle_schema.raffle_entries.user_id IS 'Personal data: public id of the participant.';
+COMMENT ON COLUMN raffle_schema.raffle_entries.ticket_count IS
+    'Its ACTIVE tickets; kept by the trigger on raffle_tickets.';
+COMMENT ON COLUMN raffle_schema.raffle_entries.entered_at IS
+    'When the tickets were issued to the raffle or their holder chose it; not when the message arrived.';
+COMMENT ON COLUMN raffle_schema.raffle_entries.owner_tag IS
+    'Published instead of the user: 16 bytes that are equal for the entries of one user in one draw.';
+CREATE TRIGGER raffle_entries_set_updated_at BEFORE UPDATE ON raffle_schema.raffle_entries
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.set_updated_at();
+
+CREATE FUNCTION raffle_schema.check_entry_window() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_code text;
+BEGIN
+    SELECT r.raffle_code INTO v_code
+      FROM new_rows AS n
+      JOIN raffle_schema.raffles AS r ON r.id = n.raffle_id
+     WHERE r.status <> 'OPEN' OR n.entered_at < r.opens_at OR n.entered_at >= r.closes_at
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'raffle % does not take this entry: it is not open, or not at that time', v_code
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION raffle_schema.check_entry_window() IS 'Entries belong to [opens_at, closes_at) of an OPEN raffle.';
+CREATE TRIGGER raffle_entries_check_window AFTER INSERT ON raffle_schema.raffle_entries
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.check_entry_window();
+
+CREATE TABLE raffle_schema.raffle_tickets (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    raffle_id bigint NOT NULL,
+    entry_id bigint NOT NULL,
+    ticket_number text NOT NULL,
+    user_id uuid NOT NULL,
+    status text NOT NULL DEFAULT 'ACTIVE',
+    disqualified_at timestamptz,
+    disqualification_reason text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT raffle_tickets_pk PRIMARY KEY (id),
+    CONSTRAINT raffle_tickets_raffle_id_fk FOREIGN KEY (raffle_id)
+        REFERENCES raffle_schema.raffles (id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_tickets_entry_fk FOREIGN KEY (entry_id, raffle_id, user_id)
+        REFERENCES raffle_schema.raffle_entries (id, raffle_id, user_id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_tickets_ticket_number_check CHECK (raffle_schema.is_ticket_number(ticket_number)),
+    CONSTRAINT raffle_tickets_status_check CHECK (status IN ('ACTIVE', 'CANCELLED')),
+    CONSTRAINT raffle_tickets_disqualification_check CHECK (
+        (disqualified_at IS NULL) = (disqualification_reason IS NULL)
+        AND (disqualification_reason IS NULL OR length(btrim(disqualification_reason)) BETWEEN 1 AND 1000))
+);
+-- A ticket is in one raffle at most; look a ticket up by its number. A cancelled one may enter another raffle.
+CREATE UNIQUE INDEX raffle_tickets_active_ticket_number_idx ON raffle_schema.raffle_tickets (ticket_number)
+    WHERE status = 'ACTIVE';
+-- The tickets of an entry; the foreign key.
+CREATE INDEX raffle_tickets_entry_idx ON raffle_schema.raffle_tickets (entry_id, raffle_id, user_id);
+-- The tickets of a raffle: raffle_summary, the ticket list of a draw; the foreign key.
+CREATE INDEX raffle_tickets_raffle_id_idx ON raffle_schema.raffle_tickets (raffle_id);
+COMMENT ON TABLE raffle_schema.raffle_tickets IS
+    'One row a ticket that entered a raffle, as the redemption service numbered it. Nothing is added or cancelled once '
+    'the raffle is closed; a ticket that must not win is disqualified, with the reason, and keeps its place.';
+COMMENT ON COLUMN raffle_schema.raffle_tickets.user_id IS 'Personal data: public id of the holder.';
+CREATE TRIGGER raffle_tickets_set_updated_at BEFORE UPDATE ON raffle_schema.raffle_tickets
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.set_updated_at();
+
+CREATE TABLE raffle_schema.raffle_participants (
+    raffle_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    ticket_count integer NOT NULL,
+    max_tickets integer,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT raffle_participants_pk PRIMARY KEY (raffle_id, user_id),
+    CONSTRAINT raffle_participants_raffle_id_fk FOREIGN KEY (raffle_id)
+        REFERENCES raffle_schema.raffles (id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_participants_ticket_count_check CHECK (ticket_count >= 0),
+    CONSTRAINT raffle_participants_max_tickets_check CHECK (ticket_count <= max_tickets)
+);
+-- "The raffles I take part in".
+CREATE INDEX raffle_participants_user_id_idx ON raffle_schema.raffle_participants (user_id);
+COMMENT ON TABLE raffle_schema.raffle_participants IS
+    'How many ACTIVE tickets a user has in a raffle, and no more than the raffle allows. Written by the triggers '
+    'alone.';
+COMMENT ON COLUMN raffle_schema.raffle_participants.user_id IS 'Personal data: public id of the participant.';
+COMMENT ON COLUMN raffle_schema.raffle_participants.max_tickets IS
+    'The raffle''s max_tickets_per_user, which is fixed before the first ticket; here so that a CHECK can hold it.';
+CREATE TRIGGER raffle_participants_set_updated_at BEFORE UPDATE ON raffle_schema.raffle_participants
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.set_updated_at();
+
+CREATE TABLE raffle_schema.raffle_counters (
+    raffle_id bigint NOT NULL,
+    shard smallint NOT NULL,
+    ticket_count bigint NOT NULL,
+    participant_count bigint NOT NULL,
+    CONSTRAINT raffle_counters_pk PRIMARY KEY (raffle_id, shard),
+    CONSTRAINT raffle_counters_raffle_id_fk FOREIGN KEY (raffle_id)
+        REFERENCES raffle_schema.raffles (id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_counters_shard_check CHECK (shard BETWEEN 0 AND 15)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE raffle_schema.raffle_counters IS
+    'The counts of a raffle in 16 parts, so that writers at the same time do not wait for each other; a part may '
+    'be below'
+    'zero, the sum never is. Read them through raffle_totals.';
+
+CREATE VIEW raffle_schema.raffle_totals AS
+SELECT r.id AS raffle_id, r.raffle_code,
+       coalesce(sum(c.ticket_count), 0)::bigint AS ticket_count,
+       coalesce(sum(c.participant_count), 0)::bigint AS participant_count
+  FROM raffle_schema.raffles AS r
+  LEFT JOIN raffle_schema.raffle_counters AS c ON c.raffle_id = r.id
+ GROUP BY r.id, r.raffle_code;
+COMMENT ON VIEW raffle_schema.raffle_totals IS
+    'ACTIVE tickets and participants of each raffle from its counters: sixteen rows to add, however large the raffle.';
+
+CREATE FUNCTION raffle_schema.add_ticket_counts(
+    p_entry_ids bigint[], p_raffle_ids bigint[], p_user_ids uuid[], p_deltas integer[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_refused text;
+BEGIN
+    -- Shared by all writers, refused to who closes the raffle: nothing is added once it is closed. In READ COMMITTED
+    -- the statement after the lock sees what the other transaction did.
+    PERFORM FROM raffle_schema.raffles AS r WHERE r.id = ANY (p_raffle_ids) ORDER BY r.id FOR SHARE;
+    SELECT format('raffle %s is %s: its tickets do not change any more', r.raffle_code, r.status) INTO v_refused
+      FROM unnest(p_raffle_ids, p_deltas) AS d (raffle_id, delta)
+      JOIN raffle_schema.raffles AS r ON r.id = d.raffle_id
+     WHERE r.status <> 'OPEN' AND NOT (r.status = 'CANCELLED' AND d.delta < 0)
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '%', v_refused USING ERRCODE = 'restrict_violation';
+    END IF;
+
+    UPDATE raffle_schema.raffle_entries AS e
+       SET ticket_count = e.ticket_count + d.delta
+      FROM unnest(p_entry_ids, p_deltas) AS d (entry_id, delta)
+     WHERE e.id = d.entry_id;
+
+    -- Lock in one order, or two batches with the same users deadlock.
+    PERFORM
+       FROM raffle_schema.raffle_participants AS p
+      WHERE (p.raffle_id, p.user_id) IN (
+                SELECT d.raffle_id, d.user_id
+                  FROM unnest(p_raffle_ids, p_user_ids, p_deltas) AS d (raffle_id, user_id, delta)
+                 WHERE d.delta < 0)
+      ORDER BY p.raffle_id, p.user_id
+        FOR NO KEY UPDATE;
+    WITH change AS (
+        SELECT d.raffle_id, d.user_id, sum(d.delta)::integer AS delta
+          FROM unnest(p_raffle_ids, p_user_ids, p_deltas) AS d (raffle_id, user_id, delta)
+         GROUP BY d.raffle_id, d.user_id
+    ), grown AS (
+        INSERT INTO raffle_schema.raffle_participants AS p (raffle_id, user_id, ticket_count, max_tickets)
+        SELECT c.raffle_id, c.user_id, c.delta, r.max_tickets_per_user
+          FROM change AS c
+          JOIN raffle_schema.raffles AS r ON r.id = c.raffle_id
+         WHERE c.delta > 0
+         ORDER BY c.raffle_id, c.user_id
+            ON CONFLICT (raffle_id, user_id) DO UPDATE SET ticket_count = p.ticket_count + EXCLUDED.ticket_count
+        RETURNING p.raffle_id, p.user_id, p.ticket_count
+    ), shrunk AS (
+        UPDATE raffle_schema.raffle_participants AS p
+           SET ticket_count = p.ticket_count + c.delta
+          FROM change AS c
+         WHERE c.delta < 0 AND p.raffle_id = c.raffle_id AND p.user_id = c.user_id
+        RETURNING p.raffle_id, p.user_id, p.ticket_count
+    )
+    INSERT INTO raffle_schema.raffle_counters AS s (raffle_id, shard, ticket_count, participant_count)
+    SELECT c.raffle_id, pg_backend_pid() % 16, sum(c.delta),
+           -- Who has just what was added was not a participant before; who has none is not one any more.
+           count(*) FILTER (WHERE g.ticket_count = c.delta) - count(*) FILTER (WHERE l.ticket_count = 0)
+      FROM change AS c
+      LEFT JOIN grown AS g ON g.raffle_id = c.raffle_id AND g.user_id = c.user_id
+      LEFT JOIN shrunk AS l ON l.raffle_id = c.raffle_id AND l.user_id = c.user_id
+     GROUP BY c.raffle_id
+     ORDER BY c.raffle_id
+        ON CONFLICT (raffle_id, shard) DO UPDATE
+       SET ticket_count = s.ticket_count + EXCLUDED.ticket_count,
+           participant_count = s.participant_count + EXCLUDED.participant_count;
+END
+$$;
+COMMENT ON FUNCTION raffle_schema.add_ticket_counts(bigint[], bigint[], uuid[], integer[]) IS
+    'Adds the changes of one statement to entries, participants and counters; called by count_tickets alone. Its cost '
+    'follows the statement''s rows and never the raffle''s size.';
+
+CREATE FUNCTION raffle_schema.count_tickets() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM raffle_schema.add_ticket_counts(
+                    array_agg(d.entry_id), array_agg(d.raffle_id), array_agg(d.user_id), array_agg(d.delta))
+           FROM (SELECT n.entry_id, n.raffle_id, n.user_id, count(*)::integer AS delta
+                   FROM new_rows AS n
+                  WHERE n.status = 'ACTIVE'
+                  GROUP BY n.entry_id, n.raffle_id, n.user_id) AS d
+         HAVING count(*) > 0;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM raffle_schema.add_ticket_counts(
+                    array_agg(d.entry_id), array_agg(d.raffle_id), array_agg(d.user_id), array_agg(d.delta))
+           FROM (SELECT o.entry_id, o.raffle_id, o.user_id, -count(*)::integer AS delta
+                   FROM old_rows AS o
+                  WHERE o.status = 'ACTIVE'
+                  GROUP BY o.entry_id, o.raffle_id, o.user_id) AS d
+         HAVING count(*) > 0;
+    ELSE
+        PERFORM raffle_schema.add_ticket_counts(
+                    array_agg(d.entry_id), array_agg(d.raffle_id), array_agg(d.user_id), array_agg(d.delta))
+           FROM (SELECT c.entry_id, c.raffle_id, c.user_id, sum(c.delta)::integer AS delta
+                   FROM (SELECT n.entry_id, n.raffle_id, n.user_id, 1 AS delta
+                           FROM new_rows AS n WHERE n.status = 'ACTIVE'
+                          UNION ALL
+                         SELECT o.entry_id, o.raffle_id, o.user_id, -1
+                           FROM old_rows AS o WHERE o.status = 'ACTIVE') AS c
+                  GROUP BY c.entry_id, c.raffle_id, c.user_id
+                 HAVING sum(c.delta) <> 0) AS d
+         HAVING count(*) > 0;
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION raffle_schema.count_tickets() FROM PUBLIC;
+COMMENT ON FUNCTION raffle_schema.count_tickets() IS
+    'Keeps the counts of ACTIVE tickets for whole statements: inserts, deletes, and changes of status.';
+CREATE TRIGGER raffle_tickets_count_insert AFTER INSERT ON raffle_schema.raffle_tickets
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.count_tickets();
+CREATE TRIGGER raffle_tickets_count_update AFTER UPDATE ON raffle_schema.raffle_tickets
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.count_tickets();
+CREATE TRIGGER raffle_tickets_count_delete AFTER DELETE ON raffle_schema.raffle_tickets
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.count_tickets();
+
+-- Winners -------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE raffle_schema.raffle_winners (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    public_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    raffle_id bigint NOT NULL,
+    draw_id bigint NOT NULL,
+    draw_position integer NOT NULL,
+    ticket_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    allows_multiple_wins boolean NOT NULL,
+    prize_id bigint,
+    unit_number integer,
+    status text NOT NULL,
+    claim_deadline timestamptz,
+    notified_at timestamptz,
+    claimed_at timestamptz,
+    delivered_at timestamptz,
+    forfeited_at timestamptz,
+    disqualified_at timestamptz,
+    reason text,
+    delivery_details jsonb NOT NULL DEFAULT '{}',
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT raffle_winners_pk PRIMARY KEY (id),
+    CONSTRAINT raffle_winners_public_id_key UNIQUE (public_id),
+    CONSTRAINT raffle_winners_draw_id_draw_position_key UNIQUE (draw_id, draw_position),
+    -- Without replacement.
+    CONSTRAINT raffle_winners_draw_id_ticket_id_key UNIQUE (draw_id, ticket_id),
+    CONSTRAINT raffle_winners_raffle_fk FOREIGN KEY (raffle_id, allows_multiple_wins)
+        REFERENCES raffle_schema.raffles (id, allows_multiple_wins) ON DELETE RESTRICT,
+    CONSTRAINT raffle_winners_draw_id_fk FOREIGN KEY (draw_id)
+        REFERENCES raffle_schema.raffle_draws (id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_winners_ticket_id_fk FOREIGN KEY (ticket_id)
+        REFERENCES raffle_schema.raffle_tickets (id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_winners_prize_fk FOREIGN KEY (prize_id, raffle_id)
+        REFERENCES raffle_schema.raffle_prizes (id, raffle_id) ON DELETE RESTRICT,
+    CONSTRAINT raffle_winners_draw_position_check CHECK (draw_position >= 1),
+    CONSTRAINT raffle_winners_unit_number_check CHECK (unit_number >= 1),
+    CONSTRAINT raffle_winners_status_check CHECK (status IN (
+        'ALTERNATE', 'SELECTED', 'NOTIFIED', 'CLAIMED', 'DELIVERED', 'FORFEITED', 'DISQUALIFIED')),
+    CONSTRAINT raffle_winners_prize_check CHECK (
+        CASE status WHEN 'ALTERNATE' THEN num_nonnulls(prize_id, unit_number, claim_deadline) = 0
+                    WHEN 'DISQUALIFIED' THEN num_nulls(prize_id, unit_number, claim_deadline) IN (0, 3)
+                    ELSE num_nulls(prize_id, unit_number, claim_deadline) = 0 END),
+    CONSTRAINT raffle_winners_claim_deadline_check CHECK (claim_deadline > created_at),
+    CONSTRAINT raffle_winners_times_check CHECK (
+        (status <> 'NOTIFIED' OR notified_at IS NOT NULL)
+        AND (status NOT IN ('CLAIMED', 'DELIVERED') OR claimed_at IS NOT NULL)
+        AND (status = 'DELIVERED') = (delivered_at IS NOT NULL)
+        AND (status = 'FORFEITED') = (forfeited_at IS NOT NULL)
+        AND (status = 'DISQUALIFIED') = (disqualified_at IS NOT NULL)),
+    CONSTRAINT raffle_winners_reason_check CHECK (
+        (status <> 'DISQUALIFIED' OR reason IS NOT NULL)
+        AND (reason IS NULL OR length(btrim(reason)) BETWEEN 1 AND 1000)),
+    CONSTRAINT raffle_winners_delivery_details_check CHECK (jsonb_typeof(delivery_details) = 'object'),
+    CONSTRAINT raffle_winners_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+);
+-- A unit of a prize has one winner; it comes back when he forfeits it.
+CREATE UNIQUE INDEX raffle_winners_held_prize_unit_idx ON raffle_schema.raffle_winners (prize_id, unit_number)
+    WHERE status NOT IN ('FORFEITED', 'DISQUALIFIED');
+-- One prize a user, unless the raffle says otherwise.
+CREATE UNIQUE INDEX raffle_winners_once_draw_id_user_id_idx ON raffle_schema.raffle_winners (draw_id, user_id)
+    WHERE NOT allows_multiple_wins;
+-- The winners of a raffle; the foreign key.
+CREATE INDEX raffle_winners_raffle_id_idx ON raffle_schema.raffle_winners (raffle_id, allows_multiple_wins);
+-- The winners of a prize; the foreign key.
+CREATE INDEX raffle_winners_prize_id_idx ON raffle_schema.raffle_winners (prize_id, raffle_id);
+-- Did this ticket win; the foreign key.
+CREATE INDEX raffle_winners_ticket_id_idx ON raffle_schema.raffle_winners (ticket_id);
+-- "My prizes".
+CREATE INDEX raffle_winners_user_id_idx ON raffle_schema.raffle_winners (user_id);
+-- The job that takes unclaimed prizes back.
+CREATE INDEX raffle_winners_unclaimed_claim_deadline_idx ON raffle_schema.raffle_winners (claim_deadline)
+    WHERE status IN ('SELECTED', 'NOTIFIED');
+COMMENT ON TABLE raffle_schema.raffle_winners IS
+    'The tickets a draw selected, in order: first the winners, each with a unit of a prize, then the alternates, '
+    'who get a'
+    'unit that another forfeits.';
+COMMENT ON COLUMN raffle_schema.raffle_winners.user_id IS 'Personal data: public id of the winner.';
+COMMENT ON COLUMN raffle_schema.raffle_winners.delivery_details IS
+    'Personal data: address, account or person of the delivery.';
+COMMENT ON COLUMN raffle_schema.raffle_winners.reason IS 'Personal data: why the winner forfeited or was disqualified.';
+COMMENT ON COLUMN raffle_schema.raffle_winners.draw_position IS
+    'The place in the one sequence that the randomness gives.';
+COMMENT ON COLUMN raffle_schema.raffle_winners.allows_multiple_wins IS 'The raffle''s rule, for the unique index.';
+
+CREATE FUNCTION raffle_schema.guard_raffle_winner() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_raffle_status text;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT r.status, r.allows_multiple_wins INTO v_raffle_status, NEW.allows_multiple_wins
+          FROM raffle_schema.raffles AS r WHERE r.id = NEW.raffle_id;
+        IF v_raffle_status <> 'DRAWING' OR NEW.status NOT IN ('ALTERNATE', 'SELECTED') THEN
+            RAISE EXCEPTION 'a winner begins ALTERNATE or SELECTED in a DRAWING raffle, not % in a % one',
+                NEW.status, v_raffle_status USING ERRCODE = 'check_violation';
+        END IF;
+        IF NOT EXISTS (
+            SELECT
+              FROM raffle_schema.raffle_tickets AS t
+              JOIN raffle_schema.raffle_draws AS d ON d.raffle_id = t.raffle_id
+             WHERE t.id = NEW.ticket_id AND t.raffle_id = NEW.raffle_id AND t.user_id = NEW.user_id
+               AND t.status = 'ACTIVE' AND t.disqualified_at IS NULL
+               AND d.id = NEW.draw_id AND d.status = 'DRAWN') THEN
+            RAISE EXCEPTION 'the winning ticket is not one of this user in this draw' USING ERRCODE = 'check_violation';
+        END IF;
+    ELSIF (OLD.raffle_id, OLD.draw_id, OLD.draw_position, OLD.ticket_id, OLD.user_id, OLD.allows_multiple_wins)
+          IS DISTINCT FROM
+          (NEW.raffle_id, NEW.draw_id, NEW.draw_position, NEW.ticket_id, NEW.user_id, NEW.allows_multiple_wins) THEN
+        RAISE EXCEPTION 'what a draw selected does not change' USING ERRCODE = 'restrict_violation';
+    ELSIF OLD.prize_id IS NOT NULL
+          AND (OLD.prize_id, OLD.unit_number) IS DISTINCT FROM (NEW.prize_id, NEW.unit_number) THEN
+        RAISE EXCEPTION 'a winner keeps the prize that was drawn' USING ERRCODE = 'restrict_violation';
+    ELSIF OLD.status <> NEW.status THEN
+        IF (OLD.status, NEW.status) NOT IN (
+            ('ALTERNATE', 'SELECTED'), ('SELECTED', 'NOTIFIED'), ('SELECTED', 'CLAIMED'), ('NOTIFIED', 'CLAIMED'),
+            ('CLAIMED', 'DELIVERED'), ('SELECTED', 'FORFEITED'), ('NOTIFIED', 'FORFEITED'),
+            ('ALTERNATE', 'DISQUALIFIED'), ('SELECTED', 'DISQUALIFIED'), ('NOTIFIED', 'DISQUALIFIED'),
+            ('CLAIMED', 'DISQUALIFIED')) THEN
+            RAISE EXCEPTION 'a winner cannot go from % to %', OLD.status, NEW.status USING ERRCODE = 'check_violation';
+        END IF;
+        IF NEW.status = 'CLAIMED' AND OLD.claim_deadline <= now() THEN
+            RAISE EXCEPTION 'the prize could be claimed until %', OLD.claim_deadline USING ERRCODE = 'check_violation';
+        END IF;
+        CASE NEW.status
+            WHEN 'NOTIFIED' THEN NEW.notified_at := coalesce(NEW.notified_at, now());
+            WHEN 'CLAIMED' THEN NEW.claimed_at := coalesce(NEW.claimed_at, now());
+            WHEN 'DELIVERED' THEN NEW.delivered_at := coalesce(NEW.delivered_at, now());
+            WHEN 'FORFEITED' THEN NEW.forfeited_at := coalesce(NEW.forfeited_at, now());
+            WHEN 'DISQUALIFIED' THEN NEW.disqualified_at := coalesce(NEW.disqualified_at, now());
+            ELSE NULL;
+        END CASE;
+    END IF;
+    IF NEW.prize_id IS NOT NULL AND NEW.unit_number > (
+        SELECT p.quantity FROM raffle_schema.raffle_prizes AS p WHERE p.id = NEW.prize_id) THEN
+        RAISE EXCEPTION 'the prize has no unit %', NEW.unit_number USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION raffle_schema.guard_raffle_winner() IS
+    'A winner is a ticket of the draw, keeps what was drawn, and passes through the allowed states of fulfilment.';
+CREATE TRIGGER raffle_winners_guard BEFORE INSERT OR UPDATE ON raffle_schema.raffle_winners
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.guard_raffle_winner();
+CREATE TRIGGER raffle_winners_set_updated_at BEFORE UPDATE ON raffle_schema.raffle_winners
+    FOR EACH ROW EXECUTE FUNCTION raffle_schema.set_updated_at();
+CREATE TRIGGER raffle_winners_refuse_removal BEFORE DELETE OR TRUNCATE ON raffle_schema.raffle_winners
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.refuse_change();
+
+CREATE FUNCTION raffle_schema.follow_winners() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        UPDATE raffle_schema.raffle_prizes AS p
+           SET quantity_awarded = p.quantity_awarded + d.delta
+          FROM (SELECT n.prize_id, count(*) AS delta
+                  FROM new_rows AS n WHERE n.prize_id IS NOT NULL GROUP BY n.prize_id) AS d
+         WHERE p.id = d.prize_id;
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, subject, new_values)
+        SELECT 'WINNER_' || n.status, r.raffle_code, n.public_id::text,
+               jsonb_build_object('status', n.status, 'draw_position', n.draw_position)
+          FROM new_rows AS n
+          JOIN raffle_schema.raffles AS r ON r.id = n.raffle_id;
+    ELSE
+        UPDATE raffle_schema.raffle_prizes AS p
+           SET quantity_awarded = p.quantity_awarded + d.delta
+          FROM (SELECT c.prize_id, sum(c.delta) AS delta
+                  FROM (SELECT n.prize_id, 1 AS delta FROM new_rows AS n
+                         WHERE n.status NOT IN ('FORFEITED', 'DISQUALIFIED')
+                         UNION ALL
+                        SELECT o.prize_id, -1 FROM old_rows AS o
+                         WHERE o.status NOT IN ('FORFEITED', 'DISQUALIFIED')) AS c
+                 WHERE c.prize_id IS NOT NULL
+                 GROUP BY c.prize_id
+                HAVING sum(c.delta) <> 0) AS d
+         WHERE p.id = d.prize_id;
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, subject, old_values, new_values)
+        SELECT 'WINNER_' || n.status, r.raffle_code, n.public_id::text, jsonb_build_object('status', o.status),
+               jsonb_build_object('status', n.status)
+          FROM new_rows AS n
+          JOIN old_rows AS o ON o.id = n.id
+          JOIN raffle_schema.raffles AS r ON r.id = n.raffle_id
+         WHERE o.status <> n.status;
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION raffle_schema.follow_winners() FROM PUBLIC;
+COMMENT ON FUNCTION raffle_schema.follow_winners() IS
+    'The inventory of prizes, which a CHECK keeps from overflowing, and the audit log, for whole statements.';
+CREATE TRIGGER raffle_winners_follow_insert AFTER INSERT ON raffle_schema.raffle_winners
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.follow_winners();
+CREATE TRIGGER raffle_winners_follow_update AFTER UPDATE ON raffle_schema.raffle_winners
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.follow_winners();
+
+-- Summary -------------------------------------------------------------------------------------------------------------
+
+CREATE VIEW raffle_schema.raffle_summary AS
+SELECT r.id, r.name, r.status, COUNT(rt.id) AS total_tickets
+FROM raffle_schema.raffles r
+LEFT JOIN raffle_schema.raffle_tickets rt ON r.id = rt.raffle_id
+GROUP BY r.id, r.name, r.status;
+COMMENT ON VIEW raffle_schema.raffle_summary IS
+    'Every raffle with all its tickets, cancelled ones too. It counts rows: for a live page read raffle_totals.';
+
+-- Partitions and grants -----------------------------------------------------------------------------------------------
+
+SELECT raffle_schema.ensure_all_month_partitions();
+
+GRANT USAGE ON SCHEMA raffle_schema TO raffle_app, raffle_ro;
+GRANT EXECUTE ON FUNCTION
+    raffle_schema.request_context(text),
+    raffle_schema.ensure_all_month_partitions(integer),
+    raffle_schema.is_ticket_number(text)
+    TO raffle_app;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON raffle_schema.raffles TO raffle_app;
+GRANT SELECT, DELETE,
+      INSERT (raffle_id, rank, name, description, prize_type, prize_value, currency, quantity, delivery_method,
+              image_url, metadata),
+      UPDATE (rank, name, description, prize_type, prize_value, currency, quantity, delivery_method, image_url,
+              metadata)
+      ON raffle_schema.raffle_prizes TO raffle_app;
+GRANT SELECT, INSERT ON raffle_schema.raffle_audit_log TO raffle_app;
+GRANT SELECT, INSERT,
+      UPDATE (status, beacon_signature, randomness, drawn_at, voided_at, void_reason, void_signature)
+      ON raffle_schema.raffle_draws TO raffle_app;
+GRANT SELECT, INSERT (raffle_id, issuance_id, user_id, source, entered_at),
+      UPDATE (leaf_index, range_start, owner_tag)
+      ON raffle_schema.raffle_entries TO raffle_app;
+GRANT SELECT, INSERT (raffle_id, entry_id, ticket_number, user_id),
+      UPDATE (status, disqualified_at, disqualification_reason)
+      ON raffle_schema.raffle_tickets TO raffle_app;
+-- Written by the triggers, which run with the owner's rights.
+GRANT SELECT ON raffle_schema.raffle_participants, raffle_schema.raffle_counters, raffle_schema.raffle_totals,
+      raffle_schema.raffle_summary TO raffle_app;
+GRANT SELECT, INSERT,
+      UPDATE (status, prize_id, unit_number, claim_deadline, notified_at, claimed_at, delivered_at, forfeited_at,
+              disqualified_at, reason, delivery_details, metadata)
+      ON raffle_schema.raffle_winners TO raffle_app;
+GRANT SELECT ON raffle_schema.raffles, raffle_schema.raffle_prizes, raffle_schema.raffle_audit_log,
+      raffle_schema.raffle_draws, raffle_schema.raffle_entries, raffle_schema.raffle_tickets,
+      raffle_schema.raffle_participants, raffle_schema.raffle_counters, raffle_schema.raffle_totals,
+      raffle_schema.raffle_winners, raffle_schema.raffle_summary TO raffle_ro;
