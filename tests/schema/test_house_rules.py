@@ -33,6 +33,7 @@ MONTHS_AHEAD = 3
 UNDATED = {
     "auth_schema.otp_rate_limits": "a row is a window of time, which says when it begins",
     "coupon_schema.campaign_usage_shards": "made with its campaign",
+    "raffle_schema.raffle_counters": "a part of a number",
 }
 
 # Tables of the six schemas without partitions and history, for the queries below.

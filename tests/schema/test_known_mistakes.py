@@ -115,7 +115,7 @@ def test_campaign_figures_are_not_multiplied_by_shards_or_coupons(admin: Conn) -
 
 
 def test_every_view_that_counts_is_one_of_those_compared_here(admin: Conn) -> None:
-    """A new view with figures needs a comparison like the two above."""
+    """A new view with figures needs a comparison, here or, as raffle_totals, in test_sample_data.py."""
     counting = catalog.texts(
         admin,
         """
@@ -124,7 +124,8 @@ def test_every_view_that_counts_is_one_of_those_compared_here(admin: Conn) -> No
         """,
         SCHEMAS,
     )
-    assert counting == ["coupon_schema.campaign_usage", "raffle_schema.raffle_summary"]
+    compared = {"coupon_schema.campaign_usage", "raffle_schema.raffle_summary", "raffle_schema.raffle_totals"}
+    assert set(counting) == compared
 
 
 USE = b"""
@@ -194,6 +195,45 @@ def _functions_with(conn: Conn, pattern: str) -> list[str]:
         )
         if re.search(pattern, re.sub(r"--[^\n]*", "", str(body)), re.IGNORECASE)
     )
+
+
+def test_no_function_counts_the_tickets_of_a_whole_raffle(admin: Conn) -> None:
+    assert _functions_with(admin, r"\bcount\s*\([^;]*\braffle_schema\.raffle_tickets\b") == []
+    row_by_row = catalog.texts(
+        admin,
+        """
+        SELECT tgname FROM pg_trigger
+         WHERE tgrelid IN ('raffle_schema.raffle_tickets'::regclass, 'raffle_schema.raffle_entries'::regclass)
+           AND NOT tgisinternal AND tgtype & 1 = 1 AND tgtype & 4 = 4  -- each row, insert
+        """,
+    )
+    assert row_by_row == []
+
+
+def test_five_thousand_tickets_in_one_statement_are_counted_exactly(admin: Conn) -> None:
+    totals = """
+        SELECT ticket_count, participant_count FROM raffle_schema.raffle_totals WHERE raffle_code = 'NEWYEAR-2027'
+    """
+    tickets, participants = catalog.rows(admin, totals)[0]
+    admin.execute(
+        """
+        INSERT INTO raffle_schema.raffle_entries (raffle_id, issuance_id, user_id, source)
+        SELECT id, gen_random_uuid(), gen_random_uuid(), 'PROMOTIONAL'
+          FROM raffle_schema.raffles CROSS JOIN generate_series(1, 1000) WHERE raffle_code = 'NEWYEAR-2027'
+        """
+    )
+    made = admin.execute(
+        """
+        INSERT INTO raffle_schema.raffle_tickets (raffle_id, entry_id, ticket_number, user_id)
+        SELECT e.raffle_id, e.id, redemption_schema.ticket_number(e.issuance_id, n), e.user_id
+          FROM raffle_schema.raffle_entries AS e CROSS JOIN generate_series(1, 5) AS n WHERE e.ticket_count = 0
+        """
+    )
+    assert made.rowcount == 5000
+    assert catalog.rows(admin, totals) == [(tickets + 5000, participants + 1000)]
+    fives = "SELECT count(*) FROM raffle_schema.{} WHERE ticket_count = 5"
+    assert catalog.number(admin, fives.format("raffle_entries")) >= 1000
+    assert catalog.number(admin, fives.format("raffle_participants")) >= 1000
 
 
 def test_exactly_one_function_makes_tickets(admin: Conn, as_role: Connect) -> None:

@@ -12,7 +12,10 @@ REFERENCES = {
     "campaign": ("campaign_code", "text", "coupon_schema.campaigns", "campaign_code"),
     "coupon": ("coupon_code", "text", "coupon_schema.coupons", "coupon_code"),
     "redemption": (
-        "(transaction|redemption)_reference", "text", "redemption_schema.redemptions", "transaction_reference",
+        "(transaction|redemption)_reference",
+        "text",
+        "redemption_schema.redemptions",
+        "transaction_reference",
     ),
     "raffle": ("raffle_code", "text", "raffle_schema.raffles", "raffle_code"),
     "ticket": ("ticket_number", "text", "redemption_schema.raffle_tickets", "ticket_number"),
@@ -230,7 +233,69 @@ def test_both_ticket_tables_agree_on_who_holds_what_in_which_raffle(admin: Conn)
         admin,
         """
         SELECT t.ticket_number, t.user_id, r.raffle_code FROM raffle_schema.raffle_tickets AS t
-          JOIN raffle_schema.raffles AS r ON r.id = t.raffle_id ORDER BY 1
+          JOIN raffle_schema.raffles AS r ON r.id = t.raffle_id WHERE t.status = 'ACTIVE' ORDER BY 1
         """,
     )
     assert entered == held != []
+
+
+def test_raffle_counters_equal_the_rows(admin: Conn) -> None:
+    counted = catalog.rows(
+        admin,
+        "SELECT raffle_code, ticket_count, participant_count FROM raffle_schema.raffle_totals ORDER BY raffle_code",
+    )
+    truth = catalog.rows(
+        admin,
+        """
+        SELECT r.raffle_code, count(t.id), count(DISTINCT t.user_id) FROM raffle_schema.raffles AS r
+          LEFT JOIN raffle_schema.raffle_tickets AS t ON t.raffle_id = r.id AND t.status = 'ACTIVE'
+         GROUP BY 1 ORDER BY 1
+        """,
+    )
+    assert counted == truth
+    assert any(tickets > 1 for _, tickets, _ in truth)
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("raffle_entries", "t.entry_id = c.id"),
+        ("raffle_participants", "(t.raffle_id, t.user_id) = (c.raffle_id, c.user_id)"),
+    ],
+)
+def test_counts_beside_entries_and_participants_equal_their_tickets(admin: Conn, table: str, key: str) -> None:
+    assert catalog.number(admin, f"SELECT count(*) FROM raffle_schema.{table}") > 0
+    wrong = catalog.rows(
+        admin,
+        f"""
+        SELECT c.* FROM raffle_schema.{table} AS c
+         WHERE c.ticket_count <> (SELECT count(*) FROM raffle_schema.raffle_tickets AS t
+                                   WHERE {key} AND t.status = 'ACTIVE')
+        """,
+    )
+    assert wrong == []
+
+
+def test_awarded_prizes_equal_the_winners(admin: Conn) -> None:
+    wrong = catalog.texts(
+        admin,
+        """
+        SELECT p.name FROM raffle_schema.raffle_prizes AS p
+         WHERE p.quantity_awarded <> (SELECT count(*) FROM raffle_schema.raffle_winners AS w
+                                       WHERE w.prize_id = p.id AND w.status NOT IN ('FORFEITED', 'DISQUALIFIED'))
+        """,
+    )
+    assert wrong == []
+    assert catalog.number(admin, "SELECT count(*) FROM raffle_schema.raffle_winners WHERE prize_id IS NOT NULL") > 0
+
+
+def test_an_entry_in_a_raffle_is_an_issuance_of_the_same_user(admin: Conn) -> None:
+    wrong = catalog.texts(
+        admin,
+        """
+        SELECT e.issuance_id FROM raffle_schema.raffle_entries AS e
+          LEFT JOIN redemption_schema.ticket_issuances AS i USING (issuance_id)
+         WHERE i.user_id IS DISTINCT FROM e.user_id OR i.source <> e.source OR i.ticket_count < e.ticket_count
+        """,
+    )
+    assert wrong == []
