@@ -67,8 +67,9 @@ CREATE TABLE station_schema.stations (
         location[0] BETWEEN -180 AND 180 AND location[1] BETWEEN -90 AND 90),
     -- timezone() refuses a name that the server does not know.
     CONSTRAINT stations_time_zone_check CHECK (
-        time_zone ~ '^[A-Z][A-Za-z_]+(/[A-Za-z_+-]+){1,2}$'
-        AND timezone(time_zone, '2000-01-01 00:00:00+00'::timestamptz) IS NOT NULL),
+        time_zone IS NULL
+        OR (time_zone ~ '^[A-Z][A-Za-z_]+(/[A-Za-z_+-]+){1,2}$'
+            AND timezone(time_zone, '2000-01-01 00:00:00+00'::timestamptz) IS NOT NULL)),
     CONSTRAINT stations_status_check CHECK (
         status IN ('ACTIVE', 'INACTIVE', 'MAINTENANCE', 'CONSTRUCTION', 'PERMANENTLY_CLOSED')),
     CONSTRAINT stations_station_type_check CHECK (

@@ -1,0 +1,112 @@
+"""Settings: read once from the environment (`GASOLINERA_…`), checked, and handed down. Nothing else reads variables."""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gasolinera.errors import ConfigError
+
+SERVICES = ("auth", "station", "coupon", "redemption", "ads", "raffle")
+PREFIX = "GASOLINERA_"
+_READ_ELSEWHERE = {
+    *(f"{service}_migration_url" for service in SERVICES),  # by vuelo.toml
+    "test_postgres",  # by the tests
+}
+
+
+def _postgresql_url(value: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(value.get_secret_value())
+        good = parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") != "" and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("is not the address of a database, such as postgresql://user@host:5432/gasolinera")
+    return value
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """What a process needs to know. Addresses are secret: they may hold a password, so they never print."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    environment: Environment = Environment.DEVELOPMENT
+    database_url: DatabaseUrl | None = None
+    auth_database_url: DatabaseUrl | None = None
+    station_database_url: DatabaseUrl | None = None
+    coupon_database_url: DatabaseUrl | None = None
+    redemption_database_url: DatabaseUrl | None = None
+    ads_database_url: DatabaseUrl | None = None
+    raffle_database_url: DatabaseUrl | None = None
+    host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    pool_min_size: Annotated[int, Field(ge=0, le=100)] = 0
+    pool_max_size: Annotated[int, Field(ge=1, le=100)] = 8
+    statement_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
+
+    @model_validator(mode="after")
+    def _pool_is_possible(self) -> Self:
+        if self.pool_min_size > self.pool_max_size:
+            raise ValueError("pool_min_size is greater than pool_max_size")
+        return self
+
+    def service_url(self, service: str) -> str:
+        """Where a service's pool connects: its own address as it stands, else the common one as `<service>_app`.
+
+        The common address keeps its password; roles with passwords of their own take an address a service, or a
+        passfile. Raises ConfigError when there is neither.
+        """
+        own: SecretStr | None = getattr(self, f"{service}_database_url")
+        if own is not None:
+            return own.get_secret_value()
+        if self.database_url is None:
+            raise ConfigError(
+                "config.no_database",
+                f"no database is named for the {service} service",
+                f"set {PREFIX}DATABASE_URL, or {PREFIX}{service.upper()}_DATABASE_URL",
+            )
+        return _as_user(self.database_url.get_secret_value(), f"{service}_app")
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """The settings of this process. Raises ConfigError that names every wrong variable, and never shows an address."""
+    variables = os.environ if environ is None else environ
+    known = Settings.model_fields.keys() | _READ_ELSEWHERE
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in variables.items() if name.startswith(PREFIX)}
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        names = ", ".join(PREFIX + name.upper() for name in unknown)
+        raise ConfigError("config.unknown", f"unknown setting {names}", "remove it, or correct its name")
+    values = {name: value for name, value in given.items() if value != "" and name in Settings.model_fields}
+    try:
+        return Settings.model_validate(values | overrides)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{PREFIX}{str(problem['loc'][0]).upper()}: {problem['msg']}" if problem["loc"] else problem["msg"]
+            for problem in error.errors(include_input=False, include_url=False, include_context=False)
+        )
+        raise ConfigError("config.invalid", wrong, "correct the environment variables that are named") from None
+
+
+def _as_user(url: str, user: str) -> str:
+    parts = urlsplit(url)
+    credentials, _, address = parts.netloc.rpartition("@")
+    _, colon, password = credentials.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}{colon}{password}@{address}"))

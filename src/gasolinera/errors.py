@@ -1,0 +1,174 @@
+"""One base for every error, and one renderer each for HTTP (problem details, RFC 9457) and for the command line.
+
+An error has a stable code, a sentence, and sometimes a hint. Codes are lower case, `topic.what`; clients rely on them.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:gasolinera:problem:"
+_RETRY_AFTER_S = 5
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+# Somebody else's trouble: the server is gone, refuses connections, or a statement took too long.
+_DATABASE_UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
+
+class GasolineraError(Exception):
+    """Base of what we raise on purpose. `status` is what HTTP makes of it."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(GasolineraError):
+    """The process was set up wrongly."""
+
+
+class InputError(GasolineraError):
+    """A file, an argument or a field from outside is not what it must be."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class UnknownError(GasolineraError):
+    """What was asked for does not exist."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class UnavailableError(GasolineraError):
+    """Works again later without the caller's doing."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """One field or parameter, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Problem details by RFC 9457; `code` is stable, `detail` is for people and may change."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str | None = None
+    errors: tuple[FieldProblem, ...] = ()
+
+
+def problem_response(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    hint: str | None = None,
+    errors: tuple[FieldProblem, ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Response[Problem]:
+    problem = Problem(TYPE_PREFIX + code, status.phrase, int(status), code, detail, hint, errors)
+    return Response(problem, status_code=int(status), media_type=PROBLEM_MEDIA_TYPE, headers=headers)
+
+
+def problem_spec(status: HTTPStatus, code: str, detail: str) -> ResponseSpec:
+    """How a route documents one of its problems in OpenAPI, with an example."""
+    value = {
+        "type": TYPE_PREFIX + code,
+        "title": status.phrase,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+    }
+    return ResponseSpec(
+        Problem,
+        generate_examples=False,
+        description=status.phrase,
+        media_type=PROBLEM_MEDIA_TYPE,
+        examples=[Example(summary=code, value=value)],
+    )
+
+
+def unavailable(error: Exception) -> UnavailableError | None:
+    """The error that callers see when the database is out of reach or too slow; None when it is something else."""
+    if isinstance(error, asyncpg.QueryCanceledError):
+        return UnavailableError("database.timeout", "the database took too long to answer", "try again later")
+    if isinstance(error, _DATABASE_UNAVAILABLE):
+        return UnavailableError("database.unavailable", "the database cannot be reached", "try again later")
+    return None
+
+
+def _on_our_error(_request: Request[Any, Any, Any], error: GasolineraError) -> Response[Problem]:
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, UnavailableError):
+        return _on_bug(_request, error)
+    headers = {"retry-after": str(_RETRY_AFTER_S)} if isinstance(error, UnavailableError) else None
+    return problem_response(error.status, error.code, error.message, hint=error.hint, headers=headers)
+
+
+def _on_invalid(_request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
+    extra: list[Any] = error.extra if isinstance(error.extra, list) else []
+    errors = tuple(
+        FieldProblem(str(entry.get("key", "body")), str(entry.get("message", "is invalid"))) for entry in extra
+    )
+    detail = "the request has wrong values" if errors else "the request is not well-formed"
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", detail, errors=errors)
+
+
+def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """What the framework raises itself: an unknown path, a wrong method, a body that is too large, not JSON."""
+    status = HTTPStatus(error.status_code)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _on_bug(request, error)
+    code, detail = {
+        HTTPStatus.NOT_FOUND: ("request.unknown_path", "there is nothing at this address"),
+        HTTPStatus.METHOD_NOT_ALLOWED: ("request.method_not_allowed", "this address does not take that method"),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("request.too_large", "the body is larger than is allowed"),
+    }.get(status, ("request.malformed", "the request is not well-formed"))
+    return problem_response(status, code, detail, headers=error.headers)
+
+
+def _on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    trouble = unavailable(error)
+    if trouble is not None:
+        _log.warning("database_trouble", code=trouble.code, error=type(error).__name__, path=request.url.path)
+        return _on_our_error(request, trouble)
+    _log.error("unexpected_error", method=request.method, path=request.url.path, exc_info=error)
+    return problem_response(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side; it has been recorded"
+    )
+
+
+# The framework's own type for this leaves its parameters open.
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
+    GasolineraError: _on_our_error,
+    ValidationException: _on_invalid,
+    HTTPException: _on_http,
+    Exception: _on_bug,
+}

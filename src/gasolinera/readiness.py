@@ -1,0 +1,51 @@
+"""Is the schema what this version of the code expects? Asked by the health route, answered by vuelo's own plan."""
+
+import time
+from threading import Lock
+
+import vuelo
+from gasolinera.config import SERVICES, Settings
+from gasolinera.errors import ConfigError
+from gasolinera.schemas import load_project
+
+_GOOD_FOR_S = 5.0
+_lock = Lock()
+_good_until: dict[int, float] = {}
+
+
+def pending_migrations(settings: Settings) -> list[str]:
+    """Migrations that wait (`service script`) and problems (`service code`); none means ready.
+
+    A good answer is kept for five seconds, so that probes cost nothing; a bad one is asked again each time.
+    Blocks: run it in a thread. Raises VueloError or psycopg.Error when the database cannot be asked.
+    """
+    key = hash(settings.model_dump_json())
+    with _lock:
+        if time.monotonic() < _good_until.get(key, 0.0):
+            return []
+        pending = _ask(settings)
+        if not pending:
+            _good_until[key] = time.monotonic() + _GOOD_FOR_S
+        return pending
+
+
+def _ask(settings: Settings) -> list[str]:
+    plans = vuelo.info(load_project(settings.environment, _urls(settings)))
+    waiting = [f"{service} {script.script}" for service, plan in plans.items() for script in plan.pending]
+    wrong = [
+        f"{service} {problem.code}" for service, plan in plans.items() for problem in plan.problems if problem.blocks
+    ]
+    return waiting + wrong
+
+
+def _urls(settings: Settings) -> dict[str, str]:
+    """The address of each service as its owner would use it; services without one are left to vuelo.toml."""
+    urls: dict[str, str] = {}
+    for service in SERVICES:
+        try:
+            urls[service] = (
+                settings.database_url.get_secret_value() if settings.database_url else settings.service_url(service)
+            )
+        except ConfigError:
+            continue
+    return urls

@@ -1,0 +1,165 @@
+"""What a station, a price and an import are. No SQL, no HTTP."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+MAX_PAGE = 100
+MAX_RADIUS_KM = 20_016.0  # half of the Earth's circumference, rounded up: everywhere
+
+
+class Fuel(StrEnum):
+    REGULAR = "REGULAR"
+    PREMIUM = "PREMIUM"
+    DIESEL = "DIESEL"
+
+
+class StationStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    MAINTENANCE = "MAINTENANCE"
+    CONSTRUCTION = "CONSTRUCTION"
+    PERMANENTLY_CLOSED = "PERMANENTLY_CLOSED"
+
+
+class StationType(StrEnum):
+    FULL_SERVICE = "FULL_SERVICE"
+    SELF_SERVICE = "SELF_SERVICE"
+    HYBRID = "HYBRID"
+    TRUCK_STOP = "TRUCK_STOP"
+    CONVENIENCE = "CONVENIENCE"
+    PREMIUM = "PREMIUM"
+
+
+class FuelPrice(msgspec.Struct, frozen=True):
+    """The price of a litre, and the day it is of."""
+
+    fuel: Fuel
+    price: Decimal
+    currency: str
+    as_of: date
+
+
+class StationSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list or a map shows."""
+
+    station_code: str
+    name: str
+    status: StationStatus
+    station_type: StationType
+    accepts_coupons: bool
+    city: str | None
+    state: str | None
+    country: str
+    latitude: float
+    longitude: float
+    fuels: tuple[Fuel, ...]
+    prices: tuple[FuelPrice, ...]
+
+
+class NearbyStation(StationSummary, frozen=True, kw_only=True):
+    distance_km: float
+
+
+class Station(StationSummary, frozen=True, kw_only=True):
+    """Everything that anyone may know of a station."""
+
+    permit_number: str | None
+    address: str | None
+    postal_code: str | None
+    time_zone: str | None
+    pump_count: int | None
+    services_offered: tuple[str, ...]
+    opening_hours: dict[str, Any]
+    phone: str | None
+    email: str | None
+    customer_rating: Decimal | None
+
+
+class StationPage(msgspec.Struct, frozen=True):
+    """`next_cursor` is None on the last page."""
+
+    items: tuple[StationSummary, ...]
+    next_cursor: str | None
+
+
+class StationFilter(msgspec.Struct, frozen=True):
+    """None means any."""
+
+    status: StationStatus | None = None
+    state: str | None = None
+    city: str | None = None
+    fuel: Fuel | None = None
+
+
+class FeedPlace(msgspec.Struct, frozen=True):
+    """A place of the regulator's feed that is fit to be a station."""
+
+    place_id: int
+    permit: str
+    station_code: str
+    name: str
+    latitude: float
+    longitude: float
+    fuels: tuple[Fuel, ...]
+
+
+class FeedPrice(msgspec.Struct, frozen=True):
+    place_id: int
+    permit: str
+    fuel: Fuel
+    price: Decimal
+
+
+class Action(StrEnum):
+    """What became of something that was not imported as it stood."""
+
+    REJECTED = "place rejected"
+    WITHOUT_PRICE = "imported without price"
+    PRICE_REFUSED = "price refused"
+    KEPT_ONCE = "price kept once"
+    NOT_REPLACED = "newer price kept"
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One line of an import's report. `reason` is a stable code."""
+
+    place_id: str
+    permit: str
+    fuel: str
+    value: str
+    reason: str
+    action: Action
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """Both files of the regulator, read and judged."""
+
+    places_read: int
+    prices_read: int
+    places: tuple[FeedPlace, ...]
+    prices: tuple[FeedPrice, ...]
+    faults: tuple[Fault, ...]
+
+
+class ImportResult(msgspec.Struct, frozen=True):
+    """What an import did. places_read = inserted + updated + unchanged + rejected;
+    prices_read = prices_set + prices_unchanged + all of prices_refused."""
+
+    as_of: date
+    places_read: int
+    inserted: int
+    updated: int
+    unchanged: int
+    rejected: int
+    rejected_by_reason: Mapping[str, int]
+    without_prices: int
+    prices_read: int
+    prices_set: int
+    prices_unchanged: int
+    prices_refused: Mapping[str, int]
+    faults: tuple[Fault, ...]
