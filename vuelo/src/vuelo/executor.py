@@ -159,11 +159,12 @@ def placeholders_of(conn: Connection, service: Service) -> Placeholders:
     """The service's own values and Flyway's built-in ones, but for `flyway:filename`, which is each script's."""
     built_in = {
         "flyway:defaultSchema": service.schema,
-        "flyway:user": conn.info.user,
+        "flyway:user": service.role or conn.info.user,
         "flyway:database": conn.info.dbname,
         "flyway:timestamp": f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}",
         "flyway:workingDirectory": str(Path.cwd()),
         "flyway:table": service.table,
+        "flyway:environment": "default",  # Flyway's name for the environment of whoever has set none
     }
     return Placeholders({**built_in, **service.placeholders})
 

@@ -82,6 +82,7 @@ def make_plan(
     repeatables = {script.description: script for script in found.scripts if script.kind is Kind.REPEATABLE}
     deleted = deleted_ranks(rows)
     standing = [row for row in rows if row.installed_rank not in deleted and row.type != RowType.DELETE]
+    last_runs = _last_runs(rows)
 
     entries: list[Entry] = []
     highest: Version | None = None
@@ -92,7 +93,7 @@ def make_plan(
         if row.installed_rank in deleted:
             state = State.DELETED
         elif row.version is None:
-            state = _repeatable_state(row, script, standing)
+            state = _repeatable_state(row, script, last_runs.get(row.description))
         else:
             state = _versioned_state(row, script, highest, versioned.values())
             highest = max(highest or row.version, row.version)
@@ -103,7 +104,7 @@ def make_plan(
     baseline = max((row.version for row in standing if row.type == "BASELINE" and row.version), default=None)
     waiting = [
         Entry(_waiting_state(script.version, highest, baseline, target, out_of_order), None, script, None)
-        for script in _not_applied(versioned, repeatables, standing)
+        for script in _not_applied(versioned, repeatables, standing, last_runs)
     ]
     problems += [problem for entry in waiting for problem in _waiting_problems(entry)]
     pending = tuple(entry.script for entry in waiting if entry.state is State.PENDING and entry.script)
@@ -133,12 +134,9 @@ def plan_undo(
         )
     result: list[UndoStep] = []
     taken: set[int] = set()
+    ran = [run for run in _last_runs(rows).values() if run.type == RowType.SQL]
     for row in chosen:
-        since = [
-            other
-            for other in standing
-            if other.version is None and other.installed_rank > row.installed_rank and other.installed_rank not in taken
-        ]
+        since = [run for run in ran if run.installed_rank > row.installed_rank and run.installed_rank not in taken]
         taken.update(other.installed_rank for other in since)
         result.append(UndoStep(row, undos[row.version], tuple(since)))
     return tuple(result)
@@ -147,20 +145,27 @@ def plan_undo(
 def deleted_ranks(rows: Sequence[Applied]) -> set[int]:
     """Ranks that a later row takes back.
 
-    A DELETE row (an undo of ours, or a repair) takes back the latest standing row of its version, or of its
-    description for a repeatable; the UNDO_… rows that the paid Flyway writes mean the same.
+    A DELETE row (an undo of ours, or a repair) takes back the latest row of its version, or of its description for a
+    repeatable, as Flyway reads it; the UNDO_… rows that the paid Flyway writes mean the same.
     """
     deleted: set[int] = set()
-    latest: dict[object, list[int]] = {}
+    latest: dict[object, int] = {}
     for row in rows:
         key = row.version or row.description
         if row.type == RowType.DELETE or row.type.startswith("UNDO"):
-            if latest.get(key):
-                # Each run of a repeatable replaces the last, so all of them go at once.
-                deleted.update(latest.pop(key) if row.version is None else [latest[key].pop()])
-        elif row.type != RowType.SCHEMA:
-            latest.setdefault(key, []).append(row.installed_rank)
+            if key in latest:
+                deleted.add(latest[key])
+        elif row.type not in (RowType.SCHEMA, "BASELINE"):
+            latest[key] = row.installed_rank
     return deleted
+
+
+def _last_runs(rows: Sequence[Applied]) -> dict[str, Applied]:
+    """How each repeatable stands, by description: its latest run, or the DELETE row that took that one back.
+
+    Once that is taken back the repeatable has to run again, whatever ran before: every run replaces the one before it.
+    """
+    return {row.description: row for row in rows if row.version is None and row.type != RowType.SCHEMA}
 
 
 def _duplicates(scripts: Iterable[Script]) -> list[Problem]:
@@ -193,15 +198,12 @@ def _versioned_state(row: Applied, script: Script | None, highest: Version | Non
     return State.OUT_OF_ORDER if highest is not None and version < highest else State.SUCCESS
 
 
-def _repeatable_state(row: Applied, script: Script | None, standing: Sequence[Applied]) -> State:
+def _repeatable_state(row: Applied, script: Script | None, last_run: Applied | None) -> State:
     if row.type == RowType.SCHEMA:
         return State.SUCCESS
     if not row.success:
         return State.FAILED
-    latest = max(
-        other.installed_rank for other in standing if other.version is None and other.description == row.description
-    )
-    if row.installed_rank != latest:
+    if row is not last_run:
         return State.SUPERSEDED
     if script is None:
         return State.MISSING
@@ -209,11 +211,14 @@ def _repeatable_state(row: Applied, script: Script | None, standing: Sequence[Ap
 
 
 def _not_applied(
-    versioned: dict[Version | None, Script], repeatables: dict[str, Script], standing: Sequence[Applied]
+    versioned: dict[Version | None, Script],
+    repeatables: dict[str, Script],
+    standing: Sequence[Applied],
+    last_runs: dict[str, Applied],
 ) -> list[Script]:
     """Versioned files in order of version, then repeatables that are new or changed, in Java's order of description."""
     done = {row.version for row in standing if row.type != "BASELINE"}
-    ran = {row.description: row.checksum for row in standing if row.version is None and row.success}
+    ran = {what: run.checksum for what, run in last_runs.items() if run.type != RowType.DELETE and run.success}
     files = [script for script in versioned.values() if script.version not in done]
     changed = [
         script

@@ -1,0 +1,152 @@
+"""One schema of one database that both engines are sent to, and what each of them says about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+import vuelo
+from vuelo import Plan, Project, Service, Version, snapshot
+
+from .engine import Flyway, Outcome, Request
+
+PASSWORD = "only for tests"  # noqa: S105 - of a server that lives as long as the tests
+
+
+class Row(NamedTuple):
+    """A row of the history but for who, when and how long."""
+
+    installed_rank: int
+    version: str | None
+    description: str
+    type: str
+    script: str
+    checksum: int | None
+    success: bool
+
+
+class Line(NamedTuple):
+    """What either engine's info says of one migration."""
+
+    rank: int
+    version: str
+    description: str
+    state: str
+
+
+_NOT_APPLIED = 1_000_000
+
+
+@dataclass(frozen=True)
+class Site:
+    """Commands of vuelo are plain verbs; `flyway` sends the other engine."""
+
+    engine: Flyway
+    service: Service
+    port: str
+    database: str
+
+    def flyway(self, command: str, **options: Any) -> Outcome:
+        service = self.service
+        return self.engine.ask(
+            Request(
+                command=command,
+                url=f"jdbc:postgresql://127.0.0.1:{self.port}/{self.database}",
+                user="postgres",
+                password=PASSWORD,
+                schemas=[service.schema],
+                locations=[f"filesystem:{location}" for location in service.locations],
+                placeholders=dict(service.placeholders),
+                init_sql=f"SET ROLE {service.role}" if service.role else None,
+                **options,
+            )
+        )
+
+    @property
+    def project(self) -> Project:
+        return Project(Path.cwd(), "test", (self.service,))
+
+    def migrate(self, *, target: str | None = None) -> list[str]:
+        """What was applied: versions, and descriptions of repeatables, as in Flyway's Outcome."""
+        [result] = vuelo.migrate(self.project, target=Version.parse(target) if target else None)
+        return [step.version or step.description for step in result.steps]
+
+    def undo(self, steps: int = 1, *, target: str | None = None) -> list[str]:
+        [result] = vuelo.undo(self.project, steps=steps, target=Version.parse(target) if target else None)
+        return [step.version or step.description for step in result.steps]
+
+    def info(self) -> Plan:
+        return vuelo.info(self.project)[self.service.name]
+
+    def lines(self) -> list[Line]:
+        """vuelo's info: by rank, then what is not applied in vuelo's order."""
+        lines: list[Line] = []
+        for entry in self.info().entries:
+            either = entry.row or entry.script
+            assert either is not None
+            version = "" if either.version is None else either.version.text
+            rank = entry.row.installed_rank if entry.row else _NOT_APPLIED
+            lines.append(Line(rank, version, either.description, entry.state.value))
+        return sorted(lines, key=_rank)
+
+    def with_locations(self, *locations: Path) -> "Site":
+        return replace(self, service=replace(self.service, locations=locations))
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.service.url, autocommit=True)
+
+    def execute(self, query: str) -> list[Any]:
+        with self.connect() as conn:
+            cursor = conn.execute(query.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def history(self) -> list[Row]:
+        query = sql.SQL(
+            """SELECT installed_rank, version, description, type, script, checksum, success
+                 FROM {}.flyway_schema_history ORDER BY installed_rank"""
+        ).format(sql.Identifier(self.service.schema))
+        with self.connect() as conn, conn.cursor(row_factory=class_row(Row)) as cursor:
+            return cursor.execute(query).fetchall()
+
+    def catalog(self) -> snapshot.Snapshot:
+        """Every object of the schema, the history table included."""
+        with self.connect() as conn:
+            return snapshot.take(conn, self.service.schema, left_out=())
+
+
+def flyway_lines(outcome: Outcome) -> list[Line]:
+    """Flyway's info, sorted as vuelo's; without DELETE rows, which it lists for repeatables and vuelo for nothing."""
+    assert outcome.migrations is not None, outcome.error
+    lines = [
+        Line(_NOT_APPLIED if each.rank is None else each.rank, each.version or "", each.description, each.state)
+        for each in outcome.migrations
+        if each.type != "DELETE"
+    ]
+    return sorted(lines, key=_rank)
+
+
+def assert_agreed_and_done(site: Site) -> None:
+    """Both read the same states, find nothing wrong and nothing to do, and the second migrate of each does nothing."""
+    before = site.history()
+    outcome = site.flyway("validate")
+    assert (outcome.error, outcome.invalid, outcome.pending) == (None, [], [])
+    assert site.flyway("migrate").applied == []
+    plan = site.info()
+    assert (plan.problems, plan.pending) == ((), ())
+    assert site.migrate() == []
+    assert site.lines() == flyway_lines(outcome)
+    assert (plan.current_version.text if plan.current_version else None) == outcome.current
+    assert site.history() == before
+
+
+def _rank(line: Line) -> int:
+    return line.rank
+
+
+def states(lines: Sequence[Line]) -> list[tuple[str, str]]:
+    """Version, or description of a repeatable, and state; the schema's own row is left out."""
+    return [(line.version or line.description, line.state) for line in lines if line.rank != 0]
