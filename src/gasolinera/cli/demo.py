@@ -1,26 +1,27 @@
 """`gasolinera demo`: from nothing to a served platform, in one process that leaves nothing running behind."""
 
-import os
 import signal
 import sys
-from collections.abc import Mapping
 from typing import Annotated, NoReturn
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import psycopg
 import typer
-import vuelo
-from psycopg.conninfo import conninfo_to_dict
 from rich.table import Table
+
+import vuelo
+from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.serve import serve, serve_briefly
+from gasolinera.config import PREFIX, SERVICES
+from gasolinera.ops import partitions, roles
+from gasolinera.ops.overview import overview
+from gasolinera.schemas import load_project
 from vuelo import embedded
 from vuelo.cli.progress import watching
 from vuelo.report import answer, talk
 
-from gasolinera.cli.serve import serve, serve_once
-from gasolinera.config import PREFIX, SERVICES, Settings, load_settings
-from gasolinera.ops import partitions, roles
-from gasolinera.ops.overview import overview
-from gasolinera.schemas import load_project
+_ANSWER_WITHIN_S = 30
 
 Once = Annotated[bool, typer.Option("--once", help="Check that the API answers, stop, exit 0.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the embedded server's data first.")]
@@ -48,11 +49,13 @@ def command(*, once: Once = False, fresh: Fresh = False, remove: Remove = False,
             results = vuelo.migrate(reached, watch=watch)
         partitions.ensure_ahead(reached)
         answer.print(_what_exists(reached, results))
-        settings = _settings(reached, port=0 if once and port is None else port)
-        if once:
-            serve_once(settings)
-        else:
-            serve(settings)
+        if once and port is None:
+            port = 0
+        with reachable_settings(**({} if port is None else {"port": port})) as settings:
+            if once:
+                serve_briefly(settings, _ask)
+            else:
+                serve(settings)
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:
@@ -82,25 +85,20 @@ def _what_exists(project: vuelo.Project, results: list[vuelo.Result]) -> Table:
         time = f"{result.duration_ms / 1000:.2f} s"
         version = str(plans[service.name].current_version)
         table.add_row(
-            service.name, service.schema, version, str(len(result.steps)), str(counted.tables), f"{counted.rows:,}", time
+            service.name,
+            service.schema,
+            version,
+            str(len(result.steps)),
+            str(counted.tables),
+            f"{counted.rows:,}",
+            time,
         )
     return table
 
 
-def _settings(project: vuelo.Project, *, port: int | None) -> Settings:
-    """The process's settings, with the embedded server's address where the environment names no database."""
-    environ: Mapping[str, str] = {
-        name: value
-        for name, value in os.environ.items()
-        if not (name.endswith("_DATABASE_URL") and embedded.is_address(value))
-    }
-    served = load_settings(environ, **({} if port is None else {"port": port}))
-    if served.database_url is None and any(getattr(served, f"{name}_database_url") is None for name in SERVICES):
-        return load_settings(environ, **({} if port is None else {"port": port}), database_url=_dsn(project))
-    return served
-
-
-def _dsn(project: vuelo.Project) -> str:
-    parts = conninfo_to_dict(project.services[0].url)
-    return f"postgresql://{parts['user']}@/{parts['dbname']}?host={quote(str(parts['host']))}"
-
+def _ask(base_url: str) -> None:
+    """The server listens already, so the first request waits for the application to start."""
+    for path in ("/health/ready", "/api/stations?limit=3"):
+        with urlopen(base_url + path, timeout=_ANSWER_WITHIN_S) as response:  # noqa: S310  our own http address
+            body = response.read().decode()
+        talk.print(f"GET {path} answers {response.status} {body[:120]}", highlight=False, markup=False)

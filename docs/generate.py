@@ -1,0 +1,81 @@
+"""Writes what is generated: the command references from --help, and README's picture from a real run of the demo."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import typer.main
+from rich.console import Console
+from rich.text import Text
+
+import gasolinera.cli.main
+import vuelo.cli.main
+
+DOCS = Path(__file__).parent
+REFERENCES = {
+    DOCS / "reference" / "gasolinera-cli.md": ("gasolinera", gasolinera.cli.main.app),
+    DOCS / "reference" / "vuelo-cli.md": ("vuelo", vuelo.cli.main.app),
+}
+_WIDTH = 100
+
+
+def reference(name: str, app: typer.Typer) -> str:
+    """One page: every command with the help that it prints."""
+    pages = [f"# `{name}`\n\nGenerated from `--help` by `make docs`.\n"]
+    _collect(typer.main.get_command(app), name, pages)
+    return "\n".join(pages)
+
+
+def _collect(command: click.Command, path: str, pages: list[str], parent: click.Context | None = None) -> None:
+    context = click.Context(command, info_name=path.rsplit(maxsplit=1)[-1], parent=parent, terminal_width=_WIDTH)
+    pages.append(f"## `{path}`\n\n```text\n{command.get_help(context)}\n```\n")
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            _collect(child, f"{path} {name}", pages, context)
+
+
+def picture() -> str:
+    """The terminal of `make demo ARGS=--once` on an empty folder, drawn as SVG without any outside font."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        command = [Path(sys.executable).with_name("gasolinera"), "demo", "--once"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
+        environment |= {"COLUMNS": str(_WIDTH), "FORCE_COLOR": "1"}
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True
+        )
+    console = Console(record=True, width=_WIDTH, file=tempfile.TemporaryFile("w"), force_terminal=True)
+    console.print("[bold]$ make demo ARGS=--once[/]")
+    console.print(Text.from_ansi(_settled(done.stdout.decode())))
+    svg = console.export_svg(title="Gasolinera JSM")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+
+
+def _settled(output: str) -> str:
+    """What a terminal shows in the end: progress bars draw over themselves with cursor movements."""
+    frames = re.split(r"(?:\r?\x1b\[1A\x1b\[2K)+|\x1b\[2K", output)
+    kept: list[str] = []
+    for frame in frames:
+        if kept and _is_bars(frame) and _is_bars(kept[-1]):
+            kept[-1] = frame
+        else:
+            kept.append(frame)
+    return re.sub(r"\x1b\[\?25[lh]", "", "".join(kept))
+
+
+def _is_bars(frame: str) -> bool:
+    return "━" in frame and "┏" not in frame
+
+
+def main() -> None:
+    for path, (name, app) in REFERENCES.items():
+        path.write_text(reference(name, app))
+    (DOCS / "images" / "demo.svg").write_text(picture())
+
+
+if __name__ == "__main__":
+    main()

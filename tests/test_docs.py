@@ -1,0 +1,40 @@
+"""What is generated in docs/ is what the generator would write now; what README says is there is there."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", REPOSITORY / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_command_references_are_current(generator: ModuleType) -> None:
+    assert len(generator.REFERENCES) == 2
+    for path, (name, app) in generator.REFERENCES.items():
+        assert path.read_text() == generator.reference(name, app), "stale: run make docs"
+
+
+@pytest.mark.parametrize("page", sorted(path for path in REPOSITORY.glob("**/*.md") if ".venv" not in path.parts))
+def test_every_local_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    broken = [link for link in links if not (page.parent / link).exists()]
+    assert broken == []
+
+
+def test_the_makes_that_readme_names_exist() -> None:
+    named = set(re.findall(r"make ([a-z-]+)", (REPOSITORY / "README.md").read_text()))
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    assert named <= targets
+    assert {"demo", "test"} <= named

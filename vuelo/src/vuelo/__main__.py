@@ -1,0 +1,5 @@
+"""`python -m vuelo`."""
+
+from vuelo.cli.main import main
+
+main()
