@@ -51,16 +51,16 @@ def test_the_guides_migration_files_exist_with_its_names(service: Service) -> No
     assert names[: len(GUIDE_FILES[service.name])] == GUIDE_FILES[service.name]
 
 
-def test_the_guides_tables_exist_in_their_schemas(admin: Conn) -> None:
+def test_the_guides_tables_exist_in_their_schemas(migrated: Conn) -> None:
     wanted = {f"{schema}.{table}" for schema, names in GUIDE_TABLES.items() for table in names}
-    assert wanted - set(catalog.tables(admin)) == set()
+    assert wanted - set(catalog.tables(migrated)) == set()
 
 
-def test_the_guides_views_have_exactly_its_columns(admin: Conn) -> None:
-    assert catalog.view_columns(admin, "auth_schema.active_users") == [
+def test_the_guides_views_have_exactly_its_columns(migrated: Conn) -> None:
+    assert catalog.view_columns(migrated, "auth_schema.active_users") == [
         "id", "phone_number", "first_name", "last_name", "role", "created_at",
     ]  # fmt: skip
-    assert catalog.view_columns(admin, "raffle_schema.raffle_summary") == ["id", "name", "status", "total_tickets"]
+    assert catalog.view_columns(migrated, "raffle_schema.raffle_summary") == ["id", "name", "status", "total_tickets"]
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
@@ -92,13 +92,13 @@ def test_no_migration_makes_a_schema_or_an_extension(service: Service) -> None:
     assert [path.name for path in service.files if pattern.search(catalog.code_of(path))] == []
 
 
-def test_every_table_has_a_comment(admin: Conn) -> None:
-    assert catalog.texts(admin, f"SELECT name FROM {OUR_TABLES} AS t WHERE obj_description(oid) IS NULL") == []
+def test_every_table_has_a_comment(migrated: Conn) -> None:
+    assert catalog.texts(migrated, f"SELECT name FROM {OUR_TABLES} AS t WHERE obj_description(oid) IS NULL") == []
 
 
-def test_every_constraint_is_named_by_the_rule(admin: Conn) -> None:
+def test_every_constraint_is_named_by_the_rule(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT t.name || ': ' || k.conname
           FROM {OUR_TABLES} AS t JOIN pg_constraint AS k ON k.conrelid = t.oid
@@ -123,9 +123,9 @@ def test_every_constraint_is_named_by_the_rule(admin: Conn) -> None:
     assert wrong == []
 
 
-def test_no_constraint_or_index_has_a_name_that_postgresql_made_up(admin: Conn) -> None:
+def test_no_constraint_or_index_has_a_name_that_postgresql_made_up(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT t.name || ': ' || made.name FROM {OUR_TABLES} AS t
          CROSS JOIN LATERAL (
@@ -139,9 +139,9 @@ def test_no_constraint_or_index_has_a_name_that_postgresql_made_up(admin: Conn) 
     assert wrong == []
 
 
-def test_every_index_is_named_for_its_table(admin: Conn) -> None:
+def test_every_index_is_named_for_its_table(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT t.name || ': ' || c.relname
           FROM {OUR_TABLES} AS t JOIN pg_index AS i ON i.indrelid = t.oid JOIN pg_class AS c ON c.oid = i.indexrelid
@@ -153,9 +153,9 @@ def test_every_index_is_named_for_its_table(admin: Conn) -> None:
     assert wrong == []
 
 
-def test_every_foreign_key_has_an_index_that_begins_with_its_columns(admin: Conn) -> None:
+def test_every_foreign_key_has_an_index_that_begins_with_its_columns(migrated: Conn) -> None:
     missing = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT t.name || ': ' || k.conname
           FROM {OUR_TABLES} AS t JOIN pg_constraint AS k ON k.conrelid = t.oid AND k.contype = 'f'
@@ -176,9 +176,9 @@ def test_every_foreign_key_has_an_index_that_begins_with_its_columns(admin: Conn
     assert missing == []
 
 
-def test_every_foreign_key_stays_inside_its_schema(admin: Conn) -> None:
+def test_every_foreign_key_stays_inside_its_schema(migrated: Conn) -> None:
     strangers = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT k.conname FROM pg_constraint AS k
           JOIN pg_class AS here ON here.oid = k.conrelid JOIN pg_class AS there ON there.oid = k.confrelid
@@ -188,9 +188,9 @@ def test_every_foreign_key_stays_inside_its_schema(admin: Conn) -> None:
     assert strangers == []
 
 
-def test_nothing_was_made_in_public(admin: Conn) -> None:
+def test_nothing_was_made_in_public(migrated: Conn) -> None:
     made = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
         UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
@@ -200,10 +200,10 @@ def test_nothing_was_made_in_public(admin: Conn) -> None:
     assert made == []
 
 
-def test_every_table_with_updated_at_has_a_working_trigger_for_it(admin: Conn) -> None:
-    with_column = {table for table, _ in catalog.columns_named(admin, "updated_at", "timestamptz")}
+def test_every_table_with_updated_at_has_a_working_trigger_for_it(migrated: Conn) -> None:
+    with_column = {table for table, _ in catalog.columns_named(migrated, "updated_at", "timestamptz")}
     with_trigger = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT t.name FROM {OUR_TABLES} AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid
           JOIN pg_proc AS p ON p.oid = g.tgfoid JOIN pg_namespace AS n ON n.oid = p.pronamespace
@@ -216,36 +216,36 @@ def test_every_table_with_updated_at_has_a_working_trigger_for_it(admin: Conn) -
     assert with_column - set(with_trigger) == set()
 
 
-def test_every_table_knows_when_a_row_was_made(admin: Conn) -> None:
-    with_column = {table for table, _ in catalog.columns_named(admin, "created_at", "timestamptz")}
-    assert set(catalog.tables(admin)) - with_column == set(UNDATED)
+def test_every_table_knows_when_a_row_was_made(migrated: Conn) -> None:
+    with_column = {table for table, _ in catalog.columns_named(migrated, "created_at", "timestamptz")}
+    assert set(catalog.tables(migrated)) - with_column == set(UNDATED)
 
 
-def _audit_tables(admin: Conn) -> list[str]:
-    return [table for table in catalog.tables(admin) if table.endswith("_audit_log")]
+def _audit_tables(migrated: Conn) -> list[str]:
+    return [table for table in catalog.tables(migrated) if table.endswith("_audit_log")]
 
 
-def test_every_service_keeps_an_audit_log(admin: Conn) -> None:
-    assert {table.split(".")[0] for table in _audit_tables(admin)} == set(SCHEMAS)
+def test_every_service_keeps_an_audit_log(migrated: Conn) -> None:
+    assert {table.split(".")[0] for table in _audit_tables(migrated)} == set(SCHEMAS)
 
 
-def test_every_audit_log_knows_who_did_it_and_in_which_request(admin: Conn) -> None:
+def test_every_audit_log_knows_who_did_it_and_in_which_request(migrated: Conn) -> None:
     wanted = {"actor", "correlation_id", "ip_address", "user_agent", "created_at"}
-    for table in _audit_tables(admin):
+    for table in _audit_tables(migrated):
         found = catalog.texts(
-            admin, "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", table
+            migrated, "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", table
         )
         assert wanted - set(found) == set(), table
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
-def test_the_service_may_add_to_append_only_tables_and_change_nothing_there(admin: Conn, service: Service) -> None:
-    guarded = _guarded_tables(admin, service)
-    assert [table for table in _audit_tables(admin) if table.startswith(f"{service.schema}.")] != []
-    assert {table for table in _audit_tables(admin) if table.startswith(f"{service.schema}.")} <= set(guarded)
+def test_the_service_may_add_to_append_only_tables_and_change_nothing_there(migrated: Conn, service: Service) -> None:
+    guarded = _guarded_tables(migrated, service)
+    assert [table for table in _audit_tables(migrated) if table.startswith(f"{service.schema}.")] != []
+    assert {table for table in _audit_tables(migrated) if table.startswith(f"{service.schema}.")} <= set(guarded)
     for table in guarded:
         held = catalog.texts(
-            admin,
+            migrated,
             """
             SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
              WHERE has_table_privilege(%s, %s, privilege)
@@ -256,10 +256,10 @@ def test_the_service_may_add_to_append_only_tables_and_change_nothing_there(admi
         assert set(held) - {"SELECT", "INSERT"} == set(), table
 
 
-def _guarded_tables(admin: Conn, service: Service) -> list[str]:
+def _guarded_tables(migrated: Conn, service: Service) -> list[str]:
     """Tables of a service whose trigger refuses UPDATE, DELETE and TRUNCATE, before and by statement."""
     return catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT t.name FROM {OUR_TABLES} AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid
           JOIN pg_proc AS p ON p.oid = g.tgfoid
@@ -278,11 +278,11 @@ def test_the_guard_refuses_even_a_superuser(admin: Conn) -> None:
                     admin.execute(statement.encode())
 
 
-def test_partitions_exist_for_this_month_and_the_next_three(admin: Conn) -> None:
-    admin.execute("SET TIME ZONE 'UTC'")
+def test_partitions_exist_for_this_month_and_the_next_three(migrated: Conn) -> None:
+    migrated.execute("SET TIME ZONE 'UTC'")
     bounds: dict[str, set[str]] = {}
     for table, bound in catalog.rows(
-        admin,
+        migrated,
         f"""
         SELECT t.name, pg_get_expr(part.relpartbound, part.oid)
           FROM {OUR_TABLES} AS t
@@ -306,9 +306,9 @@ def _month(day: date, ahead: int) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def test_the_audit_logs_are_partitioned(admin: Conn) -> None:
+def test_the_audit_logs_are_partitioned(migrated: Conn) -> None:
     plain = catalog.texts(
-        admin, f"SELECT name FROM {OUR_TABLES} AS t WHERE relkind <> 'p' AND relname LIKE '%\\_audit\\_log'"
+        migrated, f"SELECT name FROM {OUR_TABLES} AS t WHERE relkind <> 'p' AND relname LIKE '%\\_audit\\_log'"
     )
     assert plain == []
 
@@ -326,9 +326,9 @@ def test_every_migration_file_is_accepted_by_postgresql(admin: Conn, production:
     assert catalog.tables(admin) == catalog.tables(production)
 
 
-def test_columns_of_time_have_a_zone_and_money_has_a_scale(admin: Conn) -> None:
+def test_columns_of_time_have_a_zone_and_money_has_a_scale(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT t.name || '.' || a.attname FROM {OUR_TABLES} AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
          WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -339,9 +339,9 @@ def test_columns_of_time_have_a_zone_and_money_has_a_scale(admin: Conn) -> None:
     assert wrong == []
 
 
-def test_every_primary_key_exists(admin: Conn) -> None:
+def test_every_primary_key_exists(migrated: Conn) -> None:
     without = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT name FROM {OUR_TABLES} AS t
          WHERE NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = t.oid AND k.contype = 'p')

@@ -21,10 +21,10 @@ by_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: se
 @by_service
 @pytest.mark.parametrize("kind", ["app", "ro"])
 def test_a_role_is_refused_in_every_other_services_schema(
-    admin: Conn, as_role: Connect, service: Service, kind: str
+    migrated: Conn, as_role: Connect, service: Service, kind: str
 ) -> None:
     stranger = as_role(f"{service.name}_{kind}")
-    tables = catalog.tables(admin)
+    tables = catalog.tables(migrated)
     for other in SERVICES:
         if other == service:
             continue
@@ -35,9 +35,9 @@ def test_a_role_is_refused_in_every_other_services_schema(
 
 @by_service
 @pytest.mark.parametrize("kind", ["app", "ro"])
-def test_a_runtime_role_owns_nothing(admin: Conn, service: Service, kind: str) -> None:
+def test_a_runtime_role_owns_nothing(migrated: Conn, service: Service, kind: str) -> None:
     owned = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT pg_describe_object(classid, objid, objsubid) FROM pg_shdepend
          WHERE deptype = 'o' AND refclassid = 'pg_authid'::regclass AND refobjid = %s::regrole
@@ -48,9 +48,9 @@ def test_a_runtime_role_owns_nothing(admin: Conn, service: Service, kind: str) -
 
 
 @by_service
-def test_everything_in_a_schema_belongs_to_the_services_owner(admin: Conn, service: Service) -> None:
+def test_everything_in_a_schema_belongs_to_the_services_owner(migrated: Conn, service: Service) -> None:
     strangers = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relowner <> %s::regrole
         UNION ALL
@@ -63,12 +63,13 @@ def test_everything_in_a_schema_belongs_to_the_services_owner(admin: Conn, servi
 
 @by_service
 @pytest.mark.parametrize("kind", ["app", "ro"])
-def test_a_runtime_role_can_create_nothing(admin: Conn, as_role: Connect, service: Service, kind: str) -> None:
+def test_a_runtime_role_can_create_nothing(migrated: Conn, as_role: Connect, service: Service, kind: str) -> None:
     role = f"{service.name}_{kind}"
     for schema in (*SCHEMAS, "public"):
-        held = catalog.rows(admin, "SELECT has_schema_privilege(%s, %s, 'CREATE')", role, schema)
+        held = catalog.rows(migrated, "SELECT has_schema_privilege(%s, %s, 'CREATE')", role, schema)
         assert held == [(False,)], schema
     conn = as_role(role)
+    conn.execute("SET default_transaction_read_only = off")  # whoever may set it may also unset it
     for statement in (
         f"CREATE TABLE {service.schema}.mine (id bigint)",
         "CREATE TABLE public.mine (id bigint)",
@@ -80,9 +81,9 @@ def test_a_runtime_role_can_create_nothing(admin: Conn, as_role: Connect, servic
 
 
 @by_service
-def test_the_reading_role_can_write_nothing_anywhere(admin: Conn, service: Service) -> None:
+def test_the_reading_role_can_write_nothing_anywhere(migrated: Conn, service: Service) -> None:
     writable = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT name || ': ' || privilege FROM {RELATIONS} AS r
          CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
@@ -96,7 +97,7 @@ def test_the_reading_role_can_write_nothing_anywhere(admin: Conn, service: Servi
         service.ro,
     )
     sequences = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT name FROM {RELATIONS} AS r
          WHERE r.relkind = 'S' AND (has_sequence_privilege(%s, r.oid, 'USAGE')
@@ -110,9 +111,9 @@ def test_the_reading_role_can_write_nothing_anywhere(admin: Conn, service: Servi
 
 
 @by_service
-def test_the_reading_role_reads_its_own_schema(admin: Conn, as_role: Connect, service: Service) -> None:
+def test_the_reading_role_reads_its_own_schema(migrated: Conn, as_role: Connect, service: Service) -> None:
     readable = catalog.texts(
-        admin,
+        migrated,
         f"SELECT name FROM {RELATIONS} AS r WHERE relkind IN ('r', 'p') AND nspname = %s"
         " AND has_any_column_privilege(%s, r.oid, 'SELECT') AND r.name NOT LIKE '%%.flyway%%' ORDER BY 1",
         service.schema,
@@ -125,9 +126,9 @@ def test_the_reading_role_reads_its_own_schema(admin: Conn, as_role: Connect, se
 
 
 @by_service
-def test_the_service_role_truncates_nothing_and_touches_no_partition(admin: Conn, service: Service) -> None:
+def test_the_service_role_truncates_nothing_and_touches_no_partition(migrated: Conn, service: Service) -> None:
     held = catalog.texts(
-        admin,
+        migrated,
         f"""
         SELECT r.name FROM {RELATIONS} AS r JOIN pg_class AS c ON c.oid = r.oid
          WHERE r.relkind IN ('r', 'p')
@@ -141,10 +142,10 @@ def test_the_service_role_truncates_nothing_and_touches_no_partition(admin: Conn
 
 
 @by_service
-def test_the_migration_history_is_out_of_the_runtime_roles_reach(admin: Conn, service: Service) -> None:
+def test_the_migration_history_is_out_of_the_runtime_roles_reach(migrated: Conn, service: Service) -> None:
     for role in (service.app, service.ro):
         writable = catalog.rows(
-            admin,
+            migrated,
             "SELECT has_table_privilege(%s, %s, 'INSERT, UPDATE, DELETE, TRUNCATE')",
             role,
             f"{service.schema}.{catalog.HISTORY_TABLE}",
@@ -152,9 +153,9 @@ def test_the_migration_history_is_out_of_the_runtime_roles_reach(admin: Conn, se
         assert writable == [(False,)], role
 
 
-def test_security_definer_functions_pin_the_search_path_and_are_not_for_everybody(admin: Conn) -> None:
+def test_security_definer_functions_pin_the_search_path_and_are_not_for_everybody(migrated: Conn) -> None:
     functions = catalog.rows(
-        admin,
+        migrated,
         """
         SELECT p.oid::regprocedure::text, coalesce(p.proconfig, '{}'),
                EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
@@ -169,9 +170,9 @@ def test_security_definer_functions_pin_the_search_path_and_are_not_for_everybod
     assert [name for name, _, is_public in functions if is_public] == []
 
 
-def test_no_function_is_for_everybody(admin: Conn) -> None:
+def test_no_function_is_for_everybody(migrated: Conn) -> None:
     public = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
          WHERE n.nspname = ANY (%s)

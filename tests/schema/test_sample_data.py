@@ -29,18 +29,18 @@ NOT_REFERENCES = {
 
 
 @pytest.mark.parametrize("kind", REFERENCES)
-def test_what_one_schema_names_exists_in_its_owners(admin: Conn, kind: str) -> None:
+def test_what_one_schema_names_exists_in_its_owners(migrated: Conn, kind: str) -> None:
     pattern, data_type, owner_table, owner_column = REFERENCES[kind]
     columns = [
         (table, column)
-        for table, column in catalog.columns_named(admin, pattern, data_type)
+        for table, column in catalog.columns_named(migrated, pattern, data_type)
         if (table, column) not in NOT_REFERENCES and table != owner_table
     ]
     used = 0
     for table, column in columns:
-        used += catalog.number(admin, f"SELECT count({column}) FROM {table}")
+        used += catalog.number(migrated, f"SELECT count({column}) FROM {table}")
         unknown = catalog.texts(
-            admin,
+            migrated,
             f"SELECT DISTINCT u.{column} FROM {table} AS u WHERE u.{column} IS NOT NULL AND NOT EXISTS ("
             f" SELECT FROM {owner_table} AS o WHERE o.{owner_column} = u.{column})",
         )
@@ -48,23 +48,23 @@ def test_what_one_schema_names_exists_in_its_owners(admin: Conn, kind: str) -> N
     assert used > 0, "nothing was compared"
 
 
-def test_the_exceptions_are_columns_that_exist(admin: Conn) -> None:
+def test_the_exceptions_are_columns_that_exist(migrated: Conn) -> None:
     for table, column in NOT_REFERENCES:
         assert column in catalog.texts(
-            admin, "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", table
+            migrated, "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", table
         )
 
 
-def test_employees_are_staff_and_drivers_are_customers(admin: Conn) -> None:
+def test_employees_are_staff_and_drivers_are_customers(migrated: Conn) -> None:
     wrong_staff = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT e.employee_number FROM station_schema.employees AS e
           JOIN auth_schema.users AS u ON u.public_id = e.user_id WHERE u.role <> e.role
         """,
     )
     wrong_drivers = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
           JOIN auth_schema.users AS u ON u.public_id = r.user_id WHERE u.role <> 'CUSTOMER'
@@ -74,9 +74,9 @@ def test_employees_are_staff_and_drivers_are_customers(admin: Conn) -> None:
     assert wrong_drivers == []
 
 
-def test_employees_serve_at_their_own_station(admin: Conn) -> None:
+def test_employees_serve_at_their_own_station(migrated: Conn) -> None:
     elsewhere = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
           JOIN station_schema.employees AS e ON e.employee_number = r.employee_number
@@ -86,9 +86,9 @@ def test_employees_serve_at_their_own_station(admin: Conn) -> None:
     assert elsewhere == []
 
 
-def test_completed_redemptions_have_exactly_the_tickets_they_earned(admin: Conn) -> None:
+def test_completed_redemptions_have_exactly_the_tickets_they_earned(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
          WHERE CASE WHEN r.status = 'COMPLETED' THEN r.tickets_earned ELSE 0 END <> (
@@ -99,9 +99,9 @@ def test_completed_redemptions_have_exactly_the_tickets_they_earned(admin: Conn)
     assert wrong == []
 
 
-def test_usage_counts_equal_the_history(admin: Conn) -> None:
+def test_usage_counts_equal_the_history(migrated: Conn) -> None:
     coupons = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT c.coupon_code FROM coupon_schema.coupons AS c
          WHERE c.usage_count <> (SELECT count(*) FROM coupon_schema.coupon_usage_history AS u
@@ -109,7 +109,7 @@ def test_usage_counts_equal_the_history(admin: Conn) -> None:
         """,
     )
     users = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT t.user_id FROM coupon_schema.campaign_user_usages AS t
          WHERE t.used_count <> (SELECT count(*) FROM coupon_schema.coupon_usage_history AS u
@@ -122,9 +122,9 @@ def test_usage_counts_equal_the_history(admin: Conn) -> None:
     assert users == []
 
 
-def test_every_use_of_a_coupon_is_a_redemption_and_every_completed_redemption_a_use(admin: Conn) -> None:
+def test_every_use_of_a_coupon_is_a_redemption_and_every_completed_redemption_a_use(migrated: Conn) -> None:
     uses = catalog.rows(
-        admin,
+        migrated,
         """
         SELECT u.redemption_reference, c.coupon_code, g.campaign_code, u.user_id, u.station_code, u.employee_number,
                u.original_amount, u.discount_amount, u.currency, u.raffle_tickets::integer
@@ -135,7 +135,7 @@ def test_every_use_of_a_coupon_is_a_redemption_and_every_completed_redemption_a_
         """,
     )
     completed = catalog.rows(
-        admin,
+        migrated,
         """
         SELECT transaction_reference, coupon_code, campaign_code, user_id, station_code, employee_number,
                original_amount, discount_amount, currency, tickets_earned
@@ -145,9 +145,9 @@ def test_every_use_of_a_coupon_is_a_redemption_and_every_completed_redemption_a_
     assert uses == completed != []
 
 
-def test_coupons_are_redeemed_where_and_for_what_their_campaign_allows(admin: Conn) -> None:
+def test_coupons_are_redeemed_where_and_for_what_their_campaign_allows(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT u.redemption_reference FROM coupon_schema.coupon_usage_history AS u
           JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
@@ -161,9 +161,9 @@ def test_coupons_are_redeemed_where_and_for_what_their_campaign_allows(admin: Co
     assert wrong == []
 
 
-def test_views_of_advertisements_earned_what_the_tickets_say(admin: Conn) -> None:
+def test_views_of_advertisements_earned_what_the_tickets_say(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT e.public_id FROM ad_schema.ad_engagements AS e
          WHERE e.bonus_tickets <> (
@@ -174,9 +174,9 @@ def test_views_of_advertisements_earned_what_the_tickets_say(admin: Conn) -> Non
     assert wrong == []
 
 
-def test_views_multiply_the_tickets_of_their_viewers_own_redemptions(admin: Conn) -> None:
+def test_views_multiply_the_tickets_of_their_viewers_own_redemptions(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT e.public_id FROM ad_schema.ad_engagements AS e
           JOIN redemption_schema.redemptions AS r USING (transaction_reference)
@@ -187,9 +187,9 @@ def test_views_multiply_the_tickets_of_their_viewers_own_redemptions(admin: Conn
     assert wrong == []
 
 
-def test_a_campaigns_shares_have_paid_exactly_its_views(admin: Conn) -> None:
+def test_a_campaigns_shares_have_paid_exactly_its_views(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT c.campaign_code FROM ad_schema.ad_campaigns AS c
          WHERE (SELECT coalesce(sum(s.spent), 0) FROM ad_schema.ad_campaign_budget_shards AS s
@@ -203,16 +203,16 @@ def test_a_campaigns_shares_have_paid_exactly_its_views(admin: Conn) -> None:
     assert wrong == []
 
 
-def test_frequency_counters_equal_the_views(admin: Conn) -> None:
+def test_frequency_counters_equal_the_views(migrated: Conn) -> None:
     counted = catalog.rows(
-        admin,
+        migrated,
         """
         SELECT f.campaign_id, f.user_id, sum(f.engagement_count)::bigint
           FROM ad_schema.ad_frequency_counters AS f GROUP BY 1, 2 ORDER BY 1, 2
         """,
     )
     viewed = catalog.rows(
-        admin,
+        migrated,
         """
         SELECT a.campaign_id, e.user_id, count(*) FROM ad_schema.ad_engagements AS e
           JOIN ad_schema.advertisements AS a ON a.id = e.advertisement_id GROUP BY 1, 2 ORDER BY 1, 2
@@ -221,16 +221,16 @@ def test_frequency_counters_equal_the_views(admin: Conn) -> None:
     assert counted == viewed != []
 
 
-def test_both_ticket_tables_agree_on_who_holds_what_in_which_raffle(admin: Conn) -> None:
+def test_both_ticket_tables_agree_on_who_holds_what_in_which_raffle(migrated: Conn) -> None:
     entered = catalog.rows(
-        admin,
+        migrated,
         """
         SELECT t.ticket_number, t.user_id, t.raffle_code FROM redemption_schema.raffle_tickets AS t
          WHERE t.status IN ('ENTERED', 'USED') ORDER BY 1
         """,
     )
     held = catalog.rows(
-        admin,
+        migrated,
         """
         SELECT t.ticket_number, t.user_id, r.raffle_code FROM raffle_schema.raffle_tickets AS t
           JOIN raffle_schema.raffles AS r ON r.id = t.raffle_id WHERE t.status = 'ACTIVE' ORDER BY 1
@@ -239,13 +239,13 @@ def test_both_ticket_tables_agree_on_who_holds_what_in_which_raffle(admin: Conn)
     assert entered == held != []
 
 
-def test_raffle_counters_equal_the_rows(admin: Conn) -> None:
+def test_raffle_counters_equal_the_rows(migrated: Conn) -> None:
     counted = catalog.rows(
-        admin,
+        migrated,
         "SELECT raffle_code, ticket_count, participant_count FROM raffle_schema.raffle_totals ORDER BY raffle_code",
     )
     truth = catalog.rows(
-        admin,
+        migrated,
         """
         SELECT r.raffle_code, count(t.id), count(DISTINCT t.user_id) FROM raffle_schema.raffles AS r
           LEFT JOIN raffle_schema.raffle_tickets AS t ON t.raffle_id = r.id AND t.status = 'ACTIVE'
@@ -263,10 +263,10 @@ def test_raffle_counters_equal_the_rows(admin: Conn) -> None:
         ("raffle_participants", "(t.raffle_id, t.user_id) = (c.raffle_id, c.user_id)"),
     ],
 )
-def test_counts_beside_entries_and_participants_equal_their_tickets(admin: Conn, table: str, key: str) -> None:
-    assert catalog.number(admin, f"SELECT count(*) FROM raffle_schema.{table}") > 0
+def test_counts_beside_entries_and_participants_equal_their_tickets(migrated: Conn, table: str, key: str) -> None:
+    assert catalog.number(migrated, f"SELECT count(*) FROM raffle_schema.{table}") > 0
     wrong = catalog.rows(
-        admin,
+        migrated,
         f"""
         SELECT c.* FROM raffle_schema.{table} AS c
          WHERE c.ticket_count <> (SELECT count(*) FROM raffle_schema.raffle_tickets AS t
@@ -276,9 +276,9 @@ def test_counts_beside_entries_and_participants_equal_their_tickets(admin: Conn,
     assert wrong == []
 
 
-def test_awarded_prizes_equal_the_winners(admin: Conn) -> None:
+def test_awarded_prizes_equal_the_winners(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT p.name FROM raffle_schema.raffle_prizes AS p
          WHERE p.quantity_awarded <> (SELECT count(*) FROM raffle_schema.raffle_winners AS w
@@ -286,12 +286,12 @@ def test_awarded_prizes_equal_the_winners(admin: Conn) -> None:
         """,
     )
     assert wrong == []
-    assert catalog.number(admin, "SELECT count(*) FROM raffle_schema.raffle_winners WHERE prize_id IS NOT NULL") > 0
+    assert catalog.number(migrated, "SELECT count(*) FROM raffle_schema.raffle_winners WHERE prize_id IS NOT NULL") > 0
 
 
-def test_an_entry_in_a_raffle_is_an_issuance_of_the_same_user(admin: Conn) -> None:
+def test_an_entry_in_a_raffle_is_an_issuance_of_the_same_user(migrated: Conn) -> None:
     wrong = catalog.texts(
-        admin,
+        migrated,
         """
         SELECT e.issuance_id FROM raffle_schema.raffle_entries AS e
           LEFT JOIN redemption_schema.ticket_issuances AS i USING (issuance_id)
