@@ -1,5 +1,6 @@
 """`${name}` in scripts, replaced character by character wherever it stands, as Flyway does. Pure."""
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ class Placeholders:
                     raise _unknown(match, number, line, values)
                 return value
 
-            yield pattern.sub(value_of, line)
+            # A value may bring line ends of its own; newline="" keeps them as they are.
+            yield from io.StringIO(pattern.sub(value_of, line), newline="")
 
 
 def _unknown(match: re.Match[str], number: int, line: str, values: Mapping[str, str]) -> ScriptError:

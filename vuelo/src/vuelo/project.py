@@ -137,7 +137,8 @@ def _service(name: str, layers: list[dict[str, Any]], url: str | None, base: Pat
         if not isinstance(layer.get("locations", []), list) or not isinstance(layer.get("placeholders", {}), dict):
             raise VueloError("config.invalid", f"service {name}: locations is a list, placeholders is a table")
         locations += layer.get("locations", [])
-        placeholders |= {key: str(value).replace("{service}", name) for key, value in layer.get("placeholders", {}).items()}
+        given: dict[str, Any] = layer.get("placeholders", {})
+        placeholders |= {key: str(value).replace("{service}", name) for key, value in given.items()}
     texts = {key: str(merged[key]).replace("{service}", name) for key in _TEXTS & merged.keys()}
     texts.pop("environment", None)
     if url is not None:

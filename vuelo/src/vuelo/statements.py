@@ -27,13 +27,17 @@ _WORDS_THAT_DECIDE = 4  # CREATE OR REPLACE FUNCTION
 class Statement:
     """One statement without its semicolon; line and column (from 1) of its first character in the script.
 
+    `last_line` is where its semicolon stands; `words` are its first ones in lower case, comments left out.
     `copy_data` are the lines behind a COPY … FROM STDIN; they must be read before the next statement is asked for.
     """
 
     text: str
     line: int
     column: int
+    last_line: int
+    words: tuple[str, ...]
     copy_data: Iterator[str] | None = None
+    writes_stdout: bool = False
 
 
 @dataclass
@@ -58,6 +62,7 @@ class _Draft:
     blocks: int = 0  # BEGIN and CASE of a routine's body that wait for their END
     last_word: str = ""
     reads_stdin: bool = False
+    writes_stdout: bool = False
 
     def wants_words(self) -> bool:
         return len(self.words) < _WORDS_THAT_DECIDE or self.is_routine() or self.words[0] == "copy"
@@ -82,6 +87,8 @@ class _Draft:
                 self.blocks -= 1
         elif self.words[0] == "copy" and word == "stdin" and self.last_word == "from":
             self.reads_stdin = True
+        elif self.words[0] == "copy" and word == "stdout" and self.last_word == "to":
+            self.writes_stdout = True
         self.last_word = word
 
 
@@ -108,13 +115,16 @@ class _Splitter:
         if self.open is not None:
             raise _unfinished(self.open)
         if self.draft is not None:
-            statement = self.finish(self.draft)
+            statement = self.finish(self.draft, self.draft.line)
             if statement.copy_data is not None:
                 first_line = statement.text.splitlines()[0]
                 raise _unreadable("COPY from stdin has no data", Place(statement.line, statement.column, first_line))
             yield statement
 
     def read_line(self, number: int, line: str) -> Iterator[Statement]:
+        if "\0" in line:
+            place = Place.of(number, line.index("\0") + 1, line)
+            raise _unreadable("a NUL character, which PostgreSQL takes for the end of the text", place)
         position = start = 0  # `start`: where the draft's text begins on this line
         while position < len(line):
             if self.open is not None:
@@ -131,7 +141,7 @@ class _Splitter:
             position = mark.end()
             if mark[0] == ";" and not self.draft.parentheses and not self.draft.blocks:
                 self.draft.pieces.append(line[start : mark.start()])
-                statement = self.finish(self.draft)
+                statement = self.finish(self.draft, number)
                 self.draft = None
                 if statement.copy_data is not None:
                     self.expect_only_space(number, line, position)
@@ -216,9 +226,12 @@ class _Splitter:
             self.open = None
         return match.end()
 
-    def finish(self, draft: _Draft) -> Statement:
+    def finish(self, draft: _Draft, last_line: int) -> Statement:
         text = "".join(draft.pieces).rstrip()
-        return Statement(text, draft.line, draft.column, self.copy_lines(draft) if draft.reads_stdin else None)
+        data = self.copy_lines(draft) if draft.reads_stdin else None
+        return Statement(
+            text, draft.line, draft.column, last_line, tuple(draft.words), data, writes_stdout=draft.writes_stdout
+        )
 
     def copy_lines(self, draft: _Draft) -> Iterator[str]:
         for _, line in self.numbered:
