@@ -3,6 +3,7 @@
 An error has a stable code, a sentence, and sometimes a hint. Codes are lower case, `topic.what`; clients rely on them.
 """
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -12,12 +13,15 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
+from litestar.params import ParameterKwarg
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:gasolinera:problem:"
 _RETRY_AFTER_S = 5
+_MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")  # the framework says it in words alone
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # Somebody else's trouble: the server is gone, refuses connections, or a statement took too long.
@@ -125,6 +129,13 @@ def unavailable(error: Exception) -> UnavailableError | None:
     return None
 
 
+def public_name(handler: BaseRouteHandler, argument: str) -> str:
+    """What the outside calls an argument of a route: its alias where it has one."""
+    field = handler.parsed_fn_signature.parameters.get(argument)
+    definition = None if field is None else field.kwarg_definition
+    return (definition.query if isinstance(definition, ParameterKwarg) else None) or argument
+
+
 def _on_our_error(_request: Request[Any, Any, Any], error: GasolineraError) -> Response[Problem]:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, UnavailableError):
         return _on_bug(_request, error)
@@ -132,11 +143,15 @@ def _on_our_error(_request: Request[Any, Any, Any], error: GasolineraError) -> R
     return problem_response(error.status, error.code, error.message, hint=error.hint, headers=headers)
 
 
-def _on_invalid(_request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
+def _on_invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
     extra: list[Any] = error.extra if isinstance(error.extra, list) else []
     errors = tuple(
-        FieldProblem(str(entry.get("key", "body")), str(entry.get("message", "is invalid"))) for entry in extra
+        FieldProblem(public_name(request.route_handler, str(entry.get("key", "body"))), str(entry.get("message")))
+        for entry in extra
     )
+    missing = _MISSING.match(error.detail)
+    if missing:
+        errors = (FieldProblem(missing[1], "is required"),)
     detail = "the request has wrong values" if errors else "the request is not well-formed"
     return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", detail, errors=errors)
 

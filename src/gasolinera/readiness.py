@@ -19,7 +19,7 @@ def pending_migrations(settings: Settings) -> list[str]:
     A good answer is kept for five seconds, so that probes cost nothing; a bad one is asked again each time.
     Blocks: run it in a thread. Raises VueloError or psycopg.Error when the database cannot be asked.
     """
-    key = hash(settings.model_dump_json())
+    key = hash(settings)
     with _lock:
         if time.monotonic() < _good_until.get(key, 0.0):
             return []

@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from gasolinera.database import Database
-from gasolinera.errors import GasolineraError, HTTPStatus
+from gasolinera.errors import GasolineraError, HTTPStatus, public_name
 
 
 class MalformedError(GasolineraError):
@@ -54,7 +54,8 @@ def _query_names(handler: BaseRouteHandler) -> frozenset[str]:
     """The handler's arguments that are neither injected nor part of the path."""
     injected = {*handler.resolve_dependencies(), "request", "state"}
     in_path = {part for path in handler.paths for part in _path_names(path)}
-    return frozenset(handler.parsed_fn_signature.parameters.keys() - injected - in_path)
+    arguments = handler.parsed_fn_signature.parameters
+    return frozenset(public_name(handler, argument) for argument in arguments.keys() - injected - in_path)
 
 
 def _path_names(path: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Stations over HTTP, for everybody: nothing here is personal."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import get
@@ -15,6 +15,7 @@ from gasolinera.station import service
 from gasolinera.station.models import (
     MAX_PAGE,
     MAX_RADIUS_KM,
+    MIN_RADIUS_KM,
     Fuel,
     NearbyStation,
     Station,
@@ -58,16 +59,23 @@ _STATION_EXAMPLE = _SUMMARY_EXAMPLE | {
     "customer_rating": "4.0",
 }
 
-# Text that PostgreSQL takes: no control characters, not empty.
-_Text = Annotated[
-    str | None,
-    Parameter(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", examples=[Example(value="Puebla")]),
-]
 _Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE, description="How many at most.", examples=[Example(value=20)])]
 
 
 class NearbyStations(msgspec.Struct, frozen=True):
     items: tuple[NearbyStation, ...]
+
+
+def _text(example: str, description: str, *, query: str | None = None) -> Any:
+    """A filter by text that PostgreSQL takes: not empty, no control characters."""
+    return Parameter(
+        query=query,
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description=description,
+        examples=[Example(value=example)],
+    )
 
 
 def _good(kind: type[msgspec.Struct], description: str, example: object) -> ResponseSpec:
@@ -85,15 +93,16 @@ def _good(kind: type[msgspec.Struct], description: str, example: object) -> Resp
 async def list_route(
     db: Database,
     status: Annotated[StationStatus | None, Parameter(description="Any status when left out.")] = None,
-    station_state: Annotated[_Text, Parameter(query="state", description="Exactly this state or province.")] = None,
-    city: Annotated[_Text, Parameter(description="Exactly this city.")] = None,
+    # `state` itself is the framework's name for the application's state.
+    in_state: Annotated[str | None, _text("Puebla", "Exactly this state or province.", query="state")] = None,
+    city: Annotated[str | None, _text("Puebla", "Exactly this city.")] = None,
     fuel: Annotated[Fuel | None, Parameter(description="Stations that sell this fuel.")] = None,
     cursor: Annotated[
         str | None, Parameter(pattern="^[A-Z0-9]{3,20}$", description="`next_cursor` of the page before.")
     ] = None,
     limit: _Limit = 20,
 ) -> StationPage:
-    wanted = StationFilter(status=status, state=station_state, city=city, fuel=fuel)
+    wanted = StationFilter(status=status, state=in_state, city=city, fuel=fuel)
     async with db.connection() as conn:
         return await service.list_stations(conn, wanted, after=cursor, limit=limit)
 
@@ -115,7 +124,7 @@ async def nearby_route(
     lng: Annotated[
         float, Parameter(ge=-180, le=180, description="Longitude in degrees.", examples=[Example(value=-99.13)])
     ],
-    radius_km: Annotated[float, Parameter(gt=0, le=MAX_RADIUS_KM, examples=[Example(value=5)])] = 10.0,
+    radius_km: Annotated[float, Parameter(ge=MIN_RADIUS_KM, le=MAX_RADIUS_KM, examples=[Example(value=5)])] = 10.0,
     limit: _Limit = 20,
 ) -> NearbyStations:
     async with db.connection() as conn:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 MAX_PAGE = 100
+MIN_RADIUS_KM = 0.001
 MAX_RADIUS_KM = 20_016.0  # half of the Earth's circumference, rounded up: everywhere
 
 

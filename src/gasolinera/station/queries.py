@@ -21,7 +21,7 @@ _SQL = load_sql("gasolinera.station")
 _ENSURE_PARTITIONS = _SQL["ensure_partitions"]
 _LIST_STATIONS = _SQL["list_stations"]
 _GET_STATION = _SQL["get_station"]
-_FIND_NEARBY = _SQL["find_nearby"]
+FIND_NEARBY = _SQL["find_nearby"]
 _BEGIN_IMPORT = _SQL["begin_import"]
 _ALLOW_LONG_STATEMENTS = _SQL["allow_long_statements"]
 _UPDATE_CHANGED_STATIONS = _SQL["update_changed_stations"]
@@ -65,7 +65,7 @@ async def get_station(conn: Connection, code: str) -> Station | None:
 async def find_nearby(
     conn: Connection, *, latitude: float, longitude: float, radius_km: float, limit: int
 ) -> list[NearbyStation]:
-    return await fetch_all(conn, NearbyStation, _FIND_NEARBY, latitude, longitude, radius_km, limit)
+    return await fetch_all(conn, NearbyStation, FIND_NEARBY, latitude, longitude, radius_km, limit)
 
 
 async def begin_import(conn: Connection) -> None:

@@ -55,7 +55,7 @@ WITH reach AS MATERIALIZED (
              LIMIT $4) AS n
 ), cap AS MATERIALIZED (
     SELECT km, degrees(angle) AS height,
-           degrees(asin(least(1, sin(least(angle, pi() / 2)) / cos(radians($1::double precision))))) AS width
+           degrees(asin(least(1, sin(least(angle, pi() / 2)) / nullif(cosd($1::double precision), 0)))) AS width
       FROM reach, LATERAL (SELECT km / 6371.0088 * (1 + 1e-9) + 1e-9 AS angle) AS a
 ), area AS MATERIALIZED (
     SELECT CASE

@@ -1,11 +1,12 @@
 -- Stations, who works there, what their fuel costs, and who changed what: the station service's first schema.
 -- Others know a station by `station_code` and an employee by `employee_number`, never by a key of this schema.
 
+-- The sums with 180 absorb differences far below a millimetre, whose squares would underflow, which is an error here.
 CREATE FUNCTION station_schema.distance_km(a point, b point) RETURNS double precision
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN 2 * 6371.0088 * asin(least(1, sqrt(
-        power(sin(radians(b[1] - a[1]) / 2), 2)
-        + cos(radians(a[1])) * cos(radians(b[1])) * power(sin(radians(b[0] - a[0]) / 2), 2))));
+        power(sind(((b[1] + 180) - (a[1] + 180)) / 2), 2)
+        + cosd(a[1]) * cosd(b[1]) * power(sind(((b[0] + 180) - (a[0] + 180)) / 2), 2))));
 COMMENT ON FUNCTION station_schema.distance_km(point, point) IS
     'Great-circle distance by the haversine formula on a sphere of the mean Earth radius (IUGG R1, 6371.0088 km); '
     'points are (longitude, latitude) in degrees.';
