@@ -100,17 +100,18 @@ def migrate(service: Service, run: Run, *, target: Version | None = None, out_of
     Raises VueloError `validate.failed` before the first step, ScriptError when a script fails.
     """
     table = HistoryTable(service.schema, service.table)
-    with connected(service, run) as conn, history.locked(conn, table, service.wait_s, run.stop):
-        if not history.exists(conn, table):
-            with conn.transaction():
-                history.create(conn, table)
-        found = find_scripts(service.locations, placeholders_of(conn, service))
-        plan = make_plan(found, history.rows(conn, table), target=target, out_of_order=out_of_order)
-        refuse_problems(service, plan)
-        for done, script in enumerate(plan.pending):
-            run.watch(Progress(service.name, done, len(plan.pending), script.path.name))
-            yield _apply(conn, service, script, _row_of(script))
-        run.watch(Progress(service.name, len(plan.pending), len(plan.pending), None))
+    with connected(service, run) as conn:
+        if not history.exists(conn, table):  # what cannot be migrated at all gets no history either
+            refuse_problems(service, make_plan(find_scripts(service.locations, placeholders_of(conn, service)), []))
+            history.create(conn, table, service.wait_s, run.stop)
+        with history.locked(conn, table, service.wait_s, run.stop):
+            found = find_scripts(service.locations, placeholders_of(conn, service))
+            plan = make_plan(found, history.rows(conn, table), target=target, out_of_order=out_of_order)
+            refuse_problems(service, plan)
+            for done, script in enumerate(plan.pending):
+                run.watch(Progress(service.name, done, len(plan.pending), script.path.name))
+                yield _apply(conn, service, script, _row_of(script))
+            run.watch(Progress(service.name, len(plan.pending), len(plan.pending), None))
 
 
 def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version | None = None) -> Iterator[Step]:

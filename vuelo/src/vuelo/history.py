@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.rows import class_row
 
 from vuelo.errors import VueloError
@@ -53,18 +53,7 @@ def locked(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) ->
     It is polled, never waited for in the server: a session that waits inside a statement keeps a snapshot, and
     CREATE INDEX CONCURRENTLY in the other runner would wait for it in turn. Raises VueloError `lock.timeout`.
     """
-    deadline = monotonic() + wait_s
-    pause_s = _POLL_S[0]
-    while not _scalar(conn, "SELECT pg_try_advisory_lock(%s)", table.lock_key()):
-        if monotonic() > deadline:
-            raise VueloError(
-                "lock.timeout",
-                f"another runner has held the lock of {table.schema} for more than {wait_s:.0f} s",
-                "see who: SELECT * FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory'",
-            )
-        if stop.wait(pause_s):
-            raise VueloError("interrupted", "stopped while waiting for another runner")
-        pause_s = min(pause_s * 2, _POLL_S[1])
+    _wait_for_lock(conn, "SELECT pg_try_advisory_lock(%s)", table, wait_s, stop)
     try:
         yield
     finally:
@@ -84,18 +73,59 @@ def exists(conn: Connection, table: HistoryTable) -> bool:
     )
 
 
+def _wait_for_lock(conn: Connection, attempt: LiteralString, table: HistoryTable, wait_s: float, stop: Event) -> None:
+    deadline = monotonic() + wait_s
+    pause_s = _POLL_S[0]
+    while not _scalar(conn, attempt, table.lock_key()):
+        if monotonic() > deadline:
+            raise VueloError(
+                "lock.timeout",
+                f"another runner has held the lock of {table.schema} for more than {wait_s:.0f} s",
+                "see who: SELECT * FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory'",
+            )
+        if stop.wait(pause_s):
+            raise VueloError("interrupted", "stopped while waiting for another runner")
+        pause_s = min(pause_s * 2, _POLL_S[1])
+
+
 def schema_exists(conn: Connection, schema: str) -> bool:
     return bool(_scalar(conn, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s)", schema))
 
 
-def create(conn: Connection, table: HistoryTable) -> None:
+def create(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) -> None:
     """Make the schema where it is missing, and the table; a schema that we made gets Flyway's row of rank 0.
 
-    In the caller's transaction.
+    Another runner may do the same at the same time. The schema comes first and the lock second, as in Flyway: the other
+    way round, one that has made the schema would wait for our lock and we for the end of its transaction.
     """
-    is_new_schema = not schema_exists(conn, table.schema)
-    if is_new_schema:
-        conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(table.schema)))
+    with conn.transaction():
+        if _create_schema(conn, table.schema, wait_s):
+            _wait_for_lock(conn, "SELECT pg_try_advisory_xact_lock(%s)", table, wait_s, stop)
+            _create_table(conn, table)
+            insert(
+                conn, table, version=None, description="<< Flyway Schema Creation >>", type_=RowType.SCHEMA,
+                script=f'"{table.schema}"', checksum=None, execution_ms=0,
+            )  # fmt: skip
+            return
+    with locked(conn, table, wait_s, stop), conn.transaction():
+        if not exists(conn, table):
+            _create_table(conn, table)
+
+
+def _create_schema(conn: Connection, schema: str, wait_s: float) -> bool:
+    """Says whether we made it. Waits for another runner that is about to."""
+    if schema_exists(conn, schema):
+        return False
+    try:
+        with conn.transaction():
+            conn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{max(1, round(wait_s * 1000))}ms",))
+            conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    except (errors.DuplicateSchema, errors.UniqueViolation):
+        return False
+    return True
+
+
+def _create_table(conn: Connection, table: HistoryTable) -> None:
     conn.execute(
         sql.SQL(
             """CREATE TABLE {table} (
@@ -120,11 +150,6 @@ def create(conn: Connection, table: HistoryTable) -> None:
     conn.execute(
         sql.SQL("CREATE INDEX {} ON {} (success)").format(sql.Identifier(f"{table.name}_s_idx"), table.identifier)
     )
-    if is_new_schema:
-        insert(
-            conn, table, version=None, description="<< Flyway Schema Creation >>", type_=RowType.SCHEMA,
-            script=f'"{table.schema}"', checksum=None, execution_ms=0,
-        )  # fmt: skip
 
 
 def rows(conn: Connection, table: HistoryTable) -> list[Applied]:

@@ -63,4 +63,4 @@ def test_an_unknown_placeholder_stops_both_before_anything_is_done(new_site: Sit
     with pytest.raises(Exception, match="1 of 1 services failed"):
         site.migrate()
     assert "nobody_knows" in (site.flyway("migrate").error or "")
-    assert site.execute("SELECT FROM pg_class WHERE relname = 'one'") == []
+    assert site.execute("SELECT relname FROM pg_class WHERE relname = 'one'") == []
