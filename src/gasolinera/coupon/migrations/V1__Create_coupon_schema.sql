@@ -273,7 +273,7 @@ CREATE TABLE coupon_schema.coupons (
     CONSTRAINT coupons_status_usage_count_check CHECK (
         CASE status
             WHEN 'USED' THEN usage_count = max_usage
-            WHEN 'ACTIVE' THEN usage_count < max_usage
+            WHEN 'ACTIVE' THEN usage_count <> max_usage
             ELSE true
         END),
     CONSTRAINT coupons_dense_index_check CHECK (dense_index BETWEEN 0 AND 4294967295),
