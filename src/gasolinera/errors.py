@@ -133,7 +133,7 @@ def public_name(handler: BaseRouteHandler, argument: str) -> str:
     """What the outside calls an argument of a route: its alias where it has one."""
     field = handler.parsed_fn_signature.parameters.get(argument)
     definition = None if field is None else field.kwarg_definition
-    return (definition.query if isinstance(definition, ParameterKwarg) else None) or argument
+    return (definition.name if isinstance(definition, ParameterKwarg) else None) or argument
 
 
 def _on_our_error(_request: Request[Any, Any, Any], error: GasolineraError) -> Response[Problem]:

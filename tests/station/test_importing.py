@@ -138,7 +138,7 @@ def test_two_imports_at_once_double_nothing(settings: Settings, admin: Admin, tm
                 async with db.transaction() as conn:
                     return await import_feed(conn, feed, as_of=DAY)
 
-            return await asyncio.gather(one(), one())
+            return list(await asyncio.gather(one(), one()))
 
     results = asyncio.run(both())
     assert sorted(result.inserted for result in results) == [0, 799]

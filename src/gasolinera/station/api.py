@@ -1,12 +1,13 @@
 """Stations over HTTP, for everybody: nothing here is personal."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from gasolinera.database import Database
 from gasolinera.errors import HTTPStatus, problem_spec
@@ -59,17 +60,19 @@ _STATION_EXAMPLE = _SUMMARY_EXAMPLE | {
     "customer_rating": "4.0",
 }
 
-_Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE, description="How many at most.", examples=[Example(value=20)])]
+_Limit = Annotated[
+    int, QueryParameter(ge=1, le=MAX_PAGE, description="How many at most.", examples=[Example(value=20)])
+]
 
 
 class NearbyStations(msgspec.Struct, frozen=True):
     items: tuple[NearbyStation, ...]
 
 
-def _text(example: str, description: str, *, query: str | None = None) -> Any:
+def _text(example: str, description: str, *, name: str | None = None) -> QueryParameter:
     """A filter by text that PostgreSQL takes: not empty, no control characters."""
-    return Parameter(
-        query=query,
+    return QueryParameter(
+        name=name,
         min_length=1,
         max_length=100,
         pattern=r"^[^\x00-\x1f\x7f]+$",
@@ -91,14 +94,14 @@ def _good(kind: type[msgspec.Struct], description: str, example: object) -> Resp
     },
 )
 async def list_route(
-    db: Database,
-    status: Annotated[StationStatus | None, Parameter(description="Any status when left out.")] = None,
+    db: NamedDependency[Database],
+    status: Annotated[StationStatus | None, QueryParameter(description="Any status when left out.")] = None,
     # `state` itself is the framework's name for the application's state.
-    in_state: Annotated[str | None, _text("Puebla", "Exactly this state or province.", query="state")] = None,
+    in_state: Annotated[str | None, _text("Puebla", "Exactly this state or province.", name="state")] = None,
     city: Annotated[str | None, _text("Puebla", "Exactly this city.")] = None,
-    fuel: Annotated[Fuel | None, Parameter(description="Stations that sell this fuel.")] = None,
+    fuel: Annotated[Fuel | None, QueryParameter(description="Stations that sell this fuel.")] = None,
     cursor: Annotated[
-        str | None, Parameter(pattern="^[A-Z0-9]{3,20}$", description="`next_cursor` of the page before.")
+        str | None, QueryParameter(pattern="^[A-Z0-9]{3,20}$", description="`next_cursor` of the page before.")
     ] = None,
     limit: _Limit = 20,
 ) -> StationPage:
@@ -117,14 +120,14 @@ async def list_route(
     },
 )
 async def nearby_route(
-    db: Database,
+    db: NamedDependency[Database],
     lat: Annotated[
-        float, Parameter(ge=-90, le=90, description="Latitude in degrees.", examples=[Example(value=19.43)])
+        float, QueryParameter(ge=-90, le=90, description="Latitude in degrees.", examples=[Example(value=19.43)])
     ],
     lng: Annotated[
-        float, Parameter(ge=-180, le=180, description="Longitude in degrees.", examples=[Example(value=-99.13)])
+        float, QueryParameter(ge=-180, le=180, description="Longitude in degrees.", examples=[Example(value=-99.13)])
     ],
-    radius_km: Annotated[float, Parameter(ge=MIN_RADIUS_KM, le=MAX_RADIUS_KM, examples=[Example(value=5)])] = 10.0,
+    radius_km: Annotated[float, QueryParameter(ge=MIN_RADIUS_KM, le=MAX_RADIUS_KM, examples=[Example(value=5)])] = 10.0,
     limit: _Limit = 20,
 ) -> NearbyStations:
     async with db.connection() as conn:
@@ -138,7 +141,8 @@ async def nearby_route(
     responses={200: _good(Station, "The station.", _STATION_EXAMPLE), 404: _UNKNOWN, **_PROBLEMS},
 )
 async def station_route(
-    db: Database, code: Annotated[str, Parameter(description="Its code, such as JSM001; case does not matter.")]
+    db: NamedDependency[Database],
+    code: Annotated[str, PathParameter(description="Its code, such as JSM001; case does not matter.")],
 ) -> Station:
     async with db.connection() as conn:
         return await service.get_station(conn, code)

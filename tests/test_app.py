@@ -1,0 +1,65 @@
+"""The application as a whole: health, readiness, the OpenAPI document, and starting without a database."""
+
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from litestar.testing import TestClient
+
+from gasolinera.app import create_app
+from gasolinera.config import Settings
+
+NOWHERE = Settings.model_validate({"station_database_url": "postgresql://x@127.0.0.1:1/x"})
+
+
+def test_a_migrated_database_makes_it_ready(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/health/live").json() == {"status": "live"}
+        response = client.get("/health/ready")
+        assert (response.status_code, response.json()) == (200, {"status": "ready"})
+
+
+def test_a_missing_migration_makes_it_not_ready(settings: Settings, admin: psycopg.Connection[Any]) -> None:
+    admin.execute("DELETE FROM station_schema.flyway_schema_history WHERE version = '1'")
+    with TestClient(create_app(settings)) as client:
+        response = client.get("/health/ready")
+        assert (response.status_code, response.json()["code"]) == (503, "ready.migrations")
+        assert client.get("/health/live").status_code == 200
+
+
+def test_without_a_database_it_lives_and_says_so() -> None:
+    with TestClient(create_app(NOWHERE), raise_server_exceptions=False) as client:
+        assert client.get("/health/live").status_code == 200
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["code"]) == (503, "ready.database")
+        listed = client.get("/api/stations")
+        assert (listed.status_code, listed.json()["code"]) == (503, "database.unavailable")
+
+
+def test_the_openapi_document_is_served_without_pages_from_elsewhere() -> None:
+    with TestClient(create_app(NOWHERE)) as client:
+        response = client.get("/openapi.json")
+        assert response.headers["content-type"].startswith("application/json")
+        assert response.json()["openapi"].startswith("3.1")
+        for path in ("/schema", "/docs", "/swagger", "/redoc", "/"):
+            assert client.get(path).status_code == 404
+
+
+def test_every_route_documents_its_problems_and_has_examples() -> None:
+    document = msgspec.to_builtins(create_app(Settings()).openapi_schema.to_schema())
+    for path, operations in document["paths"].items():
+        if not path.startswith("/api/"):
+            continue
+        for operation in operations.values():
+            assert operation["summary"]
+            problems = {status: body for status, body in operation["responses"].items() if status != "200"}
+            assert {"400", "422", "503"} <= problems.keys()
+            for body in problems.values():
+                assert body["content"]["application/problem+json"]["examples"]
+            assert operation["responses"]["200"]["content"]["application/json"]["examples"]
+
+
+@pytest.mark.parametrize("settings_without", [NOWHERE, Settings()])
+def test_making_the_application_opens_nothing(settings_without: Settings) -> None:
+    assert create_app(settings_without).routes

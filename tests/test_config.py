@@ -1,0 +1,84 @@
+"""Settings: what they take, what they refuse, and that addresses never show."""
+
+import pytest
+
+from gasolinera.config import SERVICES, Environment, Settings, load_settings
+from gasolinera.errors import ConfigError
+
+URL = "postgresql://admin:s3cret@db.internal:5433/gasolinera?sslmode=require"
+
+
+def refusal(**variables: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({f"GASOLINERA_{name}": value for name, value in variables.items()})
+    return caught.value
+
+
+def test_an_empty_environment_is_development_on_loopback() -> None:
+    settings = load_settings({})
+    assert (settings.environment, settings.host, settings.port) == (Environment.DEVELOPMENT, "127.0.0.1", 8080)
+
+
+def test_variables_of_others_are_none_of_our_business() -> None:
+    assert load_settings({"PORT": "1", "PGHOST": "x", "GASOLINERA_AUTH_MIGRATION_URL": "embedded:x"}).port == 8080
+
+
+def test_a_service_connects_as_its_own_role_to_the_common_database() -> None:
+    settings = load_settings({"GASOLINERA_DATABASE_URL": URL})
+    assert {service: settings.service_url(service) for service in SERVICES} == {
+        service: f"postgresql://{service}_app:s3cret@db.internal:5433/gasolinera?sslmode=require"
+        for service in SERVICES
+    }
+
+
+def test_a_socket_address_keeps_its_socket() -> None:
+    settings = load_settings({"GASOLINERA_DATABASE_URL": "postgresql://postgres@/g?host=/run/x"})
+    assert settings.service_url("ads") == "postgresql://ads_app@/g?host=/run/x"
+
+
+def test_a_services_own_address_stands_as_it_is() -> None:
+    own = "postgresql://somebody@elsewhere/stations"
+    settings = load_settings({"GASOLINERA_DATABASE_URL": URL, "GASOLINERA_STATION_DATABASE_URL": own})
+    assert settings.service_url("station") == own
+
+
+def test_no_address_at_all_is_told_when_it_is_needed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({}).service_url("station")
+    assert caught.value.code == "config.no_database"
+    assert "GASOLINERA_STATION_DATABASE_URL" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENVIRONMENT", "staging"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("POOL_MAX_SIZE", "0"),
+        ("LOG_LEVEL", "loud"),
+        ("STATEMENT_TIMEOUT_MS", "0"),
+        ("DATABASE_URL", "mysql://root:s3cret@db/x"),
+        ("DATABASE_URL", "postgresql://root:s3cret@db"),
+        ("DATABASE_URL", "postgresql://root:s3cret@db:port/x"),
+    ],
+)
+def test_nonsense_is_refused_by_its_name_and_its_value_is_not_shown(name: str, value: str) -> None:
+    error = refusal(**{name: value})
+    assert error.code == "config.invalid"
+    assert f"GASOLINERA_{name}" in error.message
+    assert "s3cret" not in error.message
+
+
+def test_a_pool_that_cannot_be_is_refused() -> None:
+    assert "pool_min_size" in refusal(POOL_MIN_SIZE="9", POOL_MAX_SIZE="8").message
+
+
+def test_a_misspelt_setting_is_refused() -> None:
+    error = refusal(PROT="8080")
+    assert (error.code, error.message) == ("config.unknown", "unknown setting GASOLINERA_PROT")
+
+
+def test_addresses_never_print() -> None:
+    settings: Settings = load_settings({"GASOLINERA_DATABASE_URL": URL})
+    assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
