@@ -61,7 +61,9 @@ def clone_of(server: Server) -> Generator[Clone]:
 
         def clone(environment: str) -> str:
             name = f"test_{next(numbers)}"
-            conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template(environment)))
+            # A copy of files is half the work of a copy through the log.
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+            conn.execute(statement.format(sql.Identifier(name), template(environment)))
             # Rights on a database and role settings for it are not copied with it.
             roles.initialise(project_at(server.url(name), environment))
             return name

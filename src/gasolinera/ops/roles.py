@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -23,21 +23,19 @@ def initialise(project: Project) -> list[str]:
     cluster, because roles belong to the cluster and advisory locks to a database: it is taken in `postgres`.
     """
     made: list[str] = []
+    by_url: dict[str, list[str]] = {}
     for service in project.services:
-        with _cluster_lock(service.url), _connected(service.url) as conn, conn.transaction():
-            owner, app, reader = (f"{service.name}_{suffix}" for suffix in ("owner", "app", "ro"))
-            made += _ensure_role(conn, owner, "NOLOGIN")
-            made += _ensure_role(conn, app, "LOGIN")
-            made += _ensure_role(conn, reader, "LOGIN")
+        by_url.setdefault(service.url, []).append(service.name)
+    for url, services in by_url.items():
+        with _cluster_lock(url), _connected(url) as conn, conn.transaction():
             made += _ensure_role(conn, "ops", "LOGIN")
-            _grant_rights(conn, owner, app, reader)
+            for service in services:
+                owner, app, reader = (f"{service}_{suffix}" for suffix in ("owner", "app", "ro"))
+                made += _ensure_role(conn, owner, "NOLOGIN")
+                made += _ensure_role(conn, app, "LOGIN")
+                made += _ensure_role(conn, reader, "LOGIN")
+                _grant_rights(conn, owner, app, reader)
     return made
-
-
-def set_password(conn: Connection, role: str, password: str) -> None:
-    """Give a role its password as a SCRAM verifier, so that the server's log never sees the password."""
-    verifier = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), verifier))
 
 
 @contextmanager
@@ -58,12 +56,12 @@ def _cluster_lock(url: str) -> Generator[None]:
         yield
 
 
-def _ensure_role(conn: Connection, name: str, login: str) -> list[str]:
+def _ensure_role(conn: Connection, name: str, login: Literal["LOGIN", "NOLOGIN"]) -> list[str]:
     if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is not None:
         return []
     conn.execute(
         sql.SQL("CREATE ROLE {} {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS").format(
-            sql.Identifier(name), sql.SQL("LOGIN" if login == "LOGIN" else "NOLOGIN")
+            sql.Identifier(name), sql.SQL(login)
         )
     )
     return [name]
