@@ -112,7 +112,7 @@ CREATE TABLE ad_schema.ad_campaign_targets (
         END)
 );
 COMMENT ON TABLE ad_schema.ad_campaign_targets IS
-    'Whom a campaign is for. A dimension without rows admits everybody; with rows, one that matches; never an excluded.';
+    'Whom a campaign is for. A dimension without rows admits everybody; with rows, those that match; excluded, nobody.';
 COMMENT ON COLUMN ad_schema.ad_campaign_targets.value IS
     'A station code, city, state, fuel type, ISO 639-1 language or segment name, as its dimension says.';
 
@@ -149,7 +149,7 @@ CREATE TABLE ad_schema.ad_campaign_budget_shards (
     CONSTRAINT ad_campaign_budget_shards_spent_check CHECK (spent >= 0 AND spent <= allotted)
 );
 COMMENT ON TABLE ad_schema.ad_campaign_budget_shards IS
-    'A campaign''s budget in shares, so that views charge many rows and never the campaign''s; shares lend to each other.';
+    'A campaign''s budget in shares, so that views charge many rows and never the campaign''s; shares may lend.';
 COMMENT ON COLUMN ad_schema.ad_campaign_budget_shards.budget_date IS
     'The day of a share of the daily budget, in the campaign''s zone; NULL for a share of the total budget.';
 COMMENT ON COLUMN ad_schema.ad_campaign_budget_shards.allotted IS
@@ -248,7 +248,7 @@ CREATE TABLE ad_schema.advertisements (
     CONSTRAINT advertisements_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 COMMENT ON TABLE ad_schema.advertisements IS 'What is shown: content, length, rating, approval, and what a view earns.';
-COMMENT ON COLUMN ad_schema.advertisements.media_sha256 IS 'Content address of the media, in the platform''s own store.';
+COMMENT ON COLUMN ad_schema.advertisements.media_sha256 IS 'Content address of the media in our own store.';
 COMMENT ON COLUMN ad_schema.advertisements.skip_after_s IS 'The viewer may skip from here on; NULL: not at all.';
 COMMENT ON COLUMN ad_schema.advertisements.completion_threshold_percent IS 'A view counts as completed from here on.';
 COMMENT ON COLUMN ad_schema.advertisements.ticket_multiplier IS
@@ -479,8 +479,8 @@ COMMENT ON TABLE ad_schema.ad_audit_log IS
     'Who changed advertisers, campaigns, targeting and advertisements, and how; append-only, by month.';
 COMMENT ON COLUMN ad_schema.ad_audit_log.subject_type IS 'The table of what was changed.';
 COMMENT ON COLUMN ad_schema.ad_audit_log.subject_reference IS 'Its public reference.';
-COMMENT ON COLUMN ad_schema.ad_audit_log.old_values IS 'Personal data: the columns that changed, before (contact, users).';
-COMMENT ON COLUMN ad_schema.ad_audit_log.new_values IS 'Personal data: the columns that changed, after (contact, users).';
+COMMENT ON COLUMN ad_schema.ad_audit_log.old_values IS 'Personal data: changed columns before (contact, users).';
+COMMENT ON COLUMN ad_schema.ad_audit_log.new_values IS 'Personal data: changed columns after (contact, users).';
 COMMENT ON COLUMN ad_schema.ad_audit_log.actor IS 'Personal data: the public id of who did it, or the name of a job.';
 COMMENT ON COLUMN ad_schema.ad_audit_log.ip_address IS 'Personal data: where it was done from.';
 COMMENT ON COLUMN ad_schema.ad_audit_log.user_agent IS 'Personal data: with what it was done.';

@@ -1,4 +1,4 @@
--- The stricter rules of production and test. Runs again whenever it changes, so each rule is dropped before it is added.
+-- The stricter rules of production and test. Runs again whenever it changes: each rule is dropped before it is added.
 
 ALTER TABLE ad_schema.advertisements
     DROP CONSTRAINT IF EXISTS advertisements_media_url_https_check,
