@@ -5,12 +5,15 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
-import click
 import typer.main
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 import gasolinera.cli.main
 import vuelo.cli.main
@@ -26,16 +29,17 @@ _WIDTH = 100
 def reference(name: str, app: typer.Typer) -> str:
     """One page: every command with the help that it prints."""
     pages = [f"# `{name}`\n\nGenerated from `--help` by `make docs`.\n"]
-    _collect(typer.main.get_command(app), name, pages)
+    for path in _commands(typer.main.get_command(app), []):
+        shown = CliRunner().invoke(app, [*path, "--help"], prog_name=name, env={"COLUMNS": str(_WIDTH)})
+        pages.append(f"## `{' '.join([name, *path])}`\n\n```text\n{shown.output.strip()}\n```\n")
     return "\n".join(pages)
 
 
-def _collect(command: click.Command, path: str, pages: list[str], parent: click.Context | None = None) -> None:
-    context = click.Context(command, info_name=path.rsplit(maxsplit=1)[-1], parent=parent, terminal_width=_WIDTH)
-    pages.append(f"## `{path}`\n\n```text\n{command.get_help(context)}\n```\n")
-    if isinstance(command, click.Group):
+def _commands(command: object, path: list[str]) -> Iterator[list[str]]:
+    yield path
+    if isinstance(command, TyperGroup):
         for name, child in command.commands.items():
-            _collect(child, f"{path} {name}", pages, context)
+            yield from _commands(child, [*path, name])
 
 
 def picture() -> str:
@@ -48,7 +52,7 @@ def picture() -> str:
         done = subprocess.run(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True
         )
-    console = Console(record=True, width=_WIDTH, file=tempfile.TemporaryFile("w"), force_terminal=True)
+    console = Console(record=True, width=_WIDTH, file=StringIO(), force_terminal=True)
     console.print("[bold]$ make demo ARGS=--once[/]")
     console.print(Text.from_ansi(_settled(done.stdout.decode())))
     svg = console.export_svg(title="Gasolinera JSM")

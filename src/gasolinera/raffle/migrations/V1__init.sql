@@ -237,7 +237,7 @@ CREATE INDEX raffle_draws_previous_idx
     ON raffle_schema.raffle_draws (previous_chain_number, previous_manifest_sha256);
 COMMENT ON TABLE raffle_schema.raffle_draws IS
     'The draws in one chain without gaps. A row is written when the entries are frozen, before the randomness '
-    'exists; a'
+    'exists; a '
     'void draw keeps its number.';
 COMMENT ON COLUMN raffle_schema.raffle_draws.manifest IS
     'The published bytes: root, counts, prizes, the previous draw''s hash, the beacon and its round.';
@@ -436,7 +436,7 @@ END
 $$;
 COMMENT ON FUNCTION raffle_schema.is_ticket_number(text) IS
     'Has the shape and the check character of a ticket number: "TKT" and 16 characters of Crockford''s base 32 '
-    'with values'
+    'with values '
     'v[1..16] in GF(32), x^5 = x^2 + 1, such that sum(v[i] * x^(16 - i)) = 0.';
 
 CREATE TABLE raffle_schema.raffle_entries (
@@ -473,7 +473,7 @@ CREATE INDEX raffle_entries_user_id_idx ON raffle_schema.raffle_entries (user_id
 CREATE INDEX raffle_entries_issuance_id_idx ON raffle_schema.raffle_entries (issuance_id);
 COMMENT ON TABLE raffle_schema.raffle_entries IS
     'One row an issuance event in a raffle: a leaf of the draw''s tree. At the freeze it gets its place and its '
-    'range of'
+    'range of '
     'tickets [range_start, range_start + ticket_count); the ranges of a raffle follow each other without a gap.';
 COMMENT ON COLUMN raffle_schema.raffle_entries.user_id IS 'Personal data: public id of the participant.';
 COMMENT ON COLUMN raffle_schema.raffle_entries.ticket_count IS
@@ -580,7 +580,7 @@ CREATE TABLE raffle_schema.raffle_counters (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE raffle_schema.raffle_counters IS
     'The counts of a raffle in 16 parts, so that writers at the same time do not wait for each other; a part may '
-    'be below'
+    'be below '
     'zero, the sum never is. Read them through raffle_totals.';
 
 CREATE VIEW raffle_schema.raffle_totals AS
@@ -792,7 +792,7 @@ CREATE INDEX raffle_winners_unclaimed_claim_deadline_idx ON raffle_schema.raffle
     WHERE status IN ('SELECTED', 'NOTIFIED');
 COMMENT ON TABLE raffle_schema.raffle_winners IS
     'The tickets a draw selected, in order: first the winners, each with a unit of a prize, then the alternates, '
-    'who get a'
+    'who get a '
     'unit that another forfeits.';
 COMMENT ON COLUMN raffle_schema.raffle_winners.user_id IS 'Personal data: public id of the winner.';
 COMMENT ON COLUMN raffle_schema.raffle_winners.delivery_details IS

@@ -594,7 +594,7 @@ CREATE INDEX fraud_detection_log_station_code_created_at_idx
     ON redemption_schema.fraud_detection_log (station_code, created_at DESC) WHERE station_code IS NOT NULL;
 COMMENT ON TABLE redemption_schema.fraud_detection_log IS
     'Every assessed attempt with its score and what was done; append-only, by month. No foreign key: an attempt '
-    'needs no'
+    'needs no '
     'redemption, and a month of attempts can be dropped alone.';
 COMMENT ON COLUMN redemption_schema.fraud_detection_log.user_id IS 'Personal data: public id of the driver.';
 COMMENT ON COLUMN redemption_schema.fraud_detection_log.employee_number IS 'Personal data: the employee who serves.';

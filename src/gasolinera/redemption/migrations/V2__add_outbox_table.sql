@@ -43,11 +43,11 @@ CREATE INDEX outbox_events_published_at_idx ON redemption_schema.outbox_events (
 
 COMMENT ON TABLE redemption_schema.outbox_events IS
     'Events to publish as CloudEvents. Not partitioned: published rows are deleted after their retention, and the '
-    'event id'
+    'event id '
     'must be unique.';
 COMMENT ON COLUMN redemption_schema.outbox_events.id IS
     'The order of delivery within one aggregate. Writers of one aggregate hold its row''s lock, so their ids are '
-    'in the order'
+    'in the order '
     'of their commits; across aggregates an id may appear late, so a reader asks for published_at IS NULL and '
     'never for id > n.';
 COMMENT ON COLUMN redemption_schema.outbox_events.event_id IS 'CloudEvents id; the key of the consumers'' inboxes.';

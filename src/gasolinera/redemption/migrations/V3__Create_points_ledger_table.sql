@@ -12,7 +12,7 @@ CREATE TABLE redemption_schema.points_accounts (
 );
 COMMENT ON TABLE redemption_schema.points_accounts IS
     'The balance after the last entry of each account. Written by the ledger''s trigger alone; its row lock puts '
-    'the entries'
+    'the entries '
     'of one account in order. The ledger''s CHECK refuses a balance below zero.';
 COMMENT ON COLUMN redemption_schema.points_accounts.user_id IS 'Personal data: public id of the account''s owner.';
 CREATE TRIGGER points_accounts_set_updated_at BEFORE UPDATE ON redemption_schema.points_accounts
