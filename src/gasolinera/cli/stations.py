@@ -92,7 +92,8 @@ def _report(path: Path | None) -> Generator[TextIO | None]:
             yield lines
         part.replace(path)
     except OSError as error:
-        raise InputError("report.unwritable", f"{path} cannot be written: {error.strerror}") from error
+        message = f"{path} cannot be written: {error.strerror}"
+        raise InputError("report.unwritable", message, "name a file in a folder that exists and is yours") from error
     finally:
         part.unlink(missing_ok=True)
 
