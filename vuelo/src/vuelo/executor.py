@@ -25,10 +25,6 @@ from vuelo.plan import Plan, UndoStep, make_plan, plan_undo
 from vuelo.project import Service
 from vuelo.statements import Statement, split
 
-_TRANSACTION_CONTROL = re.compile(
-    r"(begin|commit|abort|end|start\s+transaction|prepare\s+transaction|rollback(?!\s+(work\s+|transaction\s+)?to))\b",
-    re.IGNORECASE,
-)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COPY_LINE = re.compile(r", line (\d+)")
 _COPY_LINES_A_WRITE = 1000
@@ -78,7 +74,13 @@ class Run:
 def connected(service: Service, run: Run) -> Generator[Connection]:
     """A direct connection as the service's role. Raises VueloError `connect.*`."""
     try:
-        conn = psycopg.connect(service.url, autocommit=True, application_name=f"vuelo {service.name}")
+        conn = psycopg.connect(
+            service.url,
+            autocommit=True,
+            application_name=f"vuelo {service.name}",
+            client_encoding="UTF8",  # scripts are, whatever the database's own encoding
+            prepare_threshold=None,  # a plan kept for a repeated statement would not outlive the script's own DDL
+        )
     except psycopg.Error as error:
         message = f"{service.name}: cannot connect: {str(error).strip()}"
         raise VueloError("connect.failed", message, "check the url in vuelo.toml and that the server runs") from error
@@ -110,7 +112,7 @@ def migrate(service: Service, run: Run, *, target: Version | None = None, out_of
             refuse_problems(service, plan)
             for done, script in enumerate(plan.pending):
                 run.watch(Progress(service.name, done, len(plan.pending), script.path.name))
-                yield _apply(conn, service, script, _row_of(script))
+                yield _apply(conn, service, run, script, _row_of(script))
             run.watch(Progress(service.name, len(plan.pending), len(plan.pending), None))
 
 
@@ -121,7 +123,8 @@ def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version |
         todo = _undo_steps(conn, service, steps, target)
         for done, step in enumerate(todo):
             run.watch(Progress(service.name, done, len(todo), step.script.path.name))
-            yield _apply(conn, service, step.script, [_deletion_of(row) for row in (*step.repeatables, step.row)])
+            rows = [_deletion_of(row) for row in (*step.repeatables, step.row)]
+            yield _apply(conn, service, run, step.script, rows)
         run.watch(Progress(service.name, len(todo), len(todo), None))
 
 
@@ -189,13 +192,13 @@ def _deletion_of(row: Applied) -> _Row:
     return _Row(row.version_text, row.description, RowType.DELETE, row.script, row.checksum)
 
 
-def _apply(conn: Connection, service: Service, script: Script, rows: list[_Row]) -> Step:
+def _apply(conn: Connection, service: Service, run: Run, script: Script, rows: list[_Row]) -> Step:
     started = monotonic()
     table = HistoryTable(service.schema, service.table)
     placeholders = with_file_name(placeholders_of(conn, service), script.path)
     with conn.transaction():
         _start_session(conn, service)
-        _run_script(conn, placeholders, script)
+        _run_script(conn, run, placeholders, script)
         duration_ms = round((monotonic() - started) * 1000)
         _start_session(conn, service)  # the script may have changed role or timeouts
         for row in rows:
@@ -211,7 +214,8 @@ def _start_session(conn: Connection, service: Service) -> None:
     """The same settings for every migration, whatever the one before it has SET."""
     conn.execute(
         sql.SQL(
-            """RESET ALL;
+            """RESET SESSION AUTHORIZATION;
+            RESET ALL;
             SELECT set_config('role', {role}, false),
                    set_config('lock_timeout', {lock}, false),
                    set_config('statement_timeout', {statement}, false),
@@ -227,40 +231,59 @@ def _start_session(conn: Connection, service: Service) -> None:
     )
 
 
-def _run_script(conn: Connection, placeholders: Placeholders, script: Script) -> None:
+def _run_script(conn: Connection, run: Run, placeholders: Placeholders, script: Script) -> None:
     with opened_lines(script.path) as lines:
         for statement in split(placeholders.replaced(lines)):
-            if _TRANSACTION_CONTROL.match(statement.text):
-                raise ScriptError(
-                    "script.transaction",
-                    "a migration runs in a transaction of its own and cannot end it",
-                    _place(statement, 0),
-                    "take the statement out",
-                )
-            try:
-                if statement.copy_data is None:
-                    conn.execute(statement.text.encode())
-                else:
-                    _copy(conn, statement.text, statement.copy_data)
-            except psycopg.Error as error:
-                raise _script_error(error, statement) from error
+            # Ctrl-C cancels what runs in the database; this is for the moments when nothing does.
+            if run.stop.is_set():
+                raise VueloError("interrupted", "stopped before the end of a migration, which was rolled back")
+            _execute(conn, statement, lambda number: _line_as_sent(placeholders, script, number))
 
 
-def _copy(conn: Connection, text: str, data: Iterator[str]) -> None:
-    with conn.cursor() as cursor, cursor.copy(text.encode()) as copy:
-        while chunk := "".join(islice(data, _COPY_LINES_A_WRITE)):
-            copy.write(chunk)
+def _line_as_sent(placeholders: Placeholders, script: Script, number: int) -> str:
+    with opened_lines(script.path) as lines:
+        line = next(islice(placeholders.replaced(lines), number - 1, None))
+    return line.removeprefix("\ufeff") if number == 1 else line
 
 
-def _script_error(error: psycopg.Error, statement: Statement) -> ScriptError:
+def _execute(conn: Connection, statement: Statement, line_as_sent: Callable[[int], str]) -> None:
+    if _ends_transaction(statement.words):
+        place = Place.of(statement.line, statement.column, line_as_sent(statement.line))
+        message = "a migration runs in a transaction of its own and cannot end it"
+        raise ScriptError("script.transaction", message, place, "take the statement out")
+    text = statement.text.encode()
+    try:
+        if statement.copy_data is not None:
+            with conn.cursor() as cursor, cursor.copy(text) as copy:
+                while chunk := "".join(islice(statement.copy_data, _COPY_LINES_A_WRITE)):
+                    copy.write(chunk)
+        elif statement.writes_stdout:
+            with conn.cursor() as cursor, cursor.copy(text) as copy:
+                for _ in copy:
+                    pass  # as with a SELECT, nobody looks at the rows
+        else:
+            conn.execute(text)
+    except psycopg.Error as error:
+        raise _script_error(error, statement, line_as_sent) from error
+
+
+def _ends_transaction(words: tuple[str, ...]) -> bool:
+    return (
+        words[:1] in (("begin",), ("commit",), ("abort",), ("end",))
+        or words[:2] in (("start", "transaction"), ("prepare", "transaction"))
+        or (words[:1] == ("rollback",) and "to" not in words[1:3])
+    )
+
+
+def _script_error(error: psycopg.Error, statement: Statement, line_as_sent: Callable[[int], str]) -> ScriptError:
     """The database's words and the place in the file; its position counts from 1, without one it is the start."""
     diag = error.diag
-    position = int(diag.statement_position or 1) - 1
-    place = _place(statement, position)
     in_copy = _COPY_LINE.search(diag.context or "") if statement.copy_data is not None else None
     if in_copy:
-        line = statement.line + statement.text.count("\n") + int(in_copy[1])
-        place = Place(line, 1, (diag.context or "").splitlines()[0])
+        line, column = statement.last_line + int(in_copy[1]), 1
+    else:
+        line, column = _place_of(statement, int(diag.statement_position or 1) - 1)
+    place = Place.of(line, column, line_as_sent(line))
     result = ScriptError("script.failed", diag.message_primary or str(error).strip(), place, diag.message_hint)
     result.sqlstate = diag.sqlstate
     result.detail = diag.message_detail
@@ -268,13 +291,9 @@ def _script_error(error: psycopg.Error, statement: Statement) -> ScriptError:
     return result
 
 
-def _place(statement: Statement, position: int) -> Place:
-    """`position` counts characters of the statement from 0."""
-    ends = [match.end() for match in _LINE_END.finditer(statement.text)]
-    starts = [0, *ends]
+def _place_of(statement: Statement, position: int) -> tuple[int, int]:
+    """Line and column in the script; `position` counts characters of the statement from 0."""
+    starts = [0, *(match.end() for match in _LINE_END.finditer(statement.text))]
     line = bisect_right(starts, position) - 1
-    source = _LINE_END.split(statement.text[starts[line] :], maxsplit=1)[0]
     column = position - starts[line]
-    if line == 0:
-        return Place.of(statement.line, statement.column + column, " " * (statement.column - 1) + source)
-    return Place.of(statement.line + line, column + 1, source)
+    return statement.line + line, column + (statement.column if line == 0 else 1)

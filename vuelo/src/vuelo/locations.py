@@ -20,7 +20,10 @@ def location_path(location: str, base: Path) -> Path:
     if not location.startswith(PACKAGE_PREFIX):
         return base / location.removeprefix(_FILESYSTEM_PREFIX)
     package, _, folder = location.removeprefix(PACKAGE_PREFIX).partition("/")
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # a parent package is missing, or there is no name
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise VueloError("location.no_package", f"location {location!r}: there is no package {package!r}")
     return Path(spec.submodule_search_locations[0]) / folder
@@ -33,7 +36,7 @@ def find_scripts(locations: tuple[Path, ...], placeholders: Placeholders) -> Fou
     for location in locations:
         if not location.is_dir():
             raise VueloError("location.missing", f"there is no folder {location}", "create it or remove the location")
-        for path in sorted(location.rglob("*.[sS][qQ][lL]")):
+        for path in sorted(path for path in location.rglob("*.[sS][qQ][lL]") if not path.is_dir()):
             try:
                 name = parse_name(path.name)
             except ValueError as error:
@@ -49,7 +52,11 @@ def opened_lines(path: Path) -> Generator[Iterator[str]]:
 
     Whatever goes wrong inside with the script as a text gets the script's path.
     """
-    with path.open(encoding="utf-8", newline="") as lines:
+    try:
+        opened = path.open(encoding="utf-8", newline="")
+    except OSError as error:
+        raise VueloError("script.unreadable", f"{path} cannot be read: {error.strerror}") from error
+    with opened as lines:
         try:
             yield lines
         except ScriptError as error:

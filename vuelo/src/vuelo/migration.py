@@ -34,6 +34,11 @@ class Applied:
     def version(self) -> Version | None:
         return None if self.version_text is None else Version.parse(self.version_text)
 
+    @property
+    def takes_back(self) -> bool:
+        """A DELETE row (an undo of ours, or a repair), or one of the UNDO_… rows that the paid Flyway writes."""
+        return self.type == RowType.DELETE or self.type.startswith("UNDO")
+
 
 @dataclass(frozen=True)
 class Script:

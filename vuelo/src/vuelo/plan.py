@@ -23,6 +23,7 @@ class State(StrEnum):
     IGNORED = "Ignored"
     ABOVE_TARGET = "Above Target"
     BELOW_BASELINE = "Below Baseline"
+    BASELINE_IGNORED = "Ignored (Baseline)"
     BASELINE = "Baseline"
     DELETED = "Deleted"
 
@@ -81,13 +82,13 @@ def make_plan(
     versioned = {script.version: script for script in found.scripts if script.kind is Kind.VERSIONED}
     repeatables = {script.description: script for script in found.scripts if script.kind is Kind.REPEATABLE}
     deleted = deleted_ranks(rows)
-    standing = [row for row in rows if row.installed_rank not in deleted and row.type != RowType.DELETE]
+    standing = [row for row in rows if row.installed_rank not in deleted and not row.takes_back]
     last_runs = _last_runs(rows)
 
     entries: list[Entry] = []
     highest: Version | None = None
     for row in rows:
-        if row.type == RowType.DELETE:
+        if row.takes_back:
             continue
         script = versioned.get(row.version) if row.version else repeatables.get(row.description)
         if row.installed_rank in deleted:
@@ -116,7 +117,8 @@ def plan_undo(
 ) -> tuple[UndoStep, ...]:
     """The migrations to take back, newest first: `steps` of them, or all down to and including version `target`.
 
-    Raises VueloError `undo.no_script` when any of them has no U file, before anything is touched.
+    Raises VueloError `undo.no_script` when any of them has no U file, `undo.duplicate` when it is not clear which one
+    is meant, before anything is touched.
     """
     undos = {script.version: script for script in found.scripts if script.kind is Kind.UNDO}
     deleted = deleted_ranks(rows)
@@ -132,6 +134,8 @@ def plan_undo(
             f"there is no undo script for version {', '.join(str(version) for version in without)}",
             "write U<version>__….sql beside the migration; nothing was undone",
         )
+    for duplicate in _duplicates(script for script in found.scripts if script.kind is Kind.UNDO):
+        raise VueloError("undo.duplicate", duplicate.message, duplicate.hint)
     result: list[UndoStep] = []
     taken: set[int] = set()
     ran = [run for run in _last_runs(rows).values() if run.type == RowType.SQL]
@@ -152,7 +156,7 @@ def deleted_ranks(rows: Sequence[Applied]) -> set[int]:
     latest: dict[object, int] = {}
     for row in rows:
         key = row.version or row.description
-        if row.type == RowType.DELETE or row.type.startswith("UNDO"):
+        if row.takes_back:
             if key in latest:
                 deleted.add(latest[key])
         elif row.type not in (RowType.SCHEMA, "BASELINE"):
@@ -237,7 +241,7 @@ def _waiting_state(
     if version is None:
         return State.PENDING
     if baseline is not None and version <= baseline:
-        return State.BELOW_BASELINE
+        return State.BASELINE_IGNORED if version == baseline else State.BELOW_BASELINE
     if target is not None and version > target:
         return State.ABOVE_TARGET
     if highest is not None and version < highest and not any_order:

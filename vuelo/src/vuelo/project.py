@@ -109,6 +109,10 @@ def _project(
     path: Path, values: dict[str, Any], environment: str | None, urls: Mapping[str, str], base: Path
 ) -> Project:
     _refuse_unknown(values, _TOP, str(path))
+    for table in ("services", "environments"):
+        named = values.get(table, {})
+        if not isinstance(named, dict) or not all(isinstance(one, dict) for one in cast("Any", named).values()):
+            raise VueloError("config.invalid", f"{path}: {table} holds tables", f"write [{table}.NAME]")
     chosen = environment or values.get("environment", "development")
     environments: dict[str, dict[str, Any]] = values.get("environments", {})
     if environments and chosen not in environments:
@@ -134,9 +138,14 @@ def _service(name: str, layers: list[dict[str, Any]], url: str | None, base: Pat
     placeholders: dict[str, str] = {}
     for layer in layers:
         merged.update({key: value for key, value in layer.items() if value != ""})
-        if not isinstance(layer.get("locations", []), list) or not isinstance(layer.get("placeholders", {}), dict):
-            raise VueloError("config.invalid", f"service {name}: locations is a list, placeholders is a table")
-        locations += layer.get("locations", [])
+        given_locations: Any = layer.get("locations", [])
+        is_list = isinstance(given_locations, list) and all(
+            isinstance(one, str) for one in cast("Any", given_locations)
+        )
+        if not is_list or not isinstance(layer.get("placeholders", {}), dict):
+            message = f"service {name}: locations is a list of texts, placeholders is a table"
+            raise VueloError("config.invalid", message)
+        locations += given_locations
         given: dict[str, Any] = layer.get("placeholders", {})
         placeholders |= {key: str(value).replace("{service}", name) for key, value in given.items()}
     texts = {key: str(merged[key]).replace("{service}", name) for key in _TEXTS & merged.keys()}
@@ -145,11 +154,15 @@ def _service(name: str, layers: list[dict[str, Any]], url: str | None, base: Pat
         texts["url"] = url
     if "url" not in texts:
         raise VueloError("config.no_url", f"service {name} has no url", 'say where its database is: url = "…"')
+    try:
+        wait_s = float(merged.get("wait_s", DEFAULT_WAIT_S))
+    except (TypeError, ValueError):
+        raise VueloError("config.invalid", f"service {name}: wait_s is a number of seconds") from None
     return Service(
         name=name,
         locations=tuple(location_path(location.replace("{service}", name), base) for location in locations),
         placeholders=placeholders,
-        wait_s=float(merged.get("wait_s", DEFAULT_WAIT_S)),
+        wait_s=wait_s,
         **{"schema": name, **texts},
     )
 

@@ -39,8 +39,18 @@ SELECT kind || ' ' || name AS object,
            CASE WHEN relkind = 'm' AND NOT relispopulated THEN 'not populated' END,
            CASE WHEN relrowsecurity THEN 'row security' END,
            CASE WHEN relforcerowsecurity THEN 'forced row security' END,
+           CASE relreplident WHEN 'n' THEN 'replica identity nothing' WHEN 'f' THEN 'replica identity full' END,
+           'inherits ' || (SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
+                             FROM pg_inherits AS i WHERE i.inhrelid = oid),
+           CASE WHEN relkind = 'S' THEN 'owned by ' || (
+                   SELECT format('%%s.%%I', a.attrelid::regclass, a.attname)
+                     FROM pg_depend AS d
+                     JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = oid AND d.refclassid = d.classid
+                      AND d.deptype IN ('a', 'i')) END,
            'options ' || array_to_string(reloptions, ', '),
-           'comment ' || obj_description(oid, 'pg_class')) AS definition
+           'comment ' || CASE kind WHEN 'type' THEN obj_description(reltype, 'pg_type')
+                                   ELSE obj_description(oid, 'pg_class') END) AS definition
   FROM relations
 UNION ALL
 SELECT format('column %%s.%%I', r.name, a.attname),
@@ -51,6 +61,8 @@ SELECT format('column %%s.%%I', r.name, a.attname),
            CASE a.attidentity WHEN 'a' THEN 'identity always' WHEN 'd' THEN 'identity by default' END,
            CASE a.attgenerated WHEN 's' THEN 'generated stored ' WHEN 'v' THEN 'generated virtual ' ELSE 'default ' END
                || pg_get_expr(d.adbin, d.adrelid),
+           CASE WHEN a.attstorage <> t.typstorage THEN 'storage ' || a.attstorage::text END,
+           'compression ' || nullif(a.attcompression::text, ''),
            CASE WHEN a.attcollation <> t.typcollation THEN 'collation ' || a.attcollation::regcollation::text END,
            'options ' || nullif(array_to_string(
                ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg_attver=%%'), ', '), ''),
@@ -87,7 +99,8 @@ SELECT format('trigger %%s.%%I', r.name, t.tgname),
   FROM relations AS r
   JOIN pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgparentid = 0
 UNION ALL
-SELECT format('rule %%s.%%I', r.name, w.rulename), pg_get_ruledef(w.oid, true)
+SELECT format('rule %%s.%%I', r.name, w.rulename),
+       concat_ws(E'\n', pg_get_ruledef(w.oid, true), 'comment ' || obj_description(w.oid, 'pg_rewrite'))
   FROM relations AS r
   JOIN pg_rewrite AS w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
 UNION ALL
@@ -95,7 +108,8 @@ SELECT format('policy %%s.%%I', r.name, p.polname),
        concat_ws(E'\n', p.polcmd, p.polpermissive::text, 'to ' || (
                SELECT string_agg(CASE role WHEN 0 THEN 'public' ELSE pg_get_userbyid(role) END, ', ' ORDER BY role)
                  FROM unnest(p.polroles) AS role),
-           'using ' || pg_get_expr(p.polqual, p.polrelid), 'check ' || pg_get_expr(p.polwithcheck, p.polrelid))
+           'using ' || pg_get_expr(p.polqual, p.polrelid), 'check ' || pg_get_expr(p.polwithcheck, p.polrelid),
+           'comment ' || obj_description(p.oid, 'pg_policy'))
   FROM relations AS r
   JOIN pg_policy AS p ON p.polrelid = r.oid
 UNION ALL
@@ -107,7 +121,12 @@ SELECT 'sequence ' || r.name || ' values',
 UNION ALL
 SELECT CASE prokind WHEN 'p' THEN 'procedure ' ELSE 'function ' END || name,
        concat_ws(E'\n', 'owner ' || pg_get_userbyid(proowner),
-                 CASE WHEN prokind = 'a' THEN 'aggregate' ELSE pg_get_functiondef(oid) END,
+                 CASE WHEN prokind = 'a' THEN (
+                     SELECT concat_ws(' ', 'aggregate', a.aggtransfn::regprocedure, format_type(a.aggtranstype, NULL),
+                                'final ' || nullif(a.aggfinalfn::oid, 0)::regprocedure,
+                                'combine ' || nullif(a.aggcombinefn::oid, 0)::regprocedure,
+                                'sort ' || nullif(a.aggsortop, 0)::regoperator, 'initial ' || a.agginitval)
+                       FROM pg_aggregate AS a WHERE a.aggfnoid = oid) ELSE pg_get_functiondef(oid) END,
                  'comment ' || obj_description(oid, 'pg_proc'))
   FROM functions
 UNION ALL
@@ -116,7 +135,9 @@ SELECT format('type %%I.%%I', %(schema)s::text, t.typname),
            CASE t.typtype WHEN 'e' THEN 'enum ' || (
                    SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
                      FROM pg_enum AS e WHERE e.enumtypid = t.oid)
-                WHEN 'd' THEN 'domain ' || format_type(t.typbasetype, t.typtypmod) END,
+                WHEN 'd' THEN 'domain ' || format_type(t.typbasetype, t.typtypmod)
+                WHEN 'r' THEN 'range of ' || (
+                   SELECT format_type(g.rngsubtype, NULL) FROM pg_range AS g WHERE g.rngtypid = t.oid) END,
            CASE WHEN t.typnotnull THEN 'not null' END,
            'default ' || t.typdefault,
            (SELECT string_agg(c.conname || ' ' || pg_get_constraintdef(c.oid, true), E'\n' ORDER BY c.conname)
@@ -124,9 +145,10 @@ SELECT format('type %%I.%%I', %(schema)s::text, t.typname),
            'comment ' || obj_description(t.oid, 'pg_type'))
   FROM pg_type AS t
   JOIN schema ON t.typnamespace = schema.oid
- WHERE t.typtype IN ('e', 'd')
+ WHERE t.typtype IN ('e', 'd', 'r')
 UNION ALL
-SELECT format('statistics %%I.%%I', %(schema)s::text, s.stxname), pg_get_statisticsobjdef(s.oid)
+SELECT format('statistics %%I.%%I', %(schema)s::text, s.stxname),
+       concat_ws(E'\n', pg_get_statisticsobjdef(s.oid), 'comment ' || obj_description(s.oid, 'pg_statistic_ext'))
   FROM pg_statistic_ext AS s
   JOIN schema ON s.stxnamespace = schema.oid
 UNION ALL
