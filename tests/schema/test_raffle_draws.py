@@ -37,7 +37,9 @@ def test_the_chain_of_draws_has_no_gap_no_fork_and_no_wrong_hash(as_role: Connec
         VALUES (%s, %s, %s, %s, 1, 1, 1, sha256('root'), 'manifest', sha256('a') || sha256('b'), 'key',
                 sha256('drand'), 1, now() + interval '1 hour')
     """
-    last = catalog.rows(app, "SELECT max(chain_number), max(manifest_sha256) FROM raffle_schema.raffle_draws")[0]
+    last = catalog.rows(
+        app, "SELECT chain_number, manifest_sha256 FROM raffle_schema.raffle_draws ORDER BY chain_number DESC LIMIT 1"
+    )[0]
     assert last[0] == 1, "the sample has one draw"
     wrong: tuple[tuple[int, int | None, bytes | None, type[errors.Error]], ...] = (
         (3, 2, last[1], errors.ForeignKeyViolation),
