@@ -60,19 +60,19 @@ def picture() -> str:
 
 
 def _settled(output: str) -> str:
-    """What a terminal shows in the end: progress bars draw over themselves with cursor movements."""
-    frames = re.split(r"(?:\r?\x1b\[1A\x1b\[2K)+|\x1b\[2K", output)
-    kept: list[str] = []
-    for frame in frames:
-        if kept and _is_bars(frame) and _is_bars(kept[-1]):
-            kept[-1] = frame
-        else:
-            kept.append(frame)
-    return re.sub(r"\x1b\[\?25[lh]", "", "".join(kept))
-
-
-def _is_bars(frame: str) -> bool:
-    return "━" in frame and "┏" not in frame
+    """What a terminal shows in the end: progress bars go back up and write over themselves."""
+    lines, row = [""], 0
+    for part in re.split(r"(\n|\r|\x1b\[1A|\x1b\[2K|\x1b\[\?25[lh])", output):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif not part.startswith(("\r", "\x1b[?25")):
+            lines[row] += part
+    return "\n".join(lines)
 
 
 def main() -> None:

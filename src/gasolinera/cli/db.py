@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-import vuelo
 
-from gasolinera.schemas import load_project
+import vuelo
 from gasolinera.ops import partitions, roles
+from gasolinera.schemas import load_project
 
 app = typer.Typer(help="Prepare and look after the databases of the six services.", no_args_is_help=True)
 Environment = Annotated[str | None, typer.Option("--environment", "-e", help="development, test or production.")]

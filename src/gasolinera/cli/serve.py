@@ -1,7 +1,10 @@
 """`gasolinera serve`: the HTTP application on one address, until it is told to stop."""
 
+import asyncio
+import http.client
 import socket
 import sys
+from http import HTTPStatus
 from collections.abc import Callable
 from threading import Thread
 from typing import Annotated
@@ -12,10 +15,11 @@ import uvicorn
 from gasolinera.app import create_app
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
-from gasolinera.errors import ConfigError
+from gasolinera.errors import ConfigError, UnavailableError
 from gasolinera.logs import configure_logs
 
 _STOP_WITHIN_S = 10
+_ANSWER_WITHIN_S = 30
 _BACKLOG = 2048
 
 Host = Annotated[str | None, typer.Option("--host", help="Default: GASOLINERA_HOST, 127.0.0.1.")]
@@ -56,6 +60,39 @@ def _base_url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def serve_once(settings: Settings) -> None:
+    """Serve, ask once as a client whether it is ready, stop. Raises UnavailableError `serve.not_ready`."""
+    configure_logs(settings)
+    with _listener(settings) as listener:
+        status, body = asyncio.run(_ask_once(_server(settings), listener))
+    if status != HTTPStatus.OK:
+        raise UnavailableError("serve.not_ready", f"the API answers {status}: {body}")
+    sys.stderr.write(f"the API answers: {body}\n")
+
+
+async def _ask_once(server: uvicorn.Server, listener: socket.socket) -> tuple[int, str]:
+    host, port = listener.getsockname()[:2]
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        # The socket listens already, so the request waits until the application has started.
+        return await asyncio.to_thread(_get, host, port, "/health/ready")
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _get(host: str, port: int, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(host, port, timeout=_ANSWER_WITHIN_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError as error:
+        raise UnavailableError("serve.not_ready", f"the API does not answer: {error}") from error
+    finally:
+        connection.close()
+
+
 def _server(settings: Settings) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
@@ -65,6 +102,7 @@ def _server(settings: Settings) -> uvicorn.Server:
             ws="none",
             lifespan="on",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_STOP_WITHIN_S,

@@ -2,6 +2,7 @@
 
 import psycopg
 from psycopg import sql
+
 from vuelo import Project
 
 

@@ -19,7 +19,7 @@ def watching(project: Project) -> Generator[Callable[[Progress], None]]:
         return
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[script]}"),
+        TextColumn(" {task.fields[script]}"),
     )  # fmt: skip
     with Bars(*columns, console=talk) as bars:
         tasks = {service.name: bars.add_task(service.name, total=None, script="") for service in project.services}
