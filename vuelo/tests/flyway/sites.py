@@ -79,13 +79,13 @@ class Site:
         [result] = vuelo.undo(self.project, steps=steps, target=Version.parse(target) if target else None)
         return [step.version or step.description for step in result.steps]
 
-    def info(self) -> Plan:
-        return vuelo.info(self.project)[self.service.name]
+    def info(self, *, out_of_order: bool = False) -> Plan:
+        return vuelo.info(self.project, out_of_order=out_of_order)[self.service.name]
 
-    def lines(self) -> list[Line]:
+    def lines(self, *, out_of_order: bool = False) -> list[Line]:
         """vuelo's info: by rank, then what is not applied in vuelo's order."""
         lines: list[Line] = []
-        for entry in self.info().entries:
+        for entry in self.info(out_of_order=out_of_order).entries:
             either = entry.row or entry.script
             assert either is not None
             version = "" if either.version is None else either.version.text
@@ -127,6 +127,13 @@ def flyway_lines(outcome: Outcome) -> list[Line]:
         if each.type != "DELETE"
     ]
     return sorted(lines, key=_rank)
+
+
+def assert_same_lines(site: Site, **options: Any) -> list[tuple[str, str]]:
+    """Both engines show the same; version, or description of a repeatable, and state, but for the schema's own row."""
+    lines = site.lines(**options)
+    assert lines == flyway_lines(site.flyway("info", **options))
+    return states(lines)
 
 
 def assert_agreed_and_done(site: Site) -> None:

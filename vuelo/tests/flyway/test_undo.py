@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Sites
-from .sites import Site, assert_agreed_and_done, flyway_lines, states
+from .sites import Site, assert_agreed_and_done, assert_same_lines
 
 pytestmark = pytest.mark.needs_java
 
@@ -35,13 +35,6 @@ def objects(site: Site) -> list[str]:
               AND relname <> 'flyway_schema_history' ORDER BY 1"""
     )
     return [name for [name] in rows]
-
-
-def assert_same_lines(site: Site) -> list[tuple[str, str]]:
-    """Both engines show the same; the states."""
-    lines = site.lines()
-    assert lines == flyway_lines(site.flyway("info"))
-    return states(lines)
 
 
 @pytest.mark.parametrize("first", ["vuelo", "flyway"])
