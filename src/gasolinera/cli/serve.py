@@ -1,13 +1,11 @@
 """`gasolinera serve`: the HTTP application on one address, until it is told to stop."""
 
-import asyncio
-import http.client
+import signal
 import socket
 import sys
-from http import HTTPStatus
 from collections.abc import Callable
 from threading import Thread
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 import uvicorn
@@ -15,11 +13,10 @@ import uvicorn
 from gasolinera.app import create_app
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
-from gasolinera.errors import ConfigError, UnavailableError
+from gasolinera.errors import ConfigError
 from gasolinera.logs import configure_logs
 
 _STOP_WITHIN_S = 10
-_ANSWER_WITHIN_S = 30
 _BACKLOG = 2048
 
 Host = Annotated[str | None, typer.Option("--host", help="Default: GASOLINERA_HOST, 127.0.0.1.")]
@@ -28,9 +25,15 @@ Port = Annotated[int | None, typer.Option("--port", help="0 takes a free one. De
 
 def command(*, host: Host = None, port: Port = None) -> None:
     """Serve the API until SIGTERM or Ctrl-C; requests under way are finished first."""
+    signal.signal(signal.SIGTERM, _leave)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     with reachable_settings(**given) as settings:
         serve(settings)
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    """uvicorn stops gracefully, then raises the signal again; as an exception it lets the embedded server stop too."""
+    sys.exit(0)
 
 
 def serve(settings: Settings) -> None:
@@ -58,39 +61,6 @@ def serve_briefly(settings: Settings, ask: Callable[[str], None]) -> None:
 def _base_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def serve_once(settings: Settings) -> None:
-    """Serve, ask once as a client whether it is ready, stop. Raises UnavailableError `serve.not_ready`."""
-    configure_logs(settings)
-    with _listener(settings) as listener:
-        status, body = asyncio.run(_ask_once(_server(settings), listener))
-    if status != HTTPStatus.OK:
-        raise UnavailableError("serve.not_ready", f"the API answers {status}: {body}")
-    sys.stderr.write(f"the API answers: {body}\n")
-
-
-async def _ask_once(server: uvicorn.Server, listener: socket.socket) -> tuple[int, str]:
-    host, port = listener.getsockname()[:2]
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        # The socket listens already, so the request waits until the application has started.
-        return await asyncio.to_thread(_get, host, port, "/health/ready")
-    finally:
-        server.should_exit = True
-        await serving
-
-
-def _get(host: str, port: int, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(host, port, timeout=_ANSWER_WITHIN_S)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    except OSError as error:
-        raise UnavailableError("serve.not_ready", f"the API does not answer: {error}") from error
-    finally:
-        connection.close()
 
 
 def _server(settings: Settings) -> uvicorn.Server:

@@ -1,0 +1,50 @@
+"""`gasolinera serve` as a process: it tells its address, answers, and leaves when it is told to."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+COMMAND = (sys.executable, "-c", "from gasolinera.cli.main import main; main()", "serve", "--port")
+
+
+@pytest.fixture
+def environ(database_url: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
+    return {**kept, "GASOLINERA_DATABASE_URL": database_url, "GASOLINERA_ENVIRONMENT": "test"}
+
+
+@pytest.fixture
+def served(environ: dict[str, str], tmp_path: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
+    with subprocess.Popen([*COMMAND, "0"], env=environ, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        yield process, process.stderr.readline().split()[-1]
+        process.kill()
+
+
+def test_it_answers_at_the_address_it_tells_and_leaves_in_good_order(
+    served: tuple["subprocess.Popen[str]", str],
+) -> None:
+    process, url = served
+    with urllib.request.urlopen(f"{url}/health/ready", timeout=20) as answer:  # noqa: S310  # loopback
+        assert answer.read() == b'{"status":"ready"}'
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=15) == 0
+
+
+def test_an_address_that_is_taken_is_told(
+    served: tuple["subprocess.Popen[str]", str], environ: dict[str, str], tmp_path: Path
+) -> None:
+    _, url = served
+    port = url.rsplit(":", 1)[1]
+    second = subprocess.run(
+        [*COMMAND, port], env=environ, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"error: cannot listen on 127.0.0.1 port {port}")
+    assert "hint: " in second.stderr
