@@ -67,6 +67,10 @@ class Settings(BaseSettings):
             raise ValueError("pool_min_size is greater than pool_max_size")
         return self
 
+    def services_with_database(self) -> list[str]:
+        """Those that this process can reach: a process may serve a single service."""
+        return [service for service in SERVICES if self.database_url or getattr(self, f"{service}_database_url")]
+
     def service_url(self, service: str) -> str:
         """Where a service's pool connects: its own address as it stands, else the common one as `<service>_app`.
 

@@ -4,8 +4,7 @@ import time
 from threading import Lock
 
 import vuelo
-from gasolinera.config import SERVICES, Settings
-from gasolinera.errors import ConfigError
+from gasolinera.config import Settings
 from gasolinera.schemas import load_project
 
 _GOOD_FOR_S = 5.0
@@ -30,22 +29,8 @@ def pending_migrations(settings: Settings) -> list[str]:
 
 
 def _ask(settings: Settings) -> list[str]:
-    plans = vuelo.info(load_project(settings.environment, _urls(settings)))
+    urls = {service: settings.service_url(service) for service in settings.services_with_database()}
+    plans = vuelo.info(load_project(settings.environment, urls).only(list(urls)))
     waiting = [f"{service} {script.script}" for service, plan in plans.items() for script in plan.pending]
-    wrong = [
-        f"{service} {problem.code}" for service, plan in plans.items() for problem in plan.problems if problem.blocks
-    ]
-    return waiting + wrong
-
-
-def _urls(settings: Settings) -> dict[str, str]:
-    """The address of each service as its owner would use it; services without one are left to vuelo.toml."""
-    urls: dict[str, str] = {}
-    for service in SERVICES:
-        try:
-            urls[service] = (
-                settings.database_url.get_secret_value() if settings.database_url else settings.service_url(service)
-            )
-        except ConfigError:
-            continue
-    return urls
+    problems = [f"{service} {p.code}" for service, plan in plans.items() for p in plan.problems if p.blocks]
+    return waiting + problems

@@ -8,5 +8,6 @@ Consumes `user.*`, `employee.changed`, `coupon.issued`, `coupon.consumed`, `coup
 `ad.view.completed`, `raffle.closed`, `raffle.drawn`, `raffle.winner.selected`, `prize.claimed`.
 
 Other services import its public models and use cases, never its queries, and know a redemption only by its transaction
-reference, a ticket by its number and an issuance by its uuid. Nothing but `redemption_schema.issue_tickets` makes tickets.
+reference, a ticket by its number and an issuance by its uuid. Nothing but
+`redemption_schema.issue_tickets` makes tickets.
 """

@@ -71,8 +71,8 @@ class Run:
 
 
 @contextmanager
-def connected(service: Service, run: Run) -> Generator[Connection]:
-    """A direct connection as the service's role. Raises VueloError `connect.*`."""
+def connected(service: Service, run: Run, *, as_role: bool = True) -> Generator[Connection]:
+    """A direct connection, as the service's role unless it only reads. Raises VueloError `connect.*`."""
     try:
         conn = psycopg.connect(
             service.url,
@@ -87,7 +87,8 @@ def connected(service: Service, run: Run) -> Generator[Connection]:
     with conn:
         run.opened(conn)
         try:
-            _start_session(conn, service)
+            if as_role:
+                _start_session(conn, service)
         except psycopg.Error as error:
             message = f"{service.name}: cannot work as role {service.role}: {error.diag.message_primary}"
             raise VueloError(
@@ -137,19 +138,26 @@ def inspect_undo(
 
 
 def inspect(service: Service, run: Run, *, target: Version | None = None, out_of_order: bool = False) -> Plan:
-    """The plan as things stand. Takes no lock and changes nothing."""
-    table = HistoryTable(service.schema, service.table)
-    with connected(service, run) as conn:
-        rows = history.rows(conn, table) if history.exists(conn, table) else []
+    """The plan as things stand. Takes no lock, changes nothing, and needs no more than to read the history."""
+    with connected(service, run, as_role=False) as conn:
+        rows = _rows(conn, service)
         found = find_scripts(service.locations, placeholders_of(conn, service))
     return make_plan(found, rows, target=target, out_of_order=out_of_order)
 
 
 def _undo_steps(conn: Connection, service: Service, steps: int | None, target: Version | None) -> tuple[UndoStep, ...]:
-    table = HistoryTable(service.schema, service.table)
-    rows = history.rows(conn, table) if history.exists(conn, table) else []
+    rows = _rows(conn, service)
     found = find_scripts(service.locations, placeholders_of(conn, service))
     return plan_undo(found, rows, steps=None if target else steps, target=target)
+
+
+def _rows(conn: Connection, service: Service) -> list[Applied]:
+    table = HistoryTable(service.schema, service.table)
+    try:
+        return history.rows(conn, table) if history.exists(conn, table) else []
+    except psycopg.Error as error:
+        message = f"{service.name}: cannot read {table.schema}.{table.name}: {error.diag.message_primary}"
+        raise VueloError("history.unreadable", message, "connect as a role that may read it") from error
 
 
 def refuse_problems(service: Service, plan: Plan) -> None:
