@@ -1,0 +1,57 @@
+"""Where vuelo does not do what Flyway does, and says so instead of doing something else in silence."""
+
+from pathlib import Path
+
+import pytest
+
+from vuelo import RunFailedError
+
+from .conftest import Sites
+from .sites import assert_agreed_and_done
+
+pytestmark = pytest.mark.needs_java
+
+
+@pytest.mark.parametrize("name", ["B3__Baseline.sql", "afterMigrate.sql", "V\u0663__Arabic_digits.sql"])
+def test_a_script_that_only_flyway_would_run_stops_vuelo(new_site: Sites, tmp_path: Path, name: str) -> None:
+    """Baseline migrations, callbacks, versions in other scripts' digits."""
+    (tmp_path / "V1__One.sql").write_text("CREATE TABLE one ();")
+    (tmp_path / name).write_text("CREATE TABLE of_flyway ();")
+    site = new_site(tmp_path)
+    assert [problem.code for problem in site.info().problems] == ["name", "pending"]
+    with pytest.raises(RunFailedError):
+        site.migrate()
+    assert site.flyway("migrate").error is None
+    assert site.execute("SELECT relname FROM pg_class WHERE relname = 'of_flyway'") == [("of_flyway",)]
+
+
+def test_a_file_without_a_suffix_is_a_shell_script_for_flyway_and_nothing_for_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    (tmp_path / "V1__One").write_text("exit 0\n")
+    site = new_site(tmp_path)
+    migrations = site.flyway("info").migrations or []
+    assert [(each.version, each.type) for each in migrations] == [("1", "SCRIPT")]
+    assert site.info().entries == ()
+
+
+def test_a_schema_with_tables_and_no_history_is_refused_by_flyway_and_taken_on_by_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    (tmp_path / "V1__One.sql").write_text("CREATE TABLE one ();")
+    site = new_site(tmp_path)
+    site.execute("CREATE SCHEMA shop; CREATE TABLE shop.old ();")
+    assert 'Found non-empty schema(s) "shop" but no schema history table' in (site.flyway("migrate").error or "")
+    assert site.migrate() == ["1"]
+    assert_agreed_and_done(site)
+
+
+def test_a_script_that_ends_its_transaction_is_run_by_flyway_and_refused_by_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    (tmp_path / "V1__One.sql").write_text("CREATE TABLE one (); COMMIT; CREATE TABLE two ();")
+    site = new_site(tmp_path)
+    with pytest.raises(RunFailedError):
+        site.migrate()
+    assert site.flyway("migrate").error is None
+    assert_agreed_and_done(site)
