@@ -14,8 +14,8 @@ from vuelo.naming import Kind
 from vuelo.plan import Entry, Plan, Problem, State
 from vuelo.run import RunFailedError
 
-talk = Console(stderr=True)  # progress, errors, hints: everything that is not the answer
-answer = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has no width to wrap at
+talk = Console(stderr=True, emoji=False)  # progress, errors, hints: everything that is not the answer
+answer = Console(width=None if sys.stdout.isatty() else 160, emoji=False)  # a pipe has no width to wrap at
 
 _COLOURS = {
     State.SUCCESS: "green", State.PENDING: "yellow", State.OUTDATED: "yellow", State.FAILED: "red",
@@ -29,7 +29,7 @@ def show_error(error: VueloError) -> None:
         for result in error.results:
             if result.error:
                 show_error(result.error)
-        talk.print(f"[bold red]error:[/] {escape(error.message)}", highlight=False)
+        talk.print(f"[bold red]error:[/] {escape(error.message)}", highlight=False, soft_wrap=True)
         return
     talk.print(f"[bold red]error:[/] {escape(_headline(error))}", highlight=False, soft_wrap=True)
     if isinstance(error, ScriptError):
@@ -104,7 +104,8 @@ def show_plans(plans: Mapping[str, Plan]) -> None:
 def show_problems(plans: Mapping[str, Plan]) -> None:
     for service, plan in plans.items():
         for problem in plan.problems:
-            answer.print(f"[bold]{service}[/]: {escape(problem.message)}\n    {escape(problem.hint)}", highlight=False)
+            text = f"[bold]{service}[/]: {escape(problem.message)}\n    {escape(problem.hint)}"
+            answer.print(text, highlight=False, soft_wrap=True)
 
 
 def show_results(results: Sequence[Result], verb: str) -> None:

@@ -10,7 +10,7 @@ from vuelo.cli import info, migrate, undo, validate
 from vuelo.errors import VueloError
 from vuelo.report import error_data, show_error, talk
 
-FAILURE, BUG = 1, 70
+FAILURE, BUG, INTERRUPTED = 1, 70, 130
 
 app = typer.Typer(
     name="vuelo",
@@ -34,9 +34,10 @@ def main() -> None:
             sys.stdout.write(json.dumps({"error": error_data(error)}, indent=2) + "\n")
         show_error(error)
         sys.exit(FAILURE)
-    except KeyboardInterrupt:
-        talk.print("interrupted; what was running has been rolled back")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer's way to pass Ctrl-C on
+            talk.print("interrupted; what was running has been rolled back")
+        raise
     except Exception:
         traceback.print_exc()
         talk.print("error: this is a bug in vuelo")
