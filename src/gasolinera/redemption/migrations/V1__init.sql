@@ -501,6 +501,8 @@ another number, or when the redemption it belongs to is not a COMPLETED one of t
 CREATE FUNCTION redemption_schema.follow_redemptions() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    v_cancelled bigint[];
 BEGIN
     INSERT INTO redemption_schema.redemption_audit_log
            (event_type, transaction_reference, old_status, new_status, details)
@@ -531,14 +533,19 @@ BEGIN
         RAISE EXCEPTION 'tickets of a redemption were issued before its completion' USING ERRCODE = 'unique_violation';
     END IF;
 
-    -- A ticket whose draw has been held stays; the raffle's own rules deal with a winner.
-    UPDATE redemption_schema.raffle_tickets AS t
-       SET status = 'CANCELLED'
+    -- The ids go through an array, whose size the planner sees; a join of both transition tables with the tickets is
+    -- estimated at one row, and then planned as a walk through all tickets for each redemption.
+    SELECT array_agg(n.id) INTO v_cancelled
       FROM new_rows AS n
       JOIN old_rows AS o ON o.id = n.id
-     WHERE n.status = 'CANCELLED' AND o.status = 'COMPLETED'
-       AND t.redemption_id = n.id
-       AND t.status IN ('ACTIVE', 'ENTERED');
+     WHERE (o.status, n.status) = ('COMPLETED', 'CANCELLED');
+    IF v_cancelled IS NOT NULL THEN
+        -- A ticket whose draw has been held stays; the raffle's own rules deal with a winner.
+        UPDATE redemption_schema.raffle_tickets AS t
+           SET status = 'CANCELLED'
+         WHERE t.redemption_id IN (SELECT unnest(v_cancelled))
+           AND t.status IN ('ACTIVE', 'ENTERED');
+    END IF;
     RETURN NULL;
 END
 $$;
