@@ -104,8 +104,8 @@ async def compare_in_a_transaction(
             " SELECT 'TEST' || n, 'Test', 'MX', point(longitude, latitude)"
             " FROM unnest($1::float8[], $2::float8[]) WITH ORDINALITY AS t (latitude, longitude, n)"
             " WHERE (latitude, longitude) <> (0, 0)",  # refused: it is what a broken feed says
-            [latitude for latitude, _ in stations],
-            [longitude for _, longitude in stations],
+            [round(latitude, 9) for latitude, _ in stations],
+            [round(longitude, 9) for _, longitude in stations],
         )
         rows = await conn.fetch(
             "SELECT station_code, location[1] AS y, location[0] AS x FROM station_schema.stations"

@@ -64,8 +64,10 @@ CREATE TABLE station_schema.stations (
             WHEN 'BZ' THEN postal_code IS NULL
             ELSE postal_code ~ '^[0-9]{5}$'
         END),
+    -- Nothing is less than a tenth of a millimetre from zero: the index multiplies widths, and underflow is an error.
     CONSTRAINT stations_location_check CHECK (
-        location[0] BETWEEN -180 AND 180 AND location[1] BETWEEN -90 AND 90),
+        location[0] BETWEEN -180 AND 180 AND (location[0] = 0 OR abs(location[0]) >= 1e-9)
+        AND location[1] BETWEEN -90 AND 90 AND (location[1] = 0 OR abs(location[1]) >= 1e-9)),
     -- timezone() refuses a name that the server does not know.
     CONSTRAINT stations_time_zone_check CHECK (
         time_zone IS NULL
