@@ -82,3 +82,12 @@ def test_a_misspelt_setting_is_refused() -> None:
 def test_addresses_never_print() -> None:
     settings: Settings = load_settings({"GASOLINERA_DATABASE_URL": URL})
     assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said", "level"),
+    [("development", "", "debug"), ("test", "", "info"), ("production", "", "info"), ("production", "error", "error")],
+)
+def test_the_environment_decides_the_log_level_unless_it_is_said(environment: str, said: str, level: str) -> None:
+    settings = load_settings({"GASOLINERA_ENVIRONMENT": environment, "GASOLINERA_LOG_LEVEL": said})
+    assert settings.chosen_log_level == level

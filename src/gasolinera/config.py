@@ -33,6 +33,9 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
 class Environment(StrEnum):
     DEVELOPMENT = "development"
     TEST = "test"
@@ -56,7 +59,7 @@ class Settings(BaseSettings):
     raffle_database_url: DatabaseUrl | None = None
     host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: LogLevel | None = None
     pool_min_size: Annotated[int, Field(ge=0, le=100)] = 0
     pool_max_size: Annotated[int, Field(ge=1, le=100)] = 8
     statement_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
@@ -66,6 +69,11 @@ class Settings(BaseSettings):
         if self.pool_min_size > self.pool_max_size:
             raise ValueError("pool_min_size is greater than pool_max_size")
         return self
+
+    @property
+    def chosen_log_level(self) -> LogLevel:
+        """While developing everything is told, unless it was said otherwise."""
+        return self.log_level or ("debug" if self.environment is Environment.DEVELOPMENT else "info")
 
     def services_with_database(self) -> list[str]:
         """Those that this process can reach: a process may serve a single service."""

@@ -11,7 +11,7 @@ from gasolinera.config import Environment, Settings
 
 def configure_logs(settings: Settings) -> None:
     """Set up structlog, and the standard library's loggers through it. Called once, by the command that runs."""
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    level = logging.getLevelNamesMapping()[settings.chosen_log_level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -34,4 +34,5 @@ def configure_logs(settings: Settings) -> None:
             foreign_pre_chain=shared,
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # The details of libraries help nobody.
+    logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
