@@ -174,28 +174,33 @@ def insert(
     checksum: int | None,
     execution_ms: int,
 ) -> None:
-    """Append a row of success, in the caller's transaction and under the lock: its rank is the next one."""
+    """Append a row of success, in the caller's transaction and under the lock: its rank is the next one.
+
+    A Flyway that has made the schema writes that row of its own without the lock: when it takes our rank, ours is one
+    more.
+    """
     if len(description) > _LONGEST_DESCRIPTION:
         description = description[: _LONGEST_DESCRIPTION - 3] + "..."
     if len(script) > _LONGEST_SCRIPT:
         script = "..." + script[3:_LONGEST_SCRIPT]
-    conn.execute(
-        sql.SQL(
-            """INSERT INTO {table} (installed_rank, version, description, type, script, checksum, installed_by,
-                                    execution_time, success)
-               SELECT CASE WHEN {type} = 'SCHEMA' THEN 0 ELSE coalesce(max(installed_rank), 0) + 1 END,
-                      {version}, {description}, {type}, {script}, {checksum}, current_user, {execution_ms}, true
-                 FROM {table}"""
-        ).format(
-            table=table.identifier,
-            version=version,
-            description=description,
-            type=type_,
-            script=script,
-            checksum=checksum,
-            execution_ms=execution_ms,
-        )
+    query = sql.SQL(
+        """INSERT INTO {table} (installed_rank, version, description, type, script, checksum, installed_by,
+                                execution_time, success)
+           SELECT CASE WHEN {type} = 'SCHEMA' THEN 0 ELSE coalesce(max(installed_rank), 0) + 1 END,
+                  {version}, {description}, {type}, {script}, {checksum}, current_user, {execution_ms}, true
+             FROM {table}
+               ON CONFLICT DO NOTHING"""
+    ).format(
+        table=table.identifier,
+        version=version,
+        description=description,
+        type=type_,
+        script=script,
+        checksum=checksum,
+        execution_ms=execution_ms,
     )
+    while conn.execute(query).rowcount == 0:
+        pass
 
 
 def _scalar(conn: Connection, query: LiteralString, *values: object) -> object:
