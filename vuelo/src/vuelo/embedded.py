@@ -200,26 +200,34 @@ def _binaries(version: int, bin_dir: Path | None, account: _Account) -> Path:
             f"no binaries of PostgreSQL {version} are installed",
             "pip install 'vuelo[embedded]' brings 16 and 18; or name another installation's bin folder",
         )
-    installation = Path(spec.origin).parent / _WHEEL_FOLDERS[version]
-    if not account.can_reach(installation):
-        installation = _copied_installation(installation, version)
-    return installation / "bin"
+    package = Path(spec.origin).parent
+    folder = _WHEEL_FOLDERS[version]
+    if not account.can_reach(package / folder):
+        package = _copied_package(package, folder)
+    return package / folder / "bin"
 
 
-def _copied_installation(installation: Path, version: int) -> Path:
-    copy = _SHARED_HOME / f"postgresql-{version}-{importlib.metadata.version(_WHEEL)}"
+def _copied_package(package: Path, folder: str) -> Path:
+    """One version's binaries and, where they look for them, the libraries that the wheel keeps beside its package."""
+    libraries = package.with_name(f"{package.name}.libs")
+    copy = _SHARED_HOME / f"{_WHEEL}-{importlib.metadata.version(_WHEEL)}-{folder}"
     if not copy.exists():
         _SHARED_HOME.mkdir(mode=0o755, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=_SHARED_HOME))
-        shutil.copytree(installation, staging / "copy", symlinks=True)
+        whole = staging / "whole"
+        shutil.copytree(package / folder, whole / package.name / folder, symlinks=True)
+        if libraries.is_dir():
+            shutil.copytree(libraries, whole / libraries.name, symlinks=True)
+        for made in (whole, whole / package.name):
+            made.chmod(0o755)
         try:
-            (staging / "copy").rename(copy)
+            whole.rename(copy)
         except OSError:
             if not copy.exists():  # else another process finished the same copy first
                 raise
         finally:
             shutil.rmtree(staging)
-    return copy
+    return copy / package.name
 
 
 def _major_version(binaries: Path) -> str:
