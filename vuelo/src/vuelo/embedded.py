@@ -248,11 +248,11 @@ def _home(root: Path, version: str, account: _Account) -> Path:
 
 
 def _pointed_home(root: Path) -> Path:
-    """The shared place that `root` points to; a new one when `root` was removed and made anew."""
+    """The shared place that `root` points to; a new one when either of the two was removed."""
     pointer = root / _HOME_POINTER
-    if not pointer.exists():
+    if not pointer.exists() or not Path(pointer.read_text().strip()).is_dir():
         _SHARED_HOME.mkdir(mode=0o755, exist_ok=True)
-        base = Path(tempfile.mkdtemp(prefix=f"{root.parent.name}-", dir=_SHARED_HOME))
+        base = Path(tempfile.mkdtemp(prefix="data-", dir=_SHARED_HOME))
         base.chmod(0o755)
         pointer.write_text(f"{base}\n")
     return Path(pointer.read_text().strip())
