@@ -22,12 +22,14 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import IO
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
 from vuelo.errors import VueloError
 
@@ -47,15 +49,15 @@ class Server:
 
     home: Path
     sockets: Path
-    port: str | None = None  # it names the socket too; None is what clients and server take when nobody says
+    port: str = "5432"  # it names the socket too, and is always said, or somebody's PGPORT would count
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """A libpq conninfo string; asyncpg takes `dsn()`."""
         return make_conninfo(host=str(self.sockets), port=self.port, dbname=database, user=user)
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
-        port = f"&port={self.port}" if self.port else ""
-        return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self.sockets))}{port}"
+        host = quote(str(self.sockets))
+        return f"postgresql://{quote(user)}@/{quote(database)}?host={host}&port={self.port}"
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,9 @@ def running(
     home = _home(root, f"{version}" if bin_dir is None else _major_version(binaries), account)
     with (home / "control.lock").open("w") as control, (home / "users.lock").open("w") as users:
         fcntl.flock(control, fcntl.LOCK_EX)
-        server = Server(home, _socket_folder(home, account), (settings or {}).get("port"))
-        process = None if _answers(server) else _start(server, binaries, account, settings or {})
+        options = {"port": Server.port, **(settings or {})}
+        server = Server(home, _socket_folder(home, account), options["port"])
+        process = _brought_up(server, binaries, account, options)
         fcntl.flock(users, fcntl.LOCK_SH)
         fcntl.flock(control, fcntl.LOCK_UN)
         try:
@@ -108,6 +111,8 @@ def running(
             fcntl.flock(control, fcntl.LOCK_EX)
             if _is_last_user(users):
                 _stop(server, process)
+            elif process is not None:
+                Thread(target=process.wait, daemon=True).start()  # others go on; our child is seen off when it ends
 
 
 @contextmanager
@@ -136,15 +141,16 @@ def reached(url: str, base: Path) -> Generator[str]:
 
     PATH is relative to `base`. The server stops when its last user leaves.
     """
-    address = urlsplit(url)
-    options = dict(parse_qsl(address.query))
+    path, _, query = url.removeprefix(f"{SCHEME}:").partition("?")
+    path = path.removeprefix("//") if path.startswith("///") else path
+    options = dict(parse_qsl(query))
     unknown = options.keys() - {"database", "version", "bin"}
-    if unknown or not address.path or not options.get("version", "18").isdigit():
+    if unknown or not path or path.startswith("//") or not options.get("version", "18").isdigit():
         message = f"{url!r} is no address of an embedded server"
         raise VueloError("embedded.address", message, "embedded:PATH?database=NAME&version=18&bin=FOLDER")
     database = options.get("database", "postgres")
     with running(
-        base / address.path,
+        base / path,
         version=int(options.get("version", DEFAULT_VERSION)),
         bin_dir=Path(options["bin"]) if "bin" in options else None,
     ) as server:
@@ -158,11 +164,16 @@ def destroy(root: Path) -> None:
         with (home / "users.lock").open("w") as users:
             if not _is_last_user(users):
                 raise VueloError("embedded.in_use", f"the server in {home} is in use", "stop what uses it first")
-        pid = _postmaster_pid(home)
-        if pid is not None:
-            _signal_and_wait(home, pid)
+        _stop(_server_of_pid_file(home), None)
+        sockets = _sockets_path(home, home.stat().st_uid)
+        if sockets.exists():
+            shutil.rmtree(sockets)
         shutil.rmtree(home)
-    (root / _HOME_POINTER).unlink(missing_ok=True)
+    pointer = root / _HOME_POINTER
+    if pointer.exists():
+        with suppress(FileNotFoundError):
+            Path(pointer.read_text().strip()).rmdir()
+        pointer.unlink()
 
 
 def _ensure_database(server: Server, name: str) -> None:
@@ -212,7 +223,7 @@ def _copied_package(package: Path, folder: str) -> Path:
     libraries = package.with_name(f"{package.name}.libs")
     copy = _SHARED_HOME / f"{_WHEEL}-{importlib.metadata.version(_WHEEL)}-{folder}"
     if not copy.exists():
-        _SHARED_HOME.mkdir(mode=0o755, exist_ok=True)
+        _make_shared_home()
         staging = Path(tempfile.mkdtemp(dir=_SHARED_HOME))
         whole = staging / "whole"
         shutil.copytree(package / folder, whole / package.name / folder, symlinks=True)
@@ -230,6 +241,12 @@ def _copied_package(package: Path, folder: str) -> Path:
     return copy / package.name
 
 
+def _make_shared_home() -> None:
+    if not _SHARED_HOME.exists():
+        _SHARED_HOME.mkdir(parents=True, exist_ok=True)
+        _SHARED_HOME.chmod(0o755)  # whatever our umask
+
+
 def _major_version(binaries: Path) -> str:
     answer = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
     return answer.stdout.split()[2].split(".")[0]
@@ -239,11 +256,16 @@ def _home(root: Path, version: str, account: _Account) -> Path:
     """The folder of one version's data: below `root`, or in the shared place when the account cannot reach that."""
     root = root.absolute()
     root.mkdir(parents=True, exist_ok=True)
-    base = root if account.can_reach(root) else _pointed_home(root)
-    home = base / version
-    if not home.exists():
-        home.mkdir(mode=0o700)
-        account.own(home)
+    lock = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several that are the first, one makes the folder
+        base = root if account.can_reach(root) else _pointed_home(root)
+        home = base / version
+        if not home.exists():
+            home.mkdir(mode=0o700)
+            account.own(home)
+    finally:
+        os.close(lock)
     return home
 
 
@@ -251,7 +273,7 @@ def _pointed_home(root: Path) -> Path:
     """The shared place that `root` points to; a new one when either of the two was removed."""
     pointer = root / _HOME_POINTER
     if not pointer.exists() or not Path(pointer.read_text().strip()).is_dir():
-        _SHARED_HOME.mkdir(mode=0o755, exist_ok=True)
+        _make_shared_home()
         base = Path(tempfile.mkdtemp(prefix="data-", dir=_SHARED_HOME))
         base.chmod(0o755)
         pointer.write_text(f"{base}\n")
@@ -266,11 +288,17 @@ def _existing_homes(root: Path) -> list[Path]:
     ]
 
 
-def _socket_folder(home: Path, account: _Account) -> Path:
+def _sockets_path(home: Path, uid: int) -> Path:
+    """Below the data; elsewhere when that is too long, or holds a comma, which separates hosts for clients."""
     sockets = home / "run"
-    if len(os.fsencode(sockets)) > _SOCKET_PATH_BYTES:
-        name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-        sockets = Path(tempfile.gettempdir()) / f"vuelo-{account.uid}-{name}"
+    if len(os.fsencode(sockets)) <= _SOCKET_PATH_BYTES and "," not in str(sockets):
+        return sockets
+    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"vuelo-{uid}-{name}"
+
+
+def _socket_folder(home: Path, account: _Account) -> Path:
+    sockets = _sockets_path(home, account.uid)
     if not sockets.exists():
         sockets.mkdir(mode=0o700)
         account.own(sockets)
@@ -279,24 +307,44 @@ def _socket_folder(home: Path, account: _Account) -> Path:
     return sockets
 
 
-def _answers(server: Server) -> bool:
+def _ping(server: Server) -> Ping:
+    return Ping(PGconn.ping(f"{server.url()} connect_timeout=5".encode()))
+
+
+def _brought_up(
+    server: Server, binaries: Path, account: _Account, options: Mapping[str, str]
+) -> "subprocess.Popen[bytes] | None":
+    """Return when the server answers; with its process when we had to start it."""
+    process = None
+    deadline = time.monotonic() + _START_TIMEOUT_S
     try:
-        psycopg.connect(server.url(), connect_timeout=5).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+        while (state := _ping(server)) != Ping.OK:
+            if process is None and state != Ping.REJECT:  # one that rejects is starting, or recovering from a crash
+                process = _start(server, binaries, account, options)
+            if (process and process.poll() is not None) or time.monotonic() > deadline:
+                log = server.home / "server.log"
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+                raise VueloError(
+                    "embedded.not_started", f"PostgreSQL did not start:\n{tail}", f"the whole log is {log}"
+                )
+            time.sleep(0.02)
+    except BaseException:
+        if process is not None:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+        raise
+    return process
 
 
-def _start(server: Server, binaries: Path, account: _Account, settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _start(server: Server, binaries: Path, account: _Account, options: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     data = server.home / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(data, binaries, account)
-    options = {"listen_addresses": "", "unix_socket_directories": str(server.sockets), **settings}
+    options = {"listen_addresses": "", "unix_socket_directories": str(server.sockets), **options}
     arguments = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    log = server.home / "server.log"
     user, group, extra_groups = account.change
-    with log.open("ab") as output:
-        process = subprocess.Popen(
+    with (server.home / "server.log").open("ab") as output:
+        return subprocess.Popen(
             [binaries / "postgres", "-D", data, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -307,13 +355,6 @@ def _start(server: Server, binaries: Path, account: _Account, settings: Mapping[
             group=group,
             extra_groups=extra_groups,
         )
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while not _answers(server):
-        if process.poll() is not None or time.monotonic() > deadline:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-            raise VueloError("embedded.not_started", f"PostgreSQL did not start:\n{tail}", f"the whole log is {log}")
-        time.sleep(0.02)
-    return process
 
 
 def _initialise(data: Path, binaries: Path, account: _Account) -> None:
@@ -345,29 +386,31 @@ def _is_last_user(users: IO[str]) -> bool:
     return True
 
 
-def _stop(server: Server, process: "subprocess.Popen[bytes] | None") -> None:
-    pid = _postmaster_pid(server.home)
-    if pid is not None:
-        _signal_and_wait(server.home, pid)
+def _stop(server: Server | None, process: "subprocess.Popen[bytes] | None") -> None:
+    """Fast shutdown: roll back what runs, checkpoint, leave. Done when the postmaster has removed its pid file."""
+    # The pid file of a server that crashed names whoever has that number now: only one that answers is signalled.
+    if server is not None and _ping(server) in (Ping.OK, Ping.REJECT):
+        lines = _pid_file_lines(server.home)
+        with suppress(ProcessLookupError):
+            os.kill(int(lines[0]), signal.SIGINT)
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while _pid_file_lines(server.home)[:1] == lines[:1] and (process is None or process.poll() is None):
+            if time.monotonic() > deadline:
+                raise VueloError("embedded.not_stopped", f"PostgreSQL (process {lines[0]}) does not stop")
+            time.sleep(0.02)
     if process is not None:
+        process.send_signal(signal.SIGINT)  # for one whose socket was taken away; no harm to one that has ended
         process.wait()
 
 
-def _postmaster_pid(home: Path) -> int | None:
+def _pid_file_lines(home: Path) -> list[str]:
+    """Process id, data folder, start time, port, socket folder, …; nothing when there is no such file."""
     try:
-        return int((home / "data" / "postmaster.pid").read_text().splitlines()[0])
+        return (home / "data" / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
-        return None
+        return []
 
 
-def _signal_and_wait(home: Path, pid: int) -> None:
-    """Fast shutdown: roll back what runs, checkpoint, leave. Done when the postmaster removed its pid file."""
-    try:
-        os.kill(pid, signal.SIGINT)
-    except ProcessLookupError:
-        return
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while _postmaster_pid(home) == pid:
-        if time.monotonic() > deadline:
-            raise VueloError("embedded.not_stopped", f"PostgreSQL (process {pid}) does not stop")
-        time.sleep(0.02)
+def _server_of_pid_file(home: Path) -> Server | None:
+    lines = _pid_file_lines(home)
+    return Server(home, Path(lines[4]), lines[3]) if len(lines) > 4 else None
