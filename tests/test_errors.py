@@ -29,6 +29,9 @@ RAISED: dict[str, tuple[Exception, int, str]] = {
     "gone": (ConnectionRefusedError(SECRET), 503, "database.unavailable"),
     "slow": (asyncpg.QueryCanceledError(SECRET), 503, "database.timeout"),
     "full": (asyncpg.TooManyConnectionsError(SECRET), 503, "database.unavailable"),
+    "ended": (asyncpg.InternalClientError(SECRET), 503, "database.unavailable"),
+    "closed": (asyncpg.InterfaceError(f"connection is closed {SECRET}"), 503, "database.unavailable"),
+    "misused": (asyncpg.InterfaceError(SECRET), 500, "internal"),
     "broken": (asyncpg.UndefinedTableError(SECRET), 500, "internal"),
     "denied": (PermissionDeniedException(SECRET), 403, "request.malformed"),
 }

@@ -33,6 +33,7 @@ _DATABASE_UNAVAILABLE = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,  # what the driver says when a connection ends just as a statement begins
 )
 
 
@@ -124,9 +125,14 @@ def unavailable(error: Exception) -> UnavailableError | None:
     """The error that callers see when the database is out of reach or too slow; None when it is something else."""
     if isinstance(error, asyncpg.QueryCanceledError):
         return UnavailableError("database.timeout", "the database took too long to answer", "try again later")
-    if isinstance(error, _DATABASE_UNAVAILABLE):
+    if isinstance(error, _DATABASE_UNAVAILABLE) or _is_closed(error):
         return UnavailableError("database.unavailable", "the database cannot be reached", "try again later")
     return None
+
+
+def _is_closed(error: Exception) -> bool:
+    """The driver has one class for a connection that is closed and for being used wrongly, which is our bug."""
+    return type(error) is asyncpg.InterfaceError and "closed" in str(error)
 
 
 def public_name(handler: BaseRouteHandler, argument: str) -> str:

@@ -18,7 +18,12 @@ def configure_logs(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if settings.environment is Environment.DEVELOPMENT:
-        ending: list[Processor] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        ending: list[Processor] = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # the default shows the values of variables
+            )
+        ]
     else:
         ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
