@@ -126,7 +126,7 @@ CASES: list[tuple[str, Found, list[Applied], list[str], list[str]]] = [
         "a baseline",
         files("V1__a.sql", "V2__b.sql", "V3__c.sql"),
         [row(1, "2", "BASELINE")],
-        ["2 Baseline", "V1__a.sql Below Baseline", "V2__b.sql Below Baseline", "V3__c.sql Pending"],
+        ["2 Baseline", "V1__a.sql Below Baseline", "V2__b.sql Ignored (Baseline)", "V3__c.sql Pending"],
         ["pending"],
     ),
     (
