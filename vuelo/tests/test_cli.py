@@ -131,6 +131,14 @@ def test_an_error_shows_file_line_caret_sqlstate_and_hint(make_project: MakeProj
     assert done.stderr.splitlines() == expected
 
 
+def test_an_error_without_a_place_still_names_the_file(make_project: MakeProject, cli: Cli, tmp_path: Path) -> None:
+    deferred = (
+        "CREATE TABLE a (n int PRIMARY KEY, up int REFERENCES a INITIALLY DEFERRED); INSERT INTO a VALUES (1, 2);"
+    )
+    make_project({"shop": {"V1__a.sql": deferred}})
+    assert f" --> {tmp_path / 'shop' / 'V1__a.sql'}\ndetail: Key (up)=(2)" in cli("migrate").stderr
+
+
 def test_an_error_as_data(make_project: MakeProject, cli: Cli, tmp_path: Path) -> None:
     make_project({"shop": {"V1__a.sql": "SELECT 1;\nSELECT nope;"}})
     done = cli("migrate", "--json")

@@ -118,6 +118,24 @@ def test_detail_and_context_of_the_database_are_passed_on(make_project: MakeProj
     assert place(error) == (2, 1, "DO $$")
 
 
+def test_what_fails_at_the_commit_is_told_with_file_sqlstate_and_detail(
+    make_project: MakeProject, conn: Connection, tmp_path: Path
+) -> None:
+    script = """CREATE TABLE a (n int PRIMARY KEY, up int REFERENCES a DEFERRABLE INITIALLY DEFERRED);
+        INSERT INTO a VALUES (1, 2);"""
+    error = script_failure(make_project({"shop": {"V1__a.sql": script}}))
+    assert (error.path, error.place, error.sqlstate) == (tmp_path / "shop" / "V1__a.sql", None, "23503")
+    assert error.detail == 'Key (up)=(2) is not present in table "a".'
+    assert tables(conn) == []
+
+
+def test_what_fails_at_the_history_row_is_told_with_the_file(make_project: MakeProject, tmp_path: Path) -> None:
+    script = "ALTER TABLE flyway_schema_history ADD CHECK (installed_rank < 1);"
+    error = script_failure(make_project({"shop": {"V1__a.sql": script}}))
+    assert (error.path, error.place, error.sqlstate) == (tmp_path / "shop" / "V1__a.sql", None, "23514")
+    assert error.detail is not None
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_are_counted_whatever_ends_them(make_project: MakeProject, end: str) -> None:
     script = end.join(["SELECT 1;", "", "SELECT", "  2,", "  nope", ";"])

@@ -204,16 +204,21 @@ def _apply(conn: Connection, service: Service, run: Run, script: Script, rows: l
     started = monotonic()
     table = HistoryTable(service.schema, service.table)
     placeholders = with_file_name(placeholders_of(conn, service), script.path)
-    with conn.transaction():
-        _start_session(conn, service)
-        _run_script(conn, run, placeholders, script)
-        duration_ms = round((monotonic() - started) * 1000)
-        _start_session(conn, service)  # the script may have changed role or timeouts
-        for row in rows:
-            history.insert(
-                conn, table, version=row.version, description=row.description, type_=row.type, script=row.script,
-                checksum=row.checksum, execution_ms=duration_ms,
-            )  # fmt: skip
+    try:
+        with conn.transaction():
+            _start_session(conn, service)
+            _run_script(conn, run, placeholders, script)
+            duration_ms = round((monotonic() - started) * 1000)
+            _start_session(conn, service)  # the script may have changed role or timeouts
+            for row in rows:
+                history.insert(
+                    conn, table, version=row.version, description=row.description, type_=row.type, script=row.script,
+                    checksum=row.checksum, execution_ms=duration_ms,
+                )  # fmt: skip
+    except psycopg.Error as error:  # after the last statement: the history row, or the commit with what was deferred
+        failure = _script_error(error, None)
+        failure.path = script.path
+        raise failure from error
     version = None if script.version is None else script.version.text
     return Step(script.script, version, script.description, duration_ms)
 
@@ -272,7 +277,7 @@ def _execute(conn: Connection, statement: Statement, line_as_sent: Callable[[int
         else:
             conn.execute(text)
     except psycopg.Error as error:
-        raise _script_error(error, statement, line_as_sent) from error
+        raise _script_error(error, _place_of(error, statement, line_as_sent)) from error
 
 
 def _ends_transaction(words: tuple[str, ...]) -> bool:
@@ -283,23 +288,28 @@ def _ends_transaction(words: tuple[str, ...]) -> bool:
     )
 
 
-def _script_error(error: psycopg.Error, statement: Statement, line_as_sent: Callable[[int], str]) -> ScriptError:
-    """The database's words and the place in the file; its position counts from 1, without one it is the start."""
+def _script_error(error: psycopg.Error, place: Place | None) -> ScriptError:
+    """The database's words, or the driver's where the database had none."""
     diag = error.diag
-    in_copy = _COPY_LINE.search(diag.context or "") if statement.copy_data is not None else None
-    if in_copy:
-        line, column = statement.last_line + int(in_copy[1]), 1
-    else:
-        line, column = _place_of(statement, int(diag.statement_position or 1) - 1)
-    place = Place.of(line, column, line_as_sent(line))
-    result = ScriptError("script.failed", diag.message_primary or str(error).strip(), place, diag.message_hint)
+    message = diag.message_primary or str(error).strip() or type(error).__name__
+    result = ScriptError("script.failed", message, place, diag.message_hint)
     result.sqlstate = diag.sqlstate
     result.detail = diag.message_detail
     result.context = diag.context
     return result
 
 
-def _place_of(statement: Statement, position: int) -> tuple[int, int]:
+def _place_of(error: psycopg.Error, statement: Statement, line_as_sent: Callable[[int], str]) -> Place:
+    """The place in the file; the database's position counts from 1, without one it is the statement's start."""
+    in_copy = _COPY_LINE.search(error.diag.context or "") if statement.copy_data is not None else None
+    if in_copy:
+        line, column = statement.last_line + int(in_copy[1]), 1
+    else:
+        line, column = _line_and_column(statement, int(error.diag.statement_position or 1) - 1)
+    return Place.of(line, column, line_as_sent(line))
+
+
+def _line_and_column(statement: Statement, position: int) -> tuple[int, int]:
     """Line and column in the script; `position` counts characters of the statement from 0."""
     starts = [0, *(match.end() for match in _LINE_END.finditer(statement.text))]
     line = bisect_right(starts, position) - 1

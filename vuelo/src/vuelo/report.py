@@ -35,6 +35,8 @@ def show_error(error: VueloError) -> None:
     if isinstance(error, ScriptError):
         if error.place:
             talk.print(escape(error.place.pointed(error.path)), highlight=False, soft_wrap=True)
+        elif error.path:
+            talk.print(escape(f" --> {error.path}"), highlight=False, soft_wrap=True)
         for name, text in (("detail", error.detail), ("context", error.context)):
             if text:
                 talk.print(f"{name}: {escape(text)}", highlight=False, soft_wrap=True)
