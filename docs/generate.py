@@ -16,12 +16,12 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 import gasolinera.cli.main
-import vuelo.cli.main
+import vuelo.cli.app
 
 DOCS = Path(__file__).parent
 REFERENCES = {
     DOCS / "reference" / "gasolinera-cli.md": ("gasolinera", gasolinera.cli.main.app),
-    DOCS / "reference" / "vuelo-cli.md": ("vuelo", vuelo.cli.main.app),
+    DOCS / "reference" / "vuelo-cli.md": ("vuelo", vuelo.cli.app.app),
 }
 _WIDTH = 100
 

@@ -6,13 +6,17 @@ vuelo.migrate(project)
 ```
 """
 
-from vuelo.errors import ScriptError, VueloError
-from vuelo.executor import Progress, Result, Step
-from vuelo.migration import Applied, Script
-from vuelo.naming import Kind, Version
-from vuelo.plan import Entry, Plan, Problem, State, UndoStep
-from vuelo.project import Project, Service
-from vuelo.run import RunFailedError, info, migrate, plan_undo, reachable, undo
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vuelo.errors import ScriptError, VueloError
+    from vuelo.executor import Progress, Result, Step
+    from vuelo.migration import Applied, Script
+    from vuelo.naming import Kind, Version
+    from vuelo.plan import Entry, Plan, Problem, State, UndoStep
+    from vuelo.project import Project, Service
+    from vuelo.run import RunFailedError, info, migrate, plan_undo, reachable, undo
 
 __all__ = [
     "Applied",
@@ -38,3 +42,21 @@ __all__ = [
     "reachable",
     "undo",
 ]
+
+_MODULES = {
+    "vuelo.errors": ("ScriptError", "VueloError"),
+    "vuelo.executor": ("Progress", "Result", "Step"),
+    "vuelo.migration": ("Applied", "Script"),
+    "vuelo.naming": ("Kind", "Version"),
+    "vuelo.plan": ("Entry", "Plan", "Problem", "State", "UndoStep"),
+    "vuelo.project": ("Project", "Service"),
+    "vuelo.run": ("RunFailedError", "info", "migrate", "plan_undo", "reachable", "undo"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a module when it is first used: the command must answer Ctrl-C before anything large is imported."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

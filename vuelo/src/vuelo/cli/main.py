@@ -1,44 +1,31 @@
-"""`vuelo`: collects the commands and turns what goes wrong into a message and an exit code."""
+"""`vuelo`: an orderly end when a signal interrupts it, from the first moment on."""
 
-import json
+import signal
 import sys
-import traceback
+from contextlib import suppress
 
-import typer
-
-from vuelo.cli import info, migrate, undo, validate
-from vuelo.errors import VueloError
-from vuelo.report import error_data, show_error, talk
-
-FAILURE, BUG, INTERRUPTED = 1, 70, 130
-
-app = typer.Typer(
-    name="vuelo",
-    help="Migrate PostgreSQL schemas with plain SQL files. Works with Flyway's files, history table and checksums.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("migrate")(migrate.command)
-app.command("info")(info.command)
-app.command("validate")(validate.command)
-app.command("undo")(undo.command)
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def main() -> None:
-    """Exit 0 good, 1 failure, 2 usage, 70 our bug, 130 interrupted."""
+    """Exit 0 good, 1 failure, 2 usage, 70 our bug; interrupted: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
+    ended_by: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        ended_by.append(number)
+        if len(ended_by) == 1:  # a closing terminal says it twice, and nothing may disturb the cleaning up
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, interrupt)
     try:
-        app()
-    except VueloError as error:
-        if "--json" in sys.argv:
-            sys.stdout.write(json.dumps({"error": error_data(error)}, indent=2) + "\n")
-        show_error(error)
-        sys.exit(FAILURE)
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:  # typer's way to pass Ctrl-C on
-            talk.print("interrupted; what was running has been rolled back")
-        raise
-    except Exception:
-        traceback.print_exc()
-        talk.print("error: this is a bug in vuelo")
-        sys.exit(BUG)
+        from vuelo.cli.app import run  # noqa: PLC0415  importing takes long enough to be interrupted
+
+        run()
+    except (KeyboardInterrupt, SystemExit) as ended:
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:  # typer's way to pass Ctrl-C on
+            raise
+        with suppress(OSError):  # the terminal may be gone
+            sys.stderr.write("interrupted; what was running has been rolled back\n")
+        sys.exit(128 + ended_by[0] if ended_by else INTERRUPTED)
