@@ -254,6 +254,23 @@ def test_undo_is_refused_when_two_scripts_could_be_meant() -> None:
     assert caught.value.code == "undo.duplicate"
 
 
+@pytest.mark.parametrize(
+    "newest",
+    [row(5, "V4__d.sql", "JDBC"), row(5, "V4__d.sql", "SCRIPT"), row(5, "V4__d.sql", success=False)],
+    ids=["JDBC", "SCRIPT", "failed"],
+)
+def test_undo_is_refused_when_the_newest_migration_is_none_that_a_script_takes_back(newest: Applied) -> None:
+    with pytest.raises(VueloError, match=r"V4__d\.sql") as caught:
+        undone(ALL, [*DONE, newest], steps=1)
+    assert caught.value.code == "undo.not_sql"
+    assert undone(ALL, [*DONE, newest, row(6, "V4__d.sql", "DELETE")], steps=1) == ["V3__c.sql []"]
+
+
+def test_undo_ends_at_a_baseline() -> None:
+    rows = [row(1, "V1__a.sql", "JDBC"), row(2, "2", "BASELINE"), row(3, "V3__c.sql")]
+    assert undone(ALL, rows, target="0") == ["V3__c.sql []"]
+
+
 # What holds for every project and history.
 
 _VERSIONS = st.lists(st.integers(1, 9), unique=True, max_size=6)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 
 from vuelo.errors import VueloError
 from vuelo.migration import Applied, BadName, Found, RowType, Script
@@ -117,16 +118,20 @@ def plan_undo(
 ) -> tuple[UndoStep, ...]:
     """The migrations to take back, newest first: `steps` of them, or all down to and including version `target`.
 
-    Raises VueloError `undo.no_script` when any of them has no U file, `undo.duplicate` when it is not clear which one
-    is meant, before anything is touched.
+    Raises VueloError before anything is touched: `undo.not_sql` when one of them is no SQL migration or has failed,
+    `undo.no_script` when one has no U file, `undo.duplicate` when it is not clear which one is meant.
     """
     undos = {script.version: script for script in found.scripts if script.kind is Kind.UNDO}
     deleted = deleted_ranks(rows)
-    standing = [row for row in rows if row.installed_rank not in deleted and row.type == RowType.SQL and row.success]
-    chosen = [row for row in reversed(standing) if row.version is not None]
+    standing = [row for row in reversed(rows) if row.installed_rank not in deleted and not row.takes_back]
+    chosen = [row for row in takewhile(lambda row: row.type != "BASELINE", standing) if row.version is not None]
     if target is not None:
         chosen = [row for row in chosen if row.version is not None and row.version >= target]
     chosen = chosen[:steps]
+    for row in chosen:
+        if row.type != RowType.SQL or not row.success:
+            message = f"{row.script} {'failed' if not row.success else f'is of type {row.type}'} and cannot be undone"
+            raise VueloError("undo.not_sql", message, "what lies below it was not undone either; repair it by hand")
     without = [row.version_text for row in chosen if row.version not in undos]
     if without:
         raise VueloError(
