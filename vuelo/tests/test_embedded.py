@@ -209,6 +209,23 @@ def test_an_address_makes_the_database_where_it_is_missing(root: Path, server_ch
     assert (root / "some #place").is_dir()
 
 
+def test_processes_that_make_the_same_database_at_once_share_it(root: Path, server_choice: Choice) -> None:
+    address = f"embedded:pg?database=shop&{bin_option(server_choice)}"
+    code = "import sys; from pathlib import Path; from vuelo import embedded\n"
+    code += "with embedded.reached(sys.argv[1], Path(sys.argv[2])): pass"
+    with embedded.running(root / "pg", **server_choice) as server, psycopg.connect(server.url()) as conn:
+        conn.execute("LOCK TABLE pg_database IN SHARE MODE")  # they look, find nothing, and then stand side by side
+        processes = [
+            subprocess.Popen([sys.executable, "-c", code, address, root], stderr=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        waiting = "SELECT FROM pg_locks WHERE relation = 'pg_database'::regclass AND NOT granted"
+        while len(conn.execute(waiting).fetchall()) < 2:
+            time.sleep(0.05)
+        conn.rollback()
+        assert [(process.communicate(timeout=60)[1], process.returncode) for process in processes] == [("", 0)] * 2
+
+
 @pytest.mark.parametrize("address", ["embedded:", "embedded:?database=x", "embedded:x?nope=1", "embedded:x?version=new",
                                      "embedded://host/x"])  # fmt: skip
 def test_a_wrong_address_is_refused(address: str, root: Path) -> None:

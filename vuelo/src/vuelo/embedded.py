@@ -152,7 +152,7 @@ def destroy(root: Path) -> None:
 def _ensure_database(server: Server, name: str) -> None:
     with psycopg.connect(server.url(), autocommit=True) as conn:
         if conn.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
-            with suppress(psycopg.errors.DuplicateDatabase):  # another process was a moment faster
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another was faster
                 conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
