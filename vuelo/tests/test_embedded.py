@@ -226,8 +226,17 @@ def test_processes_that_make_the_same_database_at_once_share_it(root: Path, serv
         assert [(process.communicate(timeout=60)[1], process.returncode) for process in processes] == [("", 0)] * 2
 
 
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [("embedded:data#2?database=g", "/base/data#2"), ("embedded:/x/y?", "/x/y"), ("embedded:///x/y", "/x/y")],
+)
+def test_the_root_of_an_address_is_what_stands_before_the_question_mark(address: str, place: str) -> None:
+    assert embedded.address_root(address, Path("/base")) == Path(place)
+
+
 @pytest.mark.parametrize("address", ["embedded:", "embedded:?database=x", "embedded:x?nope=1", "embedded:x?version=new",
-                                     "embedded://host/x"])  # fmt: skip
+                                     "embedded://host/x", "embedded:x?typo", "embedded:x?version=²",
+                                     "embedded:x?database=", "embedded:x?version=16&version=18"])  # fmt: skip
 def test_a_wrong_address_is_refused(address: str, root: Path) -> None:
     with pytest.raises(VueloError) as caught, embedded.reached(address, root):
         pytest.fail("it was taken")

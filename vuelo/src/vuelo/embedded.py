@@ -108,19 +108,18 @@ def is_address(url: str) -> bool:
     return url.startswith(f"{SCHEME}:")
 
 
+def address_root(url: str, base: Path) -> Path:
+    """The folder that an embedded address names. Raises VueloError `embedded.address`."""
+    return base / _parsed(url)[0]
+
+
 @contextmanager
 def reached(url: str, base: Path) -> Generator[str]:
     """A conninfo string for `embedded:PATH?database=NAME&version=16&bin=FOLDER`; makes the database where missing.
 
     PATH is relative to `base`. The server stops when its last user leaves.
     """
-    path, _, query = url.removeprefix(f"{SCHEME}:").partition("?")
-    path = path.removeprefix("//") if path.startswith("///") else path
-    options = dict(parse_qsl(query))
-    unknown = options.keys() - {"database", "version", "bin"}
-    if unknown or not path or path.startswith("//") or not options.get("version", "18").isdigit():
-        message = f"{url!r} is no address of an embedded server"
-        raise VueloError("embedded.address", message, "embedded:PATH?database=NAME&version=18&bin=FOLDER")
+    path, options = _parsed(url)
     database = options.get("database", "postgres")
     with running(
         base / path,
@@ -129,6 +128,22 @@ def reached(url: str, base: Path) -> Generator[str]:
     ) as server:
         _ensure_database(server, database)
         yield server.url(database)
+
+
+def _parsed(url: str) -> tuple[str, dict[str, str]]:
+    path, _, query = url.removeprefix(f"{SCHEME}:").partition("?")
+    path = path.removeprefix("//") if path.startswith("///") else path
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
+    except ValueError:
+        pairs = [("malformed", query)]
+    options = dict(pairs)
+    version = options.get("version", f"{DEFAULT_VERSION}")
+    is_known = len(pairs) == len(options) and all(options.values()) and options.keys() <= {"database", "version", "bin"}
+    if not is_known or not path or path.startswith("//") or not (version.isascii() and version.isdigit()):
+        message = f"{url!r} is no address of an embedded server"
+        raise VueloError("embedded.address", message, "embedded:PATH?database=NAME&version=18&bin=FOLDER")
+    return path, options
 
 
 def destroy(root: Path) -> None:
