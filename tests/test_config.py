@@ -23,23 +23,17 @@ def test_variables_of_others_are_none_of_our_business() -> None:
     assert load_settings({"PORT": "1", "PGHOST": "x", "GASOLINERA_AUTH_MIGRATION_URL": "embedded:x"}).port == 8080
 
 
-def test_a_service_connects_as_its_own_role_to_the_common_database() -> None:
+def test_over_the_common_address_a_service_becomes_its_own_role() -> None:
     settings = load_settings({"GASOLINERA_DATABASE_URL": URL})
-    assert {service: settings.service_url(service) for service in SERVICES} == {
-        service: f"postgresql://{service}_app:s3cret@db.internal:5433/gasolinera?sslmode=require"
-        for service in SERVICES
-    }
-
-
-def test_a_socket_address_keeps_its_socket() -> None:
-    settings = load_settings({"GASOLINERA_DATABASE_URL": "postgresql://postgres@/g?host=/run/x"})
-    assert settings.service_url("ads") == "postgresql://ads_app@/g?host=/run/x"
+    assert {service: settings.service_url(service) for service in SERVICES} == dict.fromkeys(SERVICES, URL)
+    assert [settings.service_role(service) for service in ("station", "ads")] == ["station_app", "ads_app"]
 
 
 def test_a_services_own_address_stands_as_it_is() -> None:
     own = "postgresql://somebody@elsewhere/stations"
     settings = load_settings({"GASOLINERA_DATABASE_URL": URL, "GASOLINERA_STATION_DATABASE_URL": own})
     assert settings.service_url("station") == own
+    assert settings.service_role("station") is None
 
 
 def test_no_address_at_all_is_told_when_it_is_needed() -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -48,3 +48,29 @@ def test_an_address_that_is_taken_is_told(
     assert second.returncode == 1
     assert second.stderr.startswith(f"error: cannot listen on 127.0.0.1 port {port}")
     assert "hint: " in second.stderr
+
+
+def test_one_service_alone_needs_no_other_address(
+    environ: dict[str, str], service_url: Callable[..., str], tmp_path: Path
+) -> None:
+    alone = {name: value for name, value in environ.items() if name != "GASOLINERA_DATABASE_URL"}
+    alone |= {"GASOLINERA_STATION_DATABASE_URL": service_url("station"), "GASOLINERA_ENVIRONMENT": "test"}
+    with subprocess.Popen([*COMMAND, "0"], env=alone, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[-1]
+        with urllib.request.urlopen(f"{url}/health/ready", timeout=20) as answer:  # noqa: S310  # loopback
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=15) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_production_without_an_address_starts_no_embedded_server(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
+    environ = {**kept, "GASOLINERA_ENVIRONMENT": "production"}
+    done = subprocess.run(
+        [*COMMAND, "0"], env=environ, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no database is named")
+    assert list(tmp_path.iterdir()) == []

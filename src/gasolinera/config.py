@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -80,21 +80,19 @@ class Settings(BaseSettings):
         return [service for service in SERVICES if self.database_url or getattr(self, f"{service}_database_url")]
 
     def service_url(self, service: str) -> str:
-        """Where a service's pool connects: its own address as it stands, else the common one as `<service>_app`.
-
-        The common address keeps its password; roles with passwords of their own take an address a service, or a
-        passfile. Raises ConfigError when there is neither.
-        """
-        own: SecretStr | None = getattr(self, f"{service}_database_url")
-        if own is not None:
-            return own.get_secret_value()
-        if self.database_url is None:
+        """Where a service's pool connects: its own address, else the common one. Raises ConfigError without either."""
+        address: SecretStr | None = getattr(self, f"{service}_database_url") or self.database_url
+        if address is None:
             raise ConfigError(
                 "config.no_database",
                 f"no database is named for the {service} service",
                 f"set {PREFIX}DATABASE_URL, or {PREFIX}{service.upper()}_DATABASE_URL",
             )
-        return _as_user(self.database_url.get_secret_value(), f"{service}_app")
+        return address.get_secret_value()
+
+    def service_role(self, service: str) -> str | None:
+        """The role that a connection over the common address changes into; an address of its own names its own."""
+        return None if getattr(self, f"{service}_database_url") else f"{service}_app"
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -115,10 +113,3 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
             for problem in error.errors(include_input=False, include_url=False, include_context=False)
         )
         raise ConfigError("config.invalid", wrong, "correct the environment variables that are named") from None
-
-
-def _as_user(url: str, user: str) -> str:
-    parts = urlsplit(url)
-    credentials, _, address = parts.netloc.rpartition("@")
-    _, colon, password = credentials.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}{colon}{password}@{address}"))

@@ -61,6 +61,7 @@ class Database:
 @asynccontextmanager
 async def open_database(settings: Settings, service: str) -> AsyncGenerator[Database]:
     """A service's pool, closed at the end. Opens no connection until one is needed, unless `pool_min_size` says so."""
+    role = settings.service_role(service)
     pool = await asyncpg.create_pool(
         settings.service_url(service),
         min_size=settings.pool_min_size,
@@ -73,6 +74,7 @@ async def open_database(settings: Settings, service: str) -> AsyncGenerator[Data
             "statement_timeout": str(settings.statement_timeout_ms),
             "idle_in_transaction_session_timeout": "60000",
             "timezone": "UTC",
+            **({"role": role} if role else {}),
         },
     )
     try:
