@@ -63,3 +63,25 @@ def test_every_route_documents_its_problems_and_has_examples() -> None:
 @pytest.mark.parametrize("settings_without", [NOWHERE, Settings()])
 def test_making_the_application_opens_nothing(settings_without: Settings) -> None:
     assert create_app(settings_without).routes
+
+
+def test_head_answers_like_get_without_a_body(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as client:
+        for path in ("/health/live", "/api/stations", "/api/stations/JSM001"):
+            got, head = client.get(path), client.head(path)
+            assert (head.status_code, head.headers["content-type"]) == (got.status_code, got.headers["content-type"])
+            assert head.content == b""
+        assert client.head("/nothing").status_code == 404
+
+
+def test_a_role_without_its_rights_is_a_503_and_no_bug(settings: Settings, admin: psycopg.Connection[Any]) -> None:
+    admin.execute("REVOKE SELECT ON station_schema.stations FROM station_app")
+    with TestClient(create_app(settings)) as client:
+        answer = client.get("/api/stations")
+        assert (answer.status_code, answer.json()["code"]) == (503, "database.misconfigured")
+
+
+def test_a_line_end_is_no_part_of_a_filter(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as client:
+        for query in ("cursor=JSM001%0A", "city=a%0A", "state=%0A"):
+            assert client.get(f"/api/stations?{query}").status_code == 422

@@ -3,15 +3,16 @@
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import structlog
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.enums import MediaType
+from litestar.enums import HttpMethod, MediaType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gasolinera import health
 from gasolinera.config import Settings
@@ -29,7 +30,7 @@ _AT_START: dict[str, Callable[[Database], Coroutine[Any, Any, None]]] = {"statio
 
 def create_app(settings: Settings) -> Litestar:
     """The application of one process. Opens nothing: its lifespan does."""
-    return Litestar(
+    app = Litestar(
         route_handlers=[health.router, station_api.router],
         lifespan=[_lifespan(settings)],
         state=State({"settings": settings}),
@@ -39,6 +40,27 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,  # ours is set up by the command that runs
         debug=False,
     )
+    app.asgi_handler = _answer_head(app.asgi_handler)
+    return app
+
+
+def _answer_head(handler: ASGIApp) -> ASGIApp:
+    """Every address that answers GET answers HEAD, with the same headers and no body (RFC 9110, section 9.3.2)."""
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await handler(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        as_get = cast("Scope", {**scope, "method": HttpMethod.GET})
+        await handler(as_get, receive, without_body)
+
+    return answered
 
 
 def _lifespan(settings: Settings) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:

@@ -37,6 +37,14 @@ _DATABASE_UNAVAILABLE = (
 )
 
 
+# The database is there, but is not what this version of the code was made for.
+_DATABASE_MISCONFIGURED = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedTableError,
+)
+
+
 class GasolineraError(Exception):
     """Base of what we raise on purpose. `status` is what HTTP makes of it."""
 
@@ -125,6 +133,8 @@ def unavailable(error: Exception) -> UnavailableError | None:
     """The error that callers see when the database is out of reach or too slow; None when it is something else."""
     if isinstance(error, asyncpg.QueryCanceledError):
         return UnavailableError("database.timeout", "the database took too long to answer", "try again later")
+    if isinstance(error, _DATABASE_MISCONFIGURED):
+        return UnavailableError("database.misconfigured", "the database is not set up for this", "run vuelo migrate")
     if isinstance(error, _DATABASE_UNAVAILABLE) or _is_closed(error):
         return UnavailableError("database.unavailable", "the database cannot be reached", "try again later")
     return None

@@ -75,7 +75,7 @@ def _text(example: str, description: str, *, name: str | None = None) -> QueryPa
         name=name,
         min_length=1,
         max_length=100,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)",
         description=description,
         examples=[Example(value=example)],
     )
@@ -101,7 +101,7 @@ async def list_route(
     city: Annotated[str | None, _text("Puebla", "Exactly this city.")] = None,
     fuel: Annotated[Fuel | None, QueryParameter(description="Stations that sell this fuel.")] = None,
     cursor: Annotated[
-        str | None, QueryParameter(pattern="^[A-Z0-9]{3,20}$", description="`next_cursor` of the page before.")
+        str | None, QueryParameter(pattern=r"^[A-Z0-9]{3,20}$(?!\n)", description="`next_cursor` of the page before.")
     ] = None,
     limit: _Limit = 20,
 ) -> StationPage:
