@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,37 @@ def test_a_database_that_is_not_there_is_no_bug_of_ours(files: Files, tmp_path: 
     )
     assert done.returncode == 1
     assert done.stderr.startswith("error: the database cannot be reached")
+
+
+def test_two_imports_at_once_write_reports_of_their_own(run: Run, files: Files, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        started = [pool.submit(run, files.places, files.prices, "--report", tmp_path / "same.csv") for _ in range(2)]
+        both = [done.result() for done in started]
+    assert [done.returncode for done in both] == [0, 0], both
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["places.xml", "prices.xml", "same.csv"]
+
+
+@pytest.mark.parametrize("report", [".", "", "a" * 300])
+def test_a_report_that_is_no_file_is_told(run: Run, files: Files, report: str) -> None:
+    done = run(files.places, files.prices, "--report", report)
+    assert done.returncode == 1
+    assert "error: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "database" not in done.stderr
+
+
+def test_a_path_that_is_too_long_is_not_the_databases_fault(run: Run, files: Files) -> None:
+    done = run("p" * 300, files.prices)
+    assert done.returncode == 1
+    assert "File name too long" in done.stderr
+    assert "database" not in done.stderr
+
+
+def test_the_report_holds_no_formulas(run: Run, files: Files, tmp_path: Path) -> None:
+    text = files.places.read_text(encoding="utf-8").replace("PL/101/EXP/ES/2015", "=HYPERLINK(1)")
+    files.places.write_text(text, encoding="utf-8")
+    done = run(files.places, files.prices, "--report", tmp_path / "report.csv")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "report.csv").read_text(encoding="utf-8").splitlines()
+    cells = [cell for row in csv.reader(lines) for cell in row]
+    assert "'=HYPERLINK(1)" in cells

@@ -1,8 +1,7 @@
 """`gasolinera demo`: from nothing to a served platform, in one process that leaves nothing running behind."""
 
-import signal
-import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -14,6 +13,7 @@ import vuelo
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.cli.serve import serve, serve_briefly
 from gasolinera.config import PREFIX, SERVICES
+from gasolinera.errors import UnavailableError
 from gasolinera.ops import partitions, roles
 from gasolinera.ops.overview import overview
 from gasolinera.schemas import load_project
@@ -34,7 +34,6 @@ def command(*, once: Once = False, fresh: Fresh = False, remove: Remove = False,
 
     A database named in GASOLINERA_DATABASE_URL (or per service) takes the embedded server's place.
     """
-    signal.signal(signal.SIGTERM, _leave)
     project = load_project()
     if fresh or remove:
         _remove_data(project)
@@ -56,10 +55,6 @@ def command(*, once: Once = False, fresh: Fresh = False, remove: Remove = False,
                 serve_briefly(settings, _ask)
             else:
                 serve(settings)
-
-
-def _leave(_number: int, _frame: object) -> NoReturn:
-    sys.exit(0)  # as an exception, so that the server is stopped on the way out
 
 
 def _remove_data(project: vuelo.Project) -> None:
@@ -99,6 +94,10 @@ def _what_exists(project: vuelo.Project, results: list[vuelo.Result]) -> Table:
 def _ask(base_url: str) -> None:
     """The server listens already, so the first request waits for the application to start."""
     for path in ("/health/ready", "/api/stations?limit=3"):
-        with urlopen(base_url + path, timeout=_ANSWER_WITHIN_S) as response:  # noqa: S310  our own http address
-            body = response.read().decode()
+        try:
+            with urlopen(base_url + path, timeout=_ANSWER_WITHIN_S) as response:  # noqa: S310  our own http address
+                body = response.read().decode()
+        except HTTPError as error:
+            problem = error.read().decode()
+            raise UnavailableError("demo.not_ready", f"GET {path} answers {error.code}: {problem}") from None
         talk.print(f"GET {path} answers {response.status} {body[:120]}", highlight=False, markup=False)

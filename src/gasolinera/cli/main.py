@@ -1,5 +1,7 @@
 """`gasolinera`: collects the commands and turns what goes wrong into a message and an exit code."""
 
+import signal
+import socket
 import sys
 import traceback
 
@@ -29,7 +31,17 @@ app.add_typer(stations.app, name="stations")
 
 
 def main() -> None:
-    """Exit 0 good, 1 failure, 2 usage, 70 our bug, 130 interrupted."""
+    """Exit 0 good, 1 failure, 2 usage, 70 our bug; interrupted: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
+    ended_by: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        ended_by.append(number)
+        if len(ended_by) == 1:  # nothing may disturb the cleaning up
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, interrupt)
     try:
         app()
     except GasolineraError as error:
@@ -37,13 +49,19 @@ def main() -> None:
     except VueloError as error:
         show_error(error)
         sys.exit(FAILURE)
-    except (asyncpg.PostgresError, psycopg.Error, OSError) as error:
+    except psycopg.ProgrammingError as error:
+        if error.diag.sqlstate is None:  # libpq's words about an address repeat the address, password included
+            _fail("the address of the database is malformed", "check GASOLINERA_DATABASE_URL")
+        _fail(f"the database refused: {error}", None)
+    except (asyncpg.PostgresError, psycopg.Error, ConnectionError, TimeoutError, socket.gaierror) as error:
         trouble = unavailable(error)
         hint = "check GASOLINERA_DATABASE_URL, and that the server runs" if trouble else None
         _fail(f"{trouble.message}: {error}" if trouble else f"the database refused: {error}", hint)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), None)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was running has been rolled back\n")
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + ended_by[0] if ended_by else INTERRUPTED)
     except Exception:
         traceback.print_exc()
         sys.stderr.write("error: this is a bug in gasolinera\n")

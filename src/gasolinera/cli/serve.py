@@ -25,7 +25,6 @@ Port = Annotated[int | None, typer.Option("--port", help="0 takes a free one. De
 
 def command(*, host: Host = None, port: Port = None) -> None:
     """Serve the API until SIGTERM or Ctrl-C; requests under way are finished first."""
-    signal.signal(signal.SIGTERM, _leave)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     with reachable_settings(**given) as settings:
         serve(settings)
@@ -39,6 +38,7 @@ def _leave(_number: int, _frame: object) -> NoReturn:
 def serve(settings: Settings) -> None:
     """Raises ConfigError `serve.address` when nobody can listen there."""
     configure_logs(settings)
+    signal.signal(signal.SIGTERM, _leave)
     with _listener(settings) as listener:
         sys.stderr.write(f"serving {_base_url(listener)}\n")
         _server(settings).run(sockets=[listener])

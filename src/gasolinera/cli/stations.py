@@ -2,7 +2,9 @@
 
 import asyncio
 import csv
+import os
 import sys
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -26,6 +28,7 @@ from gasolinera.station.models import Fault, Feed, ImportResult
 
 app = typer.Typer(help="Stations and their prices.", no_args_is_help=True)
 
+_NAME_A_FILE = "name a file in a folder that exists and may be written"
 _ACTOR = "command:stations import"
 
 Places = Annotated[Path, typer.Argument(help="places.xml or places.xml.xz of the regulator.")]
@@ -53,7 +56,7 @@ def import_command(
         feed = _read(places, prices)
         with reachable_settings() as settings:
             configure_logs(settings)
-            result = asyncio.run(_import(settings, feed, day, lines))
+            result = asyncio.run(_import(settings, feed, day, lines, report))
     if as_json:
         shown = msgspec.to_builtins(result)
         del shown["faults"]  # they are the report's
@@ -63,46 +66,75 @@ def import_command(
 
 
 def _read(places: Path, prices: Path) -> Feed:
-    total = sum(path.stat().st_size for path in (places, prices) if path.exists())
+    total = sum(map(_size, (places, prices)))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading", total=total)
         return read_feed(places, prices, lambda count: progress.advance(task, count))
 
 
-async def _import(settings: Settings, feed: Feed, day: date, lines: TextIO | None) -> ImportResult:
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # reading it will tell what is wrong
+
+
+async def _import(settings: Settings, feed: Feed, day: date, lines: TextIO | None, report: Path | None) -> ImportResult:
     async with open_database(settings, "station") as db, db.transaction(RequestContext(actor=_ACTOR)) as conn:
         result = await import_feed(conn, feed, as_of=day)
-        if lines is not None:
-            _write_report(lines, result.faults)  # before the commit: an import without its report did not happen
+        if lines is not None and report is not None:
+            with _told_of(report):  # before the commit: an import without its report did not happen
+                _write_report(lines, result.faults)
     return result
 
 
 @contextmanager
 def _report(path: Path | None) -> Generator[TextIO | None]:
-    """A file beside the report that takes its name at the end; so a failed import leaves the old report alone."""
+    """A file of its own beside the report, which takes the report's name when all went well.
+
+    A failed import leaves the old report alone. Raises InputError `report.unwritable`.
+    """
     if path is None:
         yield None
         return
-    part = path.with_name(f".{path.name}.part")
+    if not path.name or path.is_dir():
+        raise InputError("report.unwritable", f"{str(path)!r} is a folder", _NAME_A_FILE)
+    with _told_of(path):
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".stations-import-", suffix=".csv")
+        os.close(descriptor)
+    part = Path(name)
     try:
-        if path.is_dir():
-            raise InputError("report.unwritable", f"{path} is a folder", "name a file")
         with part.open("w", newline="", encoding="utf-8") as lines:
             yield lines
-        part.replace(path)
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}"
-        raise InputError("report.unwritable", message, "name a file in a folder that exists and is yours") from error
+        try:
+            part.chmod(0o644)
+            part.replace(path)
+        except OSError as error:
+            message = f"the import is done, but its report cannot be written to {path}: {error.strerror}"
+            raise InputError("report.unwritable", message, _NAME_A_FILE) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_of(path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError("report.unwritable", f"{path} cannot be written: {error.strerror}", _NAME_A_FILE) from None
 
 
 def _write_report(lines: TextIO, faults: tuple[Fault, ...]) -> None:
     writer = csv.writer(lines)
     writer.writerow(("place_id", "permit", "fuel", "value", "reason", "action"))
-    writer.writerows((f.place_id, f.permit, f.fuel, f.value, f.reason, f.action) for f in faults)
+    writer.writerows((*map(_plain, (f.place_id, f.permit, f.fuel, f.value)), f.reason, f.action) for f in faults)
     lines.flush()
+
+
+def _plain(cell: str) -> str:
+    """The feed's text as text: a spreadsheet takes a cell that begins like this for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "@", "\t", "\r")) else cell
 
 
 def _table(result: ImportResult) -> Table:
