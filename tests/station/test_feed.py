@@ -1,6 +1,7 @@
 """Reading the regulator's feed: what is taken, what is refused and why, and what no file may do to us."""
 
 import lzma
+import tracemalloc
 from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -157,9 +158,65 @@ def test_a_damaged_archive_is_refused(damage: str, tmp_path: Path) -> None:
 def test_what_a_file_unpacks_to_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "MAX_UNPACKED_BYTES", 100_000)
     files = written(tmp_path, GOOD, GOOD_PRICES)
-    files.places.write_bytes(lzma.compress(b"<places><place>" + b" " * 1_000_000 + b"</place></places>"))
+    files.places.write_bytes(lzma.compress(b"<places>" + b'<place place_id="x"></place>' * 50_000 + b"</places>"))
     assert files.places.stat().st_size < 10_000
     assert refusal(files) == "feed.too_large"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        b"<place>" + b"<a/>" * 1_000_000 + b"</place>",
+        b"<place>" + b"<a/>" * 51 + b"</place>",
+        b"<place " + b" ".join(b'a%d=""' % number for number in range(400_000)) + b"></place>",
+        b"<place><name>" + b"a" * 4_000_000 + b"</name></place>",
+        b"<!--" + b"-a" * 2_000_000 + b"-->",
+        b"<!-- a -->" * 400_000,
+    ],
+    ids=["children", "a child too many", "attributes", "text", "one comment", "comments"],
+)
+def test_a_place_that_does_not_end_is_given_up_early(place: bytes, tmp_path: Path) -> None:
+    good = b"<place place_id='1'><name>GOOD</name></place>"
+    files = written(tmp_path, GOOD, GOOD_PRICES)
+    files.places.write_bytes(lzma.compress(b"<places>" + good + place + b"</places>", preset=0))
+    tracemalloc.start()
+    try:
+        assert refusal(files) == "feed.structure"
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_ordinary_places_are_no_endless_place(tmp_path: Path) -> None:
+    places = [Place(str(number), permit(number), name="A" * 150) for number in range(1, 2001)]
+    assert len(read(written(tmp_path, places, GOOD_PRICES)).places) == 2000
+
+
+@pytest.mark.parametrize("after", [b"", b"\0" * 4, b"\0" * 40_000, b"\0\0\0\0" + lzma.compress(b"\n")])
+def test_padding_and_further_streams_of_an_archive_are_part_of_it(after: bytes, tmp_path: Path) -> None:
+    files = written(tmp_path, GOOD, GOOD_PRICES)
+    files.places.write_bytes(lzma.compress(files.places.read_bytes()) + after)
+    assert len(read(files).places) == 3
+
+
+@pytest.mark.parametrize("after", [b"x", b"\0", b"\0" * 40_001, b"garbage " * 10_000, b"\0\0\0\0garbage and more"])
+def test_what_follows_an_archive_and_is_no_archive_is_refused(after: bytes, tmp_path: Path) -> None:
+    files = written(tmp_path, GOOD, GOOD_PRICES)
+    files.places.write_bytes(lzma.compress(files.places.read_bytes()) + after)
+    assert refusal(files) == "feed.damaged"
+
+
+def test_an_archive_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None:
+    files = written(tmp_path, GOOD, GOOD_PRICES)
+    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 256 * 1024**2}]
+    files.places.write_bytes(lzma.compress(files.places.read_bytes(), filters=greedy))
+    assert refusal(files) == "feed.damaged"
+
+
+@pytest.mark.parametrize("name", ["\u00a0", "\u200b", "\u00a0 \u200b\ufeff\u2060", "\u3000", "\u00ad", ". - ."])
+def test_a_name_that_nobody_can_read_is_rejected(name: str, tmp_path: Path) -> None:
+    found = read(written(tmp_path, [*GOOD, Place("9", permit(9), name=name)], GOOD_PRICES))
+    assert [fault.reason for fault in found.faults if fault.action is Action.REJECTED] == ["name_invalid"]
 
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)  # still the 19th in Mexico City

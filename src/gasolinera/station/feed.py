@@ -6,6 +6,7 @@ file as a whole gets wrong raises InputError; what one place or price gets wrong
 
 import lzma
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,9 @@ from gasolinera.station.models import Action, Fault, Feed, FeedPlace, FeedPrice,
 
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024  # the real files unpack to 3 MB
 MAX_DEPTH = 4
+# What a place may be made of before it must end; a real one has nine elements, or fewer than ten prices, in 400 bytes.
+MAX_ELEMENTS_OF_PLACE = 50
+MAX_BYTES_OF_PLACE = 64 * 1024
 MAX_NAME = 200
 MAX_PERMIT = 40
 
@@ -38,6 +42,8 @@ _PLACE_ID = re.compile(r"[1-9][0-9]{0,11}")
 _PERMIT = re.compile(r"PL/[0-9]{1,6}/[A-Z]{2,4}/[A-Z]{2}/[0-9]{4}")
 _DEGREES = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,17})?")
 _PRICE = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
+_CHUNK_BYTES = 16 * 1024
+_XZ_MEMORY_BYTES = 100 * 1024 * 1024  # `xz -9` asks for 65 MB to unpack; an archive may ask for 4 GB
 _XZ_MAGIC = b"\xfd7zXZ\x00"
 _FUELS = {"regular": Fuel.REGULAR, "premium": Fuel.PREMIUM, "diesel": Fuel.DIESEL}
 
@@ -119,7 +125,7 @@ def _judge_place(element: Element) -> FeedPlace | Fault:
         return rejected("place_id_invalid", place_id)
     if not _PERMIT.fullmatch(permit):
         return rejected("permit_invalid", permit)
-    if not 1 <= len(name) <= MAX_NAME:
+    if not (len(name) <= MAX_NAME and _can_be_read(name)):
         return rejected("name_invalid", name)
     if not (_DEGREES.fullmatch(x) and _DEGREES.fullmatch(y)):
         return rejected("coordinates_invalid", f"{x} {y}")
@@ -220,21 +226,32 @@ def _text(value: str | None) -> str:
     return " ".join((value or "").split())
 
 
+def _can_be_read(name: str) -> bool:
+    """Not of white space, zero-width characters and punctuation alone."""
+    return any(unicodedata.category(character)[0] in "LN" for character in name)
+
+
 def _place_elements(path: Path, watch: Watch) -> Iterator[Element]:
     """The complete `place` elements, one by one; each is thrown away when the next one is asked for."""
     with _opened(path, watch) as stream:
         try:
             events = iterparse(stream, events=("start", "end"), forbid_dtd=True)
             _, root = next(events)
-            depth = 1
+            depth, elements = 1, 0
             _require(root.tag == "places", f"the root element of {path} is <{root.tag[:40]}>")
             for event, element in events:
                 depth += 1 if event == "start" else -1
                 _require(depth <= MAX_DEPTH, f"{path} nests elements more than {MAX_DEPTH} deep")
+                elements += event == "start"
+                _require(
+                    elements <= MAX_ELEMENTS_OF_PLACE, f"{path} holds a place of over {MAX_ELEMENTS_OF_PLACE} elements"
+                )
                 if event == "end" and depth == 1:
                     _require(element.tag == "place", f"{path} holds an element <{element.tag[:40]}>")
                     yield element
                     root.clear()
+                    elements = 0
+                    stream.place_finished()
         except ParseError as error:
             raise InputError("feed.malformed", f"{path} is no well-formed XML: {error}", _FETCH) from None
         except DefusedXmlException as error:
@@ -256,20 +273,67 @@ def _opened(path: Path, watch: Watch) -> Generator["_Capped"]:
         with ExitStack() as stack:
             file = stack.enter_context(path.open("rb"))
             packed = file.peek(len(_XZ_MAGIC)).startswith(_XZ_MAGIC)
-            stream = stack.enter_context(lzma.LZMAFile(file)) if packed else file
-            yield _Capped(stream, file, path, watch)
+            yield _Capped(_Unpacked(file) if packed else file, file, path, watch)
     except (lzma.LZMAError, EOFError) as error:
         raise InputError("feed.damaged", f"{path} cannot be unpacked: {error}", _FETCH) from None
     except OSError as error:
         raise InputError("feed.unreadable", f"{path} cannot be read: {error.strerror}", "check the path") from None
 
 
-class _Capped:
-    """Reads on until the cap is reached; tells the watcher how far the file itself has been read."""
+class _Unpacked:
+    """What an .xz file holds: its streams in order. lzma.LZMAFile overlooks what follows them and knows no padding."""
 
-    def __init__(self, stream: lzma.LZMAFile | IO[bytes], file: IO[bytes], path: Path, watch: Watch) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._decoder = _xz_decoder()
+        self._packed = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Raises LZMAError for what is no xz, EOFError when the file ends inside a stream."""
+        while not self._decoder.eof or self._begin_next_stream():
+            packed = b""
+            if self._decoder.needs_input:
+                packed = self._packed or self._file.read(_CHUNK_BYTES)
+                self._packed = b""
+                if not packed:
+                    raise EOFError("it ends in the middle")
+            data = self._decoder.decompress(packed, size)
+            if data:
+                return data
+        return b""
+
+    def _begin_next_stream(self) -> bool:
+        """Past the padding, which is zero bytes in fours; the decoder then refuses what is no stream."""
+        rest, padding = self._decoder.unused_data, 0
+        packed = rest.lstrip(b"\0")
+        while True:
+            padding += len(rest) - len(packed)
+            if packed:
+                break
+            rest = self._file.read(_CHUNK_BYTES)
+            if not rest:
+                break
+            packed = rest.lstrip(b"\0")
+        if padding % 4 != 0:
+            raise lzma.LZMAError("what follows the end is no padding")
+        if packed:
+            self._decoder, self._packed = _xz_decoder(), packed
+        return bool(packed)
+
+
+def _xz_decoder() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
+
+
+class _Capped:
+    """Reads on until a cap is reached; tells the watcher how far the file itself has been read."""
+
+    def __init__(self, stream: _Unpacked | IO[bytes], file: IO[bytes], path: Path, watch: Watch) -> None:
         self._stream, self._file, self._path, self._watch = stream, file, path, watch
-        self._unpacked = self._position = 0
+        self._unpacked = self._position = self._since_place = 0
+
+    def place_finished(self) -> None:
+        self._since_place = 0
 
     def read(self, size: int = -1, /) -> bytes:
         data = self._stream.read(size)
@@ -277,6 +341,12 @@ class _Capped:
         if self._unpacked > MAX_UNPACKED_BYTES:
             message = f"{self._path} unpacks to more than {MAX_UNPACKED_BYTES // 1024**2} MB"
             raise InputError("feed.too_large", message, "the regulator's own files are a twentieth of that")
+        # What was read with the end of the last place belongs to the next one: the chunk on top of the limit.
+        self._since_place += len(data)
+        _require(
+            self._since_place <= MAX_BYTES_OF_PLACE + _CHUNK_BYTES,
+            f"{self._path} holds a place of over {MAX_BYTES_OF_PLACE // 1024} KB",
+        )
         position = self._file.tell()
         self._watch(position - self._position)
         self._position = position
