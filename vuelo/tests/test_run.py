@@ -127,6 +127,24 @@ def test_undo_touches_no_service_when_one_lacks_a_script(make_project: MakeProje
     assert tables(conn) == ["a"]
 
 
+def test_a_target_that_no_service_has_is_refused_one_that_any_has_is_not(
+    make_project: MakeProject, conn: Connection, tmp_path: Path
+) -> None:
+    one = {"V1__a.sql": "CREATE TABLE a ();", "U1__a.sql": "DROP TABLE a;"}
+    project = make_project({"shop": one, "bank": {**one, "V2__b.sql": "", "U2__b.sql": ""}})
+    for target in ("99", "0"):
+        with pytest.raises(VueloError, match=f"no migration has the version {target}") as caught:
+            vuelo.migrate(project, target=vuelo.Version.parse(target))
+        assert (caught.value.code, caught.value.hint) == ("target.unknown", "there are 1, 2")
+    assert tables(conn) == []
+    assert [len(result.steps) for result in vuelo.migrate(project, target=vuelo.Version.parse("2.0"))] == [1, 2]
+    with pytest.raises(VueloError, match="no migration has the version 99"):
+        vuelo.undo(project, target=vuelo.Version.parse("99"))
+    (tmp_path / "bank" / "V2__b.sql").unlink()
+    assert [len(result.steps) for result in vuelo.undo(project, target=vuelo.Version.parse("2"))] == [0, 1]
+    assert tables(conn) == ["a"]
+
+
 def test_a_failed_undo_leaves_everything_as_it_was(
     make_project: MakeProject, conn: Connection, history: History
 ) -> None:

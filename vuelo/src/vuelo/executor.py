@@ -19,7 +19,7 @@ from vuelo.errors import Place, ScriptError, VueloError
 from vuelo.history import Connection, HistoryTable
 from vuelo.locations import find_scripts, opened_lines, with_file_name
 from vuelo.migration import Applied, RowType, Script
-from vuelo.naming import Version
+from vuelo.naming import Kind, Version
 from vuelo.placeholders import Placeholders
 from vuelo.plan import Plan, UndoStep, make_plan, plan_undo
 from vuelo.project import Service
@@ -143,6 +143,15 @@ def inspect(service: Service, run: Run, *, target: Version | None = None, out_of
         rows = _rows(conn, service)
         found = find_scripts(service.locations, placeholders_of(conn, service))
     return make_plan(found, rows, target=target, out_of_order=out_of_order)
+
+
+def known_versions(service: Service, run: Run) -> set[Version]:
+    """Every version that a file or the history has."""
+    with connected(service, run) as conn:
+        rows = _rows(conn, service)
+        found = find_scripts(service.locations, placeholders_of(conn, service))
+    versions = {script.version for script in found.scripts if script.kind is Kind.VERSIONED}
+    return {version for version in (*versions, *(row.version for row in rows)) if version is not None}
 
 
 def _undo_steps(conn: Connection, service: Service, steps: int | None, target: Version | None) -> tuple[UndoStep, ...]:

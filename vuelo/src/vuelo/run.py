@@ -19,6 +19,7 @@ from vuelo.plan import Plan, UndoStep
 from vuelo.project import Project, Service
 
 _Answer = TypeVar("_Answer")
+_NOTHING = Version.parse("0")  # as the target of an undo: nothing is left
 
 
 class RunFailedError(VueloError):
@@ -37,10 +38,18 @@ def migrate(
     out_of_order: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Result]:
-    """Bring every service up to date, all at once. Raises RunFailedError after all have ended."""
-    return _stepwise(
-        project, watch, lambda service, run: executor.migrate(service, run, target=target, out_of_order=out_of_order)
-    )
+    """Bring every service up to date, all at once. Raises RunFailedError after all have ended.
+
+    Raises VueloError `target.unknown`, before any is touched, when none of them has the version `target`.
+    """
+    with reachable(project) as reached:
+        if target is not None:
+            _refuse_unknown(target, reached)
+        return _stepwise(
+            reached,
+            watch,
+            lambda service, run: executor.migrate(service, run, target=target, out_of_order=out_of_order),
+        )
 
 
 def undo(
@@ -62,8 +71,10 @@ def undo(
 def plan_undo(
     project: Project, *, steps: int | None = 1, target: Version | None = None
 ) -> dict[str, tuple[UndoStep, ...]]:
-    """What `undo` would take back, by service. Raises VueloError `undo.no_script`."""
+    """What `undo` would take back, by service. Raises VueloError `undo.*`, `target.unknown`."""
     with reachable(project) as reached:
+        if target is not None and target != _NOTHING:
+            _refuse_unknown(target, reached)
         return _side_by_side(
             reached.services,
             Run(),
@@ -79,6 +90,14 @@ def info(project: Project, *, target: Version | None = None, out_of_order: bool 
             Run(),
             lambda service, run: executor.inspect(service, run, target=target, out_of_order=out_of_order),
         )
+
+
+def _refuse_unknown(target: Version, project: Project) -> None:
+    """A version that no file and no history has is a slip, which would run, or undo, too much."""
+    known = set[Version]().union(*_side_by_side(project.services, Run(), executor.known_versions).values())
+    if target not in known:
+        listed = ", ".join(str(version) for version in sorted(known)) or "none"
+        raise VueloError("target.unknown", f"no migration has the version {target}", f"there are {listed}")
 
 
 @contextmanager
