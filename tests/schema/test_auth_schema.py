@@ -94,13 +94,13 @@ def test_an_erased_phone_registers_again_as_a_new_person(as_role: Connect) -> No
     assert catalog.number(conn, "SELECT count(*) FROM auth_schema.users WHERE public_id = %s", ANA) == 1
 
 
-def test_erasure_is_never_undone_and_a_reference_never_changes(as_role: Connect) -> None:
+def test_erasure_is_never_undone_and_a_reference_never_changes(admin: Conn, as_role: Connect) -> None:
     conn = as_role("auth_app")
     erase(conn, ANA)
     with pytest.raises(errors.RestrictViolation):
         set_user(conn, ANA, erased_at=None, phone_number=PHONE, first_name="Ana", last_name="García")
     with pytest.raises(errors.RestrictViolation):
-        set_user(conn, LUIS, public_id="b0000000-0000-4000-8000-000000000001")
+        set_user(admin, LUIS, public_id="b0000000-0000-4000-8000-000000000001")
 
 
 def test_the_service_cannot_delete_a_user(as_role: Connect) -> None:

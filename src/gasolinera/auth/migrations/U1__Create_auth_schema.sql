@@ -8,6 +8,7 @@ DROP TABLE auth_schema.otp_sessions;
 DROP TABLE auth_schema.users;
 DROP FUNCTION auth_schema.log_account_changes();
 DROP FUNCTION auth_schema.refuse_user_identity_change();
+DROP FUNCTION auth_schema.refuse_revival();
 REVOKE EXECUTE ON FUNCTION auth_schema.ensure_all_month_partitions(integer) FROM auth_app;
 REVOKE EXECUTE ON FUNCTION auth_schema.request_context(text) FROM auth_app;
 REVOKE USAGE ON SCHEMA auth_schema FROM auth_app, auth_ro;

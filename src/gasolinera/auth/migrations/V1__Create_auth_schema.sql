@@ -133,7 +133,8 @@ CREATE TABLE auth_schema.otp_sessions (
 );
 COMMENT ON TABLE auth_schema.otp_sessions IS
     'One row a code sent. A row is open until it is consumed (the right code) or voided (anything else). A session is '
-    'made in the same way whether the account exists or not. Deleted after a day; erasure deletes those of the phone.';
+    'made in the same way whether the account exists or not. What has ended stays ended, and a try stays counted. '
+    'Deleted after a day; erasure deletes those of the phone.';
 COMMENT ON COLUMN auth_schema.otp_sessions.session_token_hash IS
     'SHA-256 of the token that only the device which asked for the code holds; a code without it is worth nothing.';
 COMMENT ON COLUMN auth_schema.otp_sessions.phone_number IS 'Personal data: where the code was sent.';
@@ -166,6 +167,7 @@ CREATE TABLE auth_schema.otp_rate_limits (
     window_start timestamptz NOT NULL,
     request_count integer NOT NULL DEFAULT 1,
     max_requests integer NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT otp_rate_limits_pk PRIMARY KEY (scope, subject, window_s, window_start),
     CONSTRAINT otp_rate_limits_scope_check CHECK (scope IN ('PHONE', 'IP', 'COUNTRY_PREFIX')),
     CONSTRAINT otp_rate_limits_subject_check CHECK (length(subject) BETWEEN 1 AND 64),
@@ -178,7 +180,8 @@ COMMENT ON TABLE auth_schema.otp_rate_limits IS
     'How many codes were asked for in a window, for a phone, an address, a country prefix. All limits of a request are '
     'taken by one statement: INSERT of a row a limit, ordered by the key so that requests cannot deadlock, ON CONFLICT '
     'DO UPDATE SET request_count = request_count + 1 WHERE request_count < max_requests RETURNING scope, window_s. '
-    'Fewer rows back than limits asked means refused, and that transaction rolls back. Deleted after a day.';
+    'Fewer rows back than limits asked means refused, and that transaction rolls back. A count never falls and a '
+    'window that is not over is not deleted. Deleted after a day.';
 COMMENT ON COLUMN auth_schema.otp_rate_limits.subject IS
     'Personal data: the phone number or address (an IPv6 one cut to its /64) of a scope that is about a person.';
 COMMENT ON COLUMN auth_schema.otp_rate_limits.window_start IS
@@ -232,7 +235,7 @@ CREATE TABLE auth_schema.refresh_tokens (
 COMMENT ON TABLE auth_schema.refresh_tokens IS
     'One row a refresh token ever given out. A login starts a family; each use marks the token used and adds its '
     'successor. A used token that comes back revokes the family, so used ones are kept until the family''s end and a '
-    'day more. Erasure deletes those of the person.';
+    'day more. A use and a revocation are final: revoke what is not revoked yet. Erasure deletes those of the person.';
 COMMENT ON COLUMN auth_schema.refresh_tokens.token_hash IS 'SHA-256 of the token''s 256 random bits.';
 COMMENT ON COLUMN auth_schema.refresh_tokens.expires_at IS 'Unused for so long, the session ends.';
 COMMENT ON COLUMN auth_schema.refresh_tokens.family_expires_at IS
@@ -358,6 +361,19 @@ $$;
 COMMENT ON FUNCTION auth_schema.refuse_user_identity_change() IS
     'BEFORE UPDATE trigger: public_id never changes and erasure is never undone.';
 
+CREATE FUNCTION auth_schema.refuse_revival() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'what has ended in %.% stays ended, and what was counted stays counted',
+        TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME, SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+END
+$$;
+COMMENT ON FUNCTION auth_schema.refuse_revival() IS
+    'BEFORE row trigger whose condition says what is refused: no code, limit or token is made good again. The error '
+    'names the trigger as its constraint.';
+
 CREATE TRIGGER users_set_updated_at BEFORE UPDATE ON auth_schema.users
     FOR EACH ROW EXECUTE FUNCTION auth_schema.set_updated_at();
 CREATE TRIGGER users_identity BEFORE UPDATE ON auth_schema.users
@@ -372,8 +388,33 @@ CREATE TRIGGER users_log_update AFTER UPDATE ON auth_schema.users
     FOR EACH STATEMENT EXECUTE FUNCTION auth_schema.log_account_changes();
 CREATE TRIGGER otp_sessions_set_updated_at BEFORE UPDATE ON auth_schema.otp_sessions
     FOR EACH ROW EXECUTE FUNCTION auth_schema.set_updated_at();
+-- The clock decides whether a code is still good, not the time that the caller writes down.
+CREATE TRIGGER otp_sessions_final BEFORE UPDATE ON auth_schema.otp_sessions
+    FOR EACH ROW
+    WHEN (NEW.attempts < OLD.attempts
+        OR (OLD.consumed_at IS NOT NULL AND NEW.consumed_at IS DISTINCT FROM OLD.consumed_at)
+        OR (OLD.consumed_at IS NULL AND NEW.consumed_at IS NOT NULL AND OLD.expires_at <= now())
+        OR (OLD.voided_at IS NOT NULL
+            AND (NEW.voided_at, NEW.void_reason) IS DISTINCT FROM (OLD.voided_at, OLD.void_reason)))
+    EXECUTE FUNCTION auth_schema.refuse_revival();
+CREATE TRIGGER otp_rate_limits_set_updated_at BEFORE UPDATE ON auth_schema.otp_rate_limits
+    FOR EACH ROW EXECUTE FUNCTION auth_schema.set_updated_at();
+CREATE TRIGGER otp_rate_limits_final BEFORE UPDATE ON auth_schema.otp_rate_limits
+    FOR EACH ROW WHEN (NEW.request_count < OLD.request_count)
+    EXECUTE FUNCTION auth_schema.refuse_revival();
+CREATE TRIGGER otp_rate_limits_open BEFORE DELETE ON auth_schema.otp_rate_limits
+    FOR EACH ROW WHEN (OLD.window_start + make_interval(secs => OLD.window_s) > now())
+    EXECUTE FUNCTION auth_schema.refuse_revival();
 CREATE TRIGGER refresh_tokens_set_updated_at BEFORE UPDATE ON auth_schema.refresh_tokens
     FOR EACH ROW EXECUTE FUNCTION auth_schema.set_updated_at();
+CREATE TRIGGER refresh_tokens_final BEFORE UPDATE ON auth_schema.refresh_tokens
+    FOR EACH ROW
+    WHEN ((OLD.used_at IS NOT NULL AND NEW.used_at IS DISTINCT FROM OLD.used_at)
+        OR (OLD.used_at IS NULL AND NEW.used_at IS NOT NULL
+            AND (OLD.revoked_at IS NOT NULL OR OLD.expires_at <= now()))
+        OR (OLD.revoked_at IS NOT NULL
+            AND (NEW.revoked_at, NEW.revoke_reason) IS DISTINCT FROM (OLD.revoked_at, OLD.revoke_reason)))
+    EXECUTE FUNCTION auth_schema.refuse_revival();
 CREATE TRIGGER auth_audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auth_schema.auth_audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION auth_schema.refuse_change();
 
@@ -384,12 +425,33 @@ GRANT EXECUTE ON FUNCTION auth_schema.request_context(text) TO auth_app;
 GRANT EXECUTE ON FUNCTION auth_schema.ensure_all_month_partitions(integer) TO auth_app;
 
 -- Nobody deletes a user: erasure is an update. What a code or a token is never changes, only what became of it.
-GRANT SELECT, INSERT, UPDATE ON auth_schema.users TO auth_app;
+-- References, counters at their start, times and the request's context come from the database, so that nothing is
+-- back-dated.
+GRANT SELECT,
+    INSERT (
+        phone_number, first_name, last_name, email, role, is_active, preferred_language, phone_verified_at,
+        failed_login_attempts, locked_until, last_login_at, terms_version, terms_accepted_at, age_confirmed_at,
+        second_factor_secret, second_factor_key_id, second_factor_enabled_at, second_factor_last_step, metadata),
+    UPDATE (
+        phone_number, first_name, last_name, email, role, is_active, preferred_language, phone_verified_at,
+        failed_login_attempts, locked_until, last_login_at, terms_version, terms_accepted_at, age_confirmed_at,
+        second_factor_secret, second_factor_key_id, second_factor_enabled_at, second_factor_last_step, erased_at,
+        metadata)
+    ON auth_schema.users TO auth_app;
 GRANT SELECT ON auth_schema.active_users TO auth_app;
-GRANT SELECT, INSERT, DELETE, UPDATE (attempts, consumed_at, voided_at, void_reason)
+GRANT SELECT, DELETE,
+    INSERT (session_token_hash, phone_number, user_id, purpose, channel, code_hash, pepper_id, expires_at),
+    UPDATE (attempts, consumed_at, voided_at, void_reason)
     ON auth_schema.otp_sessions TO auth_app;
-GRANT SELECT, INSERT, DELETE, UPDATE (request_count) ON auth_schema.otp_rate_limits TO auth_app;
-GRANT SELECT, INSERT, DELETE, UPDATE (used_at, revoked_at, revoke_reason) ON auth_schema.refresh_tokens TO auth_app;
+GRANT SELECT, DELETE,
+    INSERT (scope, subject, window_s, window_start, max_requests),
+    UPDATE (request_count)
+    ON auth_schema.otp_rate_limits TO auth_app;
+GRANT SELECT, DELETE,
+    INSERT (
+        user_id, family_id, token_hash, rotated_from_id, expires_at, family_expires_at, device_id, device_name),
+    UPDATE (used_at, revoked_at, revoke_reason)
+    ON auth_schema.refresh_tokens TO auth_app;
 GRANT SELECT, INSERT ON auth_schema.auth_audit_log TO auth_app;
 
 GRANT SELECT (

@@ -41,7 +41,8 @@ GRANT SELECT (
     id, user_id, purpose, channel, attempts, expires_at, consumed_at, voided_at, void_reason, created_at, updated_at)
     ON auth_schema.otp_sessions TO auth_ro;
 REVOKE SELECT ON auth_schema.otp_rate_limits FROM auth_ro;
-GRANT SELECT (scope, window_s, window_start, request_count, max_requests) ON auth_schema.otp_rate_limits TO auth_ro;
+GRANT SELECT (scope, window_s, window_start, request_count, max_requests, updated_at)
+    ON auth_schema.otp_rate_limits TO auth_ro;
 REVOKE SELECT ON auth_schema.refresh_tokens FROM auth_ro;
 GRANT SELECT (
     id, user_id, family_id, rotated_from_id, issued_at, expires_at, family_expires_at, used_at, revoked_at,
