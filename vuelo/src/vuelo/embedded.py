@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -69,13 +69,16 @@ def running(
     `embedded.*` when no binaries are found or the server does not come up.
     """
     account = server_account()
-    binaries = find_binaries(version, bin_dir, account)
-    home = _home(root, f"{version}" if bin_dir is None else major_version(binaries), account)
-    with (home / "control.lock").open("w") as control, (home / "users.lock").open("w") as users:
-        fcntl.flock(control, fcntl.LOCK_EX)
-        options = {"port": Server.port, **(settings or {})}
-        server = Server(home, _socket_folder(home, account), options["port"])
-        process = _brought_up(server, binaries, account, options)
+    with ExitStack() as locks:
+        with _folder_errors(root):
+            binaries = find_binaries(version, bin_dir, account)
+            home = _home(root, f"{version}" if bin_dir is None else major_version(binaries), account)
+            control = locks.enter_context((home / "control.lock").open("w"))
+            users = locks.enter_context((home / "users.lock").open("w"))
+            fcntl.flock(control, fcntl.LOCK_EX)
+            options = {"port": Server.port, **(settings or {})}
+            server = Server(home, _socket_folder(home, account), options["port"])
+            process = _brought_up(server, binaries, account, options)
         fcntl.flock(users, fcntl.LOCK_SH)
         fcntl.flock(control, fcntl.LOCK_UN)
         try:
@@ -148,6 +151,11 @@ def _parsed(url: str) -> tuple[str, dict[str, str]]:
 
 def destroy(root: Path) -> None:
     """Remove the data of `root`, whichever place it is in. Refuses while a server uses it."""
+    with _folder_errors(root):
+        _remove(root)
+
+
+def _remove(root: Path) -> None:
     for home in _existing_homes(root):
         with (home / "users.lock").open("w") as users:
             if not _is_last_user(users):
@@ -169,6 +177,15 @@ def _ensure_database(server: Server, name: str) -> None:
         if conn.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another was faster
                 conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _folder_errors(root: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"the embedded server cannot use {error.filename or root}: {error.strerror or error}"
+        raise VueloError("embedded.folder", message, "it needs a folder that it may make, or write in") from error
 
 
 def _home(root: Path, version: str, account: Account) -> Path:
