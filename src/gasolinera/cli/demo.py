@@ -2,7 +2,6 @@
 
 from typing import Annotated
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import psycopg
@@ -66,7 +65,7 @@ def _remove_data(project: vuelo.Project) -> None:
             f"unset {PREFIX}DATABASE_URL, or drop that database yourself",
         )
     for address in addresses:
-        embedded.destroy(project.base / urlsplit(address).path)
+        embedded.destroy(embedded.address_root(address, project.base))
 
 
 def _what_exists(project: vuelo.Project, results: list[vuelo.Result]) -> Table:
