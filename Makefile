@@ -31,7 +31,7 @@ test: .venv/development ## Every test that needs nothing but Python packages
 
 .PHONY: test-all
 test-all: .venv/development lint ## Lint, and every test on PostgreSQL 18, 16 and Debian's 15, and against the real Flyway
-	scripts/test-all.sh
+	scripts/test-all.sh $(ARGS)
 
 .PHONY: lint
 lint: .venv/development ## Style, types, and the borders between the packages

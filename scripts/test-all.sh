@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Every test, on every PostgreSQL that we support, and against the real Flyway. A skipped test is a failure here.
+# --after-test: `make test` has just passed, so on 18 only what it leaves out is run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GASOLINERA_TEST_ALL=1
@@ -25,6 +26,13 @@ run() { # server, pytest arguments
     rm -f "$output"
 }
 
-run 18
+case "${1:-}" in
+    "") run 18 ;;
+    --after-test) run 18 -m needs_java ;;
+    *)
+        echo "error: unknown argument $1" >&2
+        exit 2
+        ;;
+esac
 run 16 -m "not needs_java"
 run "$debian" -m "not needs_java"
