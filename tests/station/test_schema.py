@@ -38,6 +38,9 @@ def test_a_station_may_be_known_only_roughly(as_role: Connect) -> None:
         ({"station_code": "'N1'"}, "stations_station_code_check"),
         ({"station_code": "'JSM001'"}, "stations_station_code_key"),
         ({"name": "' New'"}, "stations_name_check"),
+        ({"name": "U&'\\00A0'"}, "stations_name_check"),
+        ({"name": "U&'\\200B \\FEFF'"}, "stations_name_check"),
+        ({"name": "U&'\\3000\\2060\\00AD\\0085'"}, "stations_name_check"),
         ({"country": "'FR'"}, "stations_country_check"),
         ({"postal_code": "'1234'"}, "stations_postal_code_check"),
         ({"country": "'SV'", "postal_code": "'12345'"}, "stations_postal_code_check"),
@@ -50,6 +53,9 @@ def test_a_station_may_be_known_only_roughly(as_role: Connect) -> None:
         ({"status": "'OPEN'"}, "stations_status_check"),
         ({"pump_count": "51"}, "stations_pump_count_check"),
         ({"fuels": "ARRAY['KEROSENE']"}, "stations_fuels_check"),
+        ({"fuels": "ARRAY[['REGULAR', 'PREMIUM']]"}, "stations_fuels_check"),
+        ({"services_offered": "ARRAY[['ATM'], ['WIFI']]"}, "stations_services_offered_check"),
+        ({"storage_capacity_l": "'NaN'"}, "stations_storage_capacity_check"),
         ({"phone": "'5555000101'"}, "stations_phone_check"),
         ({"email": "'a@b'"}, "stations_email_check"),
         ({"email": "'a@example.com'"}, "stations_email_domain_check"),
@@ -96,6 +102,32 @@ def test_the_log_holds_what_changed_and_nothing_when_nothing_did(as_role: Connec
 def test_the_service_deletes_nothing(table: str, as_role: Connect) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         as_role("station_app").execute(sql.SQL("DELETE FROM station_schema.{}").format(sql.Identifier(table)))
+
+
+def test_a_name_in_any_script_can_be_read(as_role: Connect) -> None:
+    for number, name in enumerate(("Ñandú", "加油站", "Станция", "\u00a0Ω", "7")):
+        add_station(as_role("station_app"), station_code=f"'NEW00{number}'", name=f"'{name}'")
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        """
+        INSERT INTO station_schema.station_audit_log (event_type, entity_type, entity_reference, new_values)
+        VALUES ('STATION_CREATED', 'STATION', 'JSM001', '{}')
+        """,
+        """
+        INSERT INTO station_schema.station_fuel_prices (station_id, fuel, price, currency, price_as_of, created_at)
+        SELECT id, 'DIESEL', 1, 'MXN', '2026-01-01', '2026-01-01' FROM station_schema.stations LIMIT 1
+        """,
+        "UPDATE station_schema.stations SET station_code = 'OTHER001' WHERE station_code = 'JSM001'",
+        "UPDATE station_schema.stations SET created_at = '2020-01-01'",
+        "UPDATE station_schema.employees SET user_id = gen_random_uuid()",
+    ],
+)
+def test_the_service_forges_no_history(forgery: str, as_role: Connect) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        as_role("station_app").execute(forgery.encode())
 
 
 @pytest.mark.parametrize("column", ["user_id", "termination_reason", "metadata"])

@@ -49,7 +49,11 @@ CREATE TABLE station_schema.stations (
     CONSTRAINT stations_station_code_key UNIQUE (station_code),
     CONSTRAINT stations_permit_number_key UNIQUE (permit_number),
     CONSTRAINT stations_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
-    CONSTRAINT stations_name_check CHECK (name = btrim(name) AND length(name) BETWEEN 1 AND 200),
+    -- Something that can be read: not only the white space, joiners and marks of Unicode that show nothing.
+    CONSTRAINT stations_name_check CHECK (
+        name = btrim(name) AND length(name) BETWEEN 1 AND 200
+        AND name ~
+            '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'),
     CONSTRAINT stations_permit_number_check CHECK (permit_number ~ '^[A-Z0-9/.-]{3,40}$'),
     CONSTRAINT stations_regulator_place_id_check CHECK (regulator_place_id > 0),
     CONSTRAINT stations_address_check CHECK (address = btrim(address) AND length(address) BETWEEN 1 AND 300),
@@ -79,18 +83,21 @@ CREATE TABLE station_schema.stations (
         station_type IN ('FULL_SERVICE', 'SELF_SERVICE', 'HYBRID', 'TRUCK_STOP', 'CONVENIENCE', 'PREMIUM')),
     CONSTRAINT stations_pump_count_check CHECK (pump_count BETWEEN 1 AND 50),
     CONSTRAINT stations_fuels_check CHECK (
-        fuels <@ ARRAY['REGULAR', 'PREMIUM', 'DIESEL'] AND cardinality(fuels) <= 3),
+        fuels <@ ARRAY['REGULAR', 'PREMIUM', 'DIESEL'] AND cardinality(fuels) <= 3
+        AND coalesce(array_ndims(fuels), 1) = 1),
     CONSTRAINT stations_services_offered_check CHECK (
         services_offered <@ ARRAY['AIR', 'ATM', 'CAR_WASH', 'CONVENIENCE_STORE', 'EV_CHARGING', 'MECHANIC', 'OIL_CHANGE',
-            'RESTAURANT', 'RESTROOM', 'TRUCK_PARKING', 'WIFI'] AND cardinality(services_offered) <= 11),
+            'RESTAURANT', 'RESTROOM', 'TRUCK_PARKING', 'WIFI'] AND cardinality(services_offered) <= 11
+        AND coalesce(array_ndims(services_offered), 1) = 1),
     CONSTRAINT stations_opening_hours_check CHECK (jsonb_typeof(opening_hours) = 'object'),
     CONSTRAINT stations_phone_check CHECK (phone ~ '^\+[1-9][0-9]{6,14}$'),
     CONSTRAINT stations_email_check CHECK (
         length(email) <= 254 AND email ~ '^[A-Za-z0-9._%+-]+@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}$'),
-    CONSTRAINT stations_storage_capacity_check CHECK (storage_capacity_l > 0),
+    CONSTRAINT stations_storage_capacity_check CHECK (storage_capacity_l > 0 AND storage_capacity_l < 'NaN'),
     CONSTRAINT stations_daily_vehicle_capacity_check CHECK (daily_vehicle_capacity > 0),
     CONSTRAINT stations_average_daily_vehicles_check CHECK (average_daily_vehicles >= 0),
-    CONSTRAINT stations_average_daily_volume_check CHECK (average_daily_volume_l >= 0),
+    CONSTRAINT stations_average_daily_volume_check CHECK (
+        average_daily_volume_l >= 0 AND average_daily_volume_l < 'NaN'),
     CONSTRAINT stations_customer_rating_check CHECK (customer_rating BETWEEN 1 AND 5),
     CONSTRAINT stations_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
@@ -124,7 +131,7 @@ CREATE TABLE station_schema.station_fuel_prices (
     CONSTRAINT station_fuel_prices_station_id_fk FOREIGN KEY (station_id)
         REFERENCES station_schema.stations (id) ON DELETE CASCADE,
     CONSTRAINT station_fuel_prices_fuel_check CHECK (fuel IN ('REGULAR', 'PREMIUM', 'DIESEL')),
-    CONSTRAINT station_fuel_prices_price_check CHECK (price > 0),
+    CONSTRAINT station_fuel_prices_price_check CHECK (price > 0 AND price < 'NaN'),
     CONSTRAINT station_fuel_prices_currency_check CHECK (currency ~ '^[A-Z]{3}$' AND currency IN ('MXN', 'CRC', 'USD'))
 );
 COMMENT ON TABLE station_schema.station_fuel_prices IS
@@ -218,7 +225,8 @@ CREATE INDEX station_audit_log_entity_reference_created_at_idx
 SELECT station_schema.ensure_all_month_partitions();
 
 CREATE FUNCTION station_schema.log_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     v_entity text := TG_ARGV[0];
@@ -249,7 +257,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION station_schema.log_changes() IS
-    'AFTER statement trigger (entity type, column that names the entity): one log row for each changed row, set by set.';
+    'AFTER statement trigger (entity type, column that names the entity): one log row for each changed row, set by '
+    'set. It alone writes the log: the service has no right to.';
+REVOKE EXECUTE ON FUNCTION station_schema.log_changes() FROM PUBLIC;
 
 -- What an import reads in -----------------------------------------------------------------------------------------
 
@@ -272,7 +282,8 @@ CREATE UNLOGGED TABLE station_schema.station_import_prices (
     fuel text NOT NULL,
     price numeric(8,3) NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT station_import_prices_pk PRIMARY KEY (permit_number, fuel)
+    CONSTRAINT station_import_prices_pk PRIMARY KEY (permit_number, fuel),
+    CONSTRAINT station_import_prices_price_check CHECK (price > 0 AND price < 'NaN')
 );
 COMMENT ON TABLE station_schema.station_import_prices IS
     'Staging of an import: the prices it accepted. Emptied at the start of each; permanent, so that queries prepare.';
@@ -324,13 +335,31 @@ GRANT EXECUTE ON FUNCTION station_schema.ensure_all_month_partitions(integer) TO
 GRANT EXECUTE ON FUNCTION station_schema.distance_km(point, point) TO station_app, station_ro;
 GRANT EXECUTE ON FUNCTION station_schema.begin_import() TO station_app;
 
--- A station is closed and an employment ended; neither is deleted.
-GRANT SELECT, INSERT, UPDATE ON station_schema.stations TO station_app;
-GRANT SELECT, INSERT, UPDATE ON station_schema.station_fuel_prices TO station_app;
-GRANT SELECT, INSERT, UPDATE ON station_schema.employees TO station_app;
-GRANT SELECT, INSERT ON station_schema.station_audit_log TO station_app;
-GRANT SELECT, INSERT ON station_schema.station_import_places TO station_app;
-GRANT SELECT, INSERT ON station_schema.station_import_prices TO station_app;
+-- A station is closed and an employment ended; neither is deleted. Keys and times are never the service's to write.
+GRANT SELECT,
+    INSERT (station_code, name, permit_number, regulator_place_id, accepts_coupons, address, city, state, postal_code,
+        country, location, time_zone, status, station_type, pump_count, fuels, services_offered, opening_hours, phone,
+        email, opened_on, storage_capacity_l, daily_vehicle_capacity, average_daily_vehicles, average_daily_volume_l,
+        customer_rating, performance_measured_at, metadata),
+    UPDATE (name, permit_number, regulator_place_id, accepts_coupons, address, city, state, postal_code,
+        country, location, time_zone, status, station_type, pump_count, fuels, services_offered, opening_hours, phone,
+        email, opened_on, storage_capacity_l, daily_vehicle_capacity, average_daily_vehicles, average_daily_volume_l,
+        customer_rating, performance_measured_at, metadata)
+    ON station_schema.stations TO station_app;
+GRANT SELECT, INSERT (station_id, fuel, price, currency, price_as_of), UPDATE (price, currency, price_as_of)
+    ON station_schema.station_fuel_prices TO station_app;
+GRANT SELECT,
+    INSERT (employee_number, user_id, station_id, position, role, may_process_transactions, may_handle_cash,
+        may_supervise, employment_type, shift, hired_on, terminated_on, termination_reason, metadata),
+    UPDATE (station_id, position, role, may_process_transactions, may_handle_cash,
+        may_supervise, employment_type, shift, hired_on, terminated_on, termination_reason, metadata)
+    ON station_schema.employees TO station_app;
+-- Only the triggers write it.
+GRANT SELECT ON station_schema.station_audit_log TO station_app;
+GRANT SELECT,
+    INSERT (permit_number, regulator_place_id, station_code, name, longitude, latitude, fuels)
+    ON station_schema.station_import_places TO station_app;
+GRANT SELECT, INSERT (permit_number, fuel, price) ON station_schema.station_import_prices TO station_app;
 
 GRANT SELECT ON station_schema.stations TO station_ro;
 GRANT SELECT ON station_schema.station_fuel_prices TO station_ro;
