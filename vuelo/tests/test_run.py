@@ -2,17 +2,21 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import psycopg
 import pytest
 
 import vuelo
+from vuelo import executor
 from vuelo.errors import VueloError
 
 Connection = psycopg.Connection[Any]
@@ -87,6 +91,40 @@ def test_an_address_where_nobody_listens_is_told(make_project: MakeProject, tmp_
     assert error.code == "connect.failed"
     with pytest.raises(VueloError, match="cannot connect"):
         vuelo.info(project)
+
+
+@pytest.mark.parametrize("timeout", ["", "connect_timeout=2"])
+def test_an_address_that_never_answers_is_given_up(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, timeout: str
+) -> None:
+    monkeypatch.setattr(executor, "CONNECT_TIMEOUT_S", 60 if timeout else 2)
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        project = make_project({"shop": {}}, address=f"host=127.0.0.1 port={mute.getsockname()[1]} {timeout}")
+        begun = time.monotonic()
+        with pytest.raises(VueloError, match="cannot connect"):
+            vuelo.info(project)
+        assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:p%zzsecret@localhost/x", "postgresql://me:sec ret@local host:port/x", "secret", "="]
+)
+def test_a_malformed_address_is_told_without_showing_it(make_project: MakeProject, address: str) -> None:
+    with pytest.raises(VueloError, match="malformed") as caught:
+        vuelo.info(make_project({"shop": {}}, address=address))
+    assert caught.value.code == "connect.malformed"
+    assert caught.value.message == "shop: its url is malformed"
+    assert "sec" not in (caught.value.hint or "")
+
+
+def test_no_more_than_16_services_are_worked_on_at_once(make_project: MakeProject) -> None:
+    threads: set[int] = set()
+    project = make_project({f"s{n}": {"V1__a.sql": "SELECT pg_sleep(0.3);"} for n in range(20)})
+    results = vuelo.migrate(project, watch=lambda progress: threads.add(get_ident()))
+    assert [len(result.steps) for result in results] == [1] * 20
+    assert 1 < len(threads) <= 16
 
 
 def test_info_changes_nothing_and_shows_what_migrate_would_do(make_project: MakeProject, conn: Connection) -> None:
@@ -232,6 +270,32 @@ def test_ctrl_c_rolls_back_and_leaves_no_session_behind(
     assert tables(conn) == ["a"]
     assert [row[1] for row in history()] == [None, "1"]
     assert conn.execute("SELECT FROM pg_locks WHERE locktype = 'advisory'").fetchall() == []
+
+
+def test_a_session_that_cannot_be_cancelled_does_not_keep_the_others_from_it(
+    make_project: MakeProject, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel, refused = psycopg.Connection.cancel_safe, list[Connection]()
+
+    def cancel_safe(connection: Connection, *, timeout: float) -> None:
+        if not refused:
+            refused.append(connection)
+            raise psycopg.OperationalError("no")
+        cancel(connection, timeout=timeout)
+
+    monkeypatch.setattr(psycopg.Connection, "cancel_safe", cancel_safe)
+    project = make_project({name: {"V1__a.sql": "SELECT pg_sleep(3);"} for name in ("shop", "bank")})
+
+    def interrupt() -> None:
+        wait_until(lambda: sessions(conn, "%pg_sleep(3)%") == 2, "both services sleep")
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_until(lambda: sessions(conn, "%pg_sleep(3)%") == 1, "one is cancelled", timeout_s=2)
+
+    with ThreadPoolExecutor() as pool:
+        watcher = pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            vuelo.migrate(project)
+        watcher.result()
 
 
 def test_ctrl_c_ends_a_runner_that_waits_for_another(

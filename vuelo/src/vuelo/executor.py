@@ -1,5 +1,6 @@
 """Run one service's steps on one connection: each migration and its history row commit together or not at all."""
 
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator
@@ -13,6 +14,7 @@ from time import monotonic
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from vuelo import history
 from vuelo.errors import Place, ScriptError, VueloError
@@ -25,6 +27,7 @@ from vuelo.plan import Plan, UndoStep, make_plan, plan_undo
 from vuelo.project import Service
 from vuelo.statements import Statement, split
 
+CONNECT_TIMEOUT_S = 10
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COPY_LINE = re.compile(r", line (\d+)")
 _COPY_LINES_A_WRITE = 1000
@@ -75,7 +78,7 @@ def connected(service: Service, run: Run, *, as_role: bool = True) -> Generator[
     """A direct connection, as the service's role unless it only reads. Raises VueloError `connect.*`."""
     try:
         conn = psycopg.connect(
-            service.url,
+            _address(service),
             autocommit=True,
             application_name=f"vuelo {service.name}",
             client_encoding="UTF8",  # scripts are, whatever the database's own encoding
@@ -95,6 +98,17 @@ def connected(service: Service, run: Run, *, as_role: bool = True) -> Generator[
                 "connect.role", message, "create the role first, or take `role` out of vuelo.toml"
             ) from error
         yield conn
+
+
+def _address(service: Service) -> str:
+    """With a limit on how long to try, unless somebody has set one. libpq's complaint would show the password."""
+    try:
+        parts = conninfo_to_dict(service.url)
+    except psycopg.Error:
+        hint = "postgresql://user:password@host:port/database, where a % in the password is written %25"
+        raise VueloError("connect.malformed", f"{service.name}: its url is malformed", hint) from None
+    limit = {} if "PGCONNECT_TIMEOUT" in os.environ else {"connect_timeout": CONNECT_TIMEOUT_S}
+    return make_conninfo("", **{**limit, **parts})
 
 
 def migrate(service: Service, run: Run, *, target: Version | None = None, out_of_order: bool = False) -> Iterator[Step]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from threading import Lock
 from time import monotonic
@@ -19,6 +19,7 @@ from vuelo.plan import Plan, UndoStep
 from vuelo.project import Project, Service
 
 _Answer = TypeVar("_Answer")
+_MOST_AT_ONCE = 16
 _NOTHING = Version.parse("0")  # as the target of an undo: nothing is left
 
 
@@ -141,7 +142,7 @@ def _stepwise(
 def _side_by_side(
     services: tuple[Service, ...], run: Run, work: Callable[[Service, Run], _Answer]
 ) -> dict[str, _Answer]:
-    """Run `work` for every service in a thread of its own. Ctrl-C cancels what runs in the database, then passes on."""
+    """Run `work` for every service, in threads. Ctrl-C cancels what runs in the database, then passes on."""
     connections: list[Connection] = []
     guard = Lock()
 
@@ -150,14 +151,17 @@ def _side_by_side(
             connections.append(connection)
 
     run = replace(run, opened=opened)
-    with ThreadPoolExecutor(max_workers=max(1, len(services))) as pool:
+    with ThreadPoolExecutor(max_workers=_MOST_AT_ONCE) as pool:
         futures = {service.name: pool.submit(work, service, run) for service in services}
         try:
             return {name: future.result() for name, future in futures.items()}
         except KeyboardInterrupt:
             run.stop.set()
+            for future in futures.values():
+                future.cancel()
             with guard:
                 for connection in connections:
                     if not connection.closed:
-                        connection.cancel_safe(timeout=5)
+                        with suppress(psycopg.Error):  # the next one is to be cancelled all the same
+                            connection.cancel_safe(timeout=5)
             raise
