@@ -11,13 +11,14 @@ _seeds = count(1)
 
 
 def draft(app: Conn, code: str, *, max_tickets: int | None = None, multiple_wins: bool = False) -> int:
+    """A DRAFT whose entries are due to end: it can be opened, filled with entries of yesterday, and closed."""
     return catalog.number(
         app,
         """
         INSERT INTO raffle_schema.raffles (raffle_code, name, raffle_type, opens_at, closes_at, draw_at, organizer,
                permit_number, terms_version, terms_sha256, terms_url, max_tickets_per_user, allows_multiple_wins)
-        VALUES (%s, 'A raffle', 'STANDARD', now() - interval '1 day', now() + interval '1 day',
-                now() + interval '2 days', 'Us', 'P-1', '1', sha256('terms'), 'https://example.com/terms', %s, %s)
+        VALUES (%s, 'A raffle', 'STANDARD', now() - interval '2 days', now() - interval '1 minute',
+                now() + interval '1 day', 'Us', 'P-1', '1', sha256('terms'), 'https://example.com/terms', %s, %s)
         RETURNING id
         """,
         code,
@@ -75,8 +76,9 @@ def enter(app: Conn, raffle: int, holders: dict[UUID, int]) -> list[str]:
         WITH ticket AS (
             SELECT * FROM unnest(%s::uuid[], %s::text[]) AS t (user_id, ticket_number)
         ), entry AS (
-            INSERT INTO raffle_schema.raffle_entries (raffle_id, issuance_id, user_id, source)
-            SELECT DISTINCT ON (user_id) %s, gen_random_uuid(), user_id, 'FREE_ENTRY' FROM ticket
+            INSERT INTO raffle_schema.raffle_entries (raffle_id, issuance_id, user_id, source, entered_at)
+            SELECT DISTINCT ON (t.user_id) r.id, gen_random_uuid(), t.user_id, 'FREE_ENTRY', r.opens_at
+              FROM ticket AS t JOIN raffle_schema.raffles AS r ON r.id = %s
             RETURNING id, raffle_id, user_id
         )
         INSERT INTO raffle_schema.raffle_tickets (raffle_id, entry_id, ticket_number, user_id)
@@ -122,28 +124,58 @@ def miscounted(conn: Conn) -> list[str]:
     )
 
 
-def freeze(app: Conn, raffle: int) -> int:
-    """The next draw of the chain, whose round of randomness is half a second away; its id."""
-    return catalog.number(
-        app,
+def place(app: Conn, raffle: int) -> None:
+    """Gives every entry with tickets its leaf and its range."""
+    app.execute(
         """
+        UPDATE raffle_schema.raffle_entries AS e
+           SET leaf_index = o.leaf_index, range_start = o.range_start,
+               owner_tag = substr(sha256(uuid_send(e.user_id)), 1, 16)
+          FROM (SELECT id, row_number() OVER w - 1 AS leaf_index, sum(ticket_count) OVER w - ticket_count AS range_start
+                  FROM raffle_schema.raffle_entries WHERE raffle_id = %s AND ticket_count > 0
+                WINDOW w AS (ORDER BY issuance_id)) AS o
+         WHERE o.id = e.id
+        """,
+        (raffle,),
+    )
+
+
+def _next_draw(round_at: str, frozen: tuple[str, str] = ("", "")) -> str:
+    """The next draw of the chain for a raffle, with its true counts."""
+    column, moment = frozen
+    return f"""
         INSERT INTO raffle_schema.raffle_draws (raffle_id, chain_number, previous_chain_number,
                previous_manifest_sha256, entry_count, ticket_count, participant_count, merkle_root, manifest,
-               manifest_signature, signing_key_id, beacon_chain_sha256, beacon_round, beacon_round_at, frozen_at)
-        SELECT %s, last.chain_number + 1, last.chain_number, last.manifest_sha256, 1, 1, 1, sha256('root'),
+               manifest_signature, signing_key_id, beacon_chain_sha256, beacon_round, beacon_round_at{column})
+        SELECT t.raffle_id, last.chain_number + 1, last.chain_number, last.manifest_sha256,
+               (SELECT count(*) FROM raffle_schema.raffle_entries AS e
+                 WHERE e.raffle_id = t.raffle_id AND e.ticket_count > 0),
+               t.ticket_count, t.participant_count, sha256('root'),
                convert_to('manifest ' || last.chain_number + 1, 'UTF8'), sha256('a') || sha256('b'), 'key',
-               sha256('drand'), 1, now() - interval '1 second', now() - interval '1 hour'
-          FROM raffle_schema.raffle_draws AS last ORDER BY last.chain_number DESC LIMIT 1
+               sha256('drand'), 1, {round_at}{moment}
+          FROM raffle_schema.raffle_totals AS t CROSS JOIN raffle_schema.raffle_draws AS last
+         WHERE t.raffle_id = %s ORDER BY last.chain_number DESC LIMIT 1
         RETURNING id
-        """,
-        raffle,
-    )
+    """
+
+
+def freeze_now(app: Conn, raffle: int) -> int:
+    """A draw as the service makes it, whose randomness is an hour away; its id."""
+    return catalog.number(app, _next_draw("now() + interval '1 hour'"), raffle)
+
+
+def freeze(admin: Conn, raffle: int) -> int:
+    """A draw that was frozen an hour ago, which only the owner can say, and whose randomness is out; its id."""
+    place(admin, raffle)
+    hour_ago = (", frozen_at", ", now() - interval '1 hour'")
+    return catalog.number(admin, _next_draw("now() - interval '1 second'", hour_ago), raffle)
 
 
 def draw(app: Conn, drawn: int) -> None:
     app.execute(
         """
-        UPDATE raffle_schema.raffle_draws SET status = 'DRAWN', drawn_at = now(), randomness = sha256('random'),
+        UPDATE raffle_schema.raffle_draws
+           SET status = 'DRAWN', randomness = sha256(sha256('x') || sha256('y')),
                beacon_signature = sha256('x') || sha256('y')
          WHERE id = %s
         """,
@@ -151,10 +183,10 @@ def draw(app: Conn, drawn: int) -> None:
     )
 
 
-def drawing(app: Conn, raffle: int) -> int:
+def drawing(admin: Conn, app: Conn, raffle: int) -> int:
     """Close, freeze and draw; the draw's id."""
     move(app, raffle, "CLOSED")
-    drawn = freeze(app, raffle)
+    drawn = freeze(admin, raffle)
     move(app, raffle, "DRAWING")
     draw(app, drawn)
     return drawn

@@ -12,8 +12,10 @@ from tests.schema.raffle_steps import (
     drawing,
     enter,
     freeze,
+    freeze_now,
     move,
     opened,
+    place,
     prizes_of,
     remaining,
     win,
@@ -29,7 +31,9 @@ Connect = Callable[[str], Conn]
 def test_the_chain_of_draws_has_no_gap_no_fork_and_no_wrong_hash(as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = opened(app)
+    enter(app, raffle, {user(1): 1})
     move(app, raffle, "CLOSED")
+    place(app, raffle)
     insert = """
         INSERT INTO raffle_schema.raffle_draws (raffle_id, chain_number, previous_chain_number,
                previous_manifest_sha256, entry_count, ticket_count, participant_count, merkle_root, manifest,
@@ -57,43 +61,47 @@ def test_the_chain_of_draws_has_no_gap_no_fork_and_no_wrong_hash(as_role: Connec
 def test_what_a_draw_froze_does_not_change_and_no_draw_goes(admin: Conn, as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = opened(app)
-    drawing(app, raffle)
+    enter(app, raffle, {user(1): 1})
+    drawing(admin, app, raffle)
     with pytest.raises(errors.InsufficientPrivilege):
         app.execute("UPDATE raffle_schema.raffle_draws SET merkle_root = sha256('mine')")
     with pytest.raises(errors.RestrictViolation):
         admin.execute("UPDATE raffle_schema.raffle_draws SET merkle_root = sha256('mine')")
     with pytest.raises(errors.RestrictViolation):
-        app.execute("UPDATE raffle_schema.raffle_draws SET randomness = sha256('again') WHERE status = 'DRAWN'")
+        app.execute("UPDATE raffle_schema.raffle_draws SET void_reason = 'Again' WHERE status = 'DRAWN'")
     with pytest.raises(errors.RestrictViolation):
         admin.execute("DELETE FROM raffle_schema.raffle_draws")
 
 
-def test_a_void_draw_keeps_its_number_and_another_may_follow(as_role: Connect) -> None:
+def test_a_void_draw_keeps_its_number_and_another_may_follow(admin: Conn, as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = opened(app)
+    enter(app, raffle, {user(1): 1})
     move(app, raffle, "CLOSED")
-    drawn = freeze(app, raffle)
+    drawn = freeze(admin, raffle)
     with pytest.raises(errors.UniqueViolation):
-        freeze(app, raffle)
+        freeze(admin, raffle)
     app.execute(
         """
-        UPDATE raffle_schema.raffle_draws SET status = 'VOID', voided_at = now(), void_reason = 'The key was lost',
+        UPDATE raffle_schema.raffle_draws SET status = 'VOID', void_reason = 'The key was lost',
                void_signature = sha256('a') || sha256('b') WHERE id = %s
         """,
         (drawn,),
     )
-    freeze(app, raffle)
+    freeze(admin, raffle)
     assert catalog.rows(
         app, "SELECT chain_number, status FROM raffle_schema.raffle_draws WHERE raffle_id = %s ORDER BY 1", raffle
     ) == [(2, "VOID"), (3, "FROZEN")]
 
 
-def test_a_draw_needs_a_closed_raffle_and_a_round_in_its_future(as_role: Connect) -> None:
+def test_a_draw_needs_a_closed_raffle_and_a_round_in_its_future(admin: Conn, as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = opened(app)
+    enter(app, raffle, {user(1): 1})
     with pytest.raises(errors.CheckViolation):
-        freeze(app, raffle)
+        freeze_now(app, raffle)
     move(app, raffle, "CLOSED")
+    place(app, raffle)
     with pytest.raises(errors.CheckViolation) as refused:
         app.execute(
             """
@@ -111,12 +119,12 @@ def test_a_draw_needs_a_closed_raffle_and_a_round_in_its_future(as_role: Connect
 # Winners and prizes
 
 
-def test_a_prize_runs_out_and_a_forfeited_unit_goes_to_the_alternate(as_role: Connect) -> None:
+def test_a_prize_runs_out_and_a_forfeited_unit_goes_to_the_alternate(admin: Conn, as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = opened(app, quantities=(2,))
     tickets = enter(app, raffle, {user(i): 1 for i in range(4)})
     prize = prizes_of(app, raffle)[0]
-    drawn = drawing(app, raffle)
+    drawn = drawing(admin, app, raffle)
     win(app, drawn, 1, tickets[0], prize, 1)
     win(app, drawn, 2, tickets[1], prize, 2)
     win(app, drawn, 3, tickets[2], None, None)
@@ -140,11 +148,11 @@ def test_a_prize_runs_out_and_a_forfeited_unit_goes_to_the_alternate(as_role: Co
     assert remaining(app, prize) == 0
 
 
-def test_several_winners_in_one_statement_are_taken_from_their_prizes(as_role: Connect) -> None:
+def test_several_winners_in_one_statement_are_taken_from_their_prizes(admin: Conn, as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = opened(app, quantities=(1, 2, 5))
     enter(app, raffle, {user(i): 1 for i in range(8)})
-    drawn = drawing(app, raffle)
+    drawn = drawing(admin, app, raffle)
     app.execute(
         """
         INSERT INTO raffle_schema.raffle_winners (raffle_id, draw_id, draw_position, ticket_id, user_id, prize_id,
@@ -162,13 +170,13 @@ def test_several_winners_in_one_statement_are_taken_from_their_prizes(as_role: C
     assert [remaining(app, prize) for prize in prizes_of(app, raffle)] == [0, 1, 0]
 
 
-def test_a_user_wins_once_unless_the_raffle_says_otherwise(as_role: Connect) -> None:
+def test_a_user_wins_once_unless_the_raffle_says_otherwise(admin: Conn, as_role: Connect) -> None:
     app = as_role("raffle_app")
     for code, several in (("TEST-1", False), ("TEST-2", True)):
         raffle = opened(app, code, quantities=(2,), multiple_wins=several)
         tickets = enter(app, raffle, {user(1): 2})
         prize = prizes_of(app, raffle)[0]
-        drawn = drawing(app, raffle)
+        drawn = drawing(admin, app, raffle)
         win(app, drawn, 1, tickets[0], prize, 1)
         with pytest.raises(errors.UniqueViolation):
             win(app, drawn, 2, tickets[0], prize, 2)  # a ticket never wins twice
@@ -179,14 +187,14 @@ def test_a_user_wins_once_unless_the_raffle_says_otherwise(as_role: Connect) -> 
                 win(app, drawn, 2, tickets[1], prize, 2)
 
 
-def test_a_winner_is_a_qualified_ticket_of_the_drawn_raffle(as_role: Connect) -> None:
+def test_a_winner_is_a_qualified_ticket_of_the_drawn_raffle(admin: Conn, as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle, other = opened(app, "TEST-1"), opened(app, "TEST-2")
     tickets = enter(app, raffle, {user(1): 1, user(2): 1})
     foreign = enter(app, other, {user(3): 1})[0]
     prize = prizes_of(app, raffle)[0]
     move(app, raffle, "CLOSED")
-    drawn = freeze(app, raffle)
+    drawn = freeze(admin, raffle)
     with pytest.raises(errors.CheckViolation):
         win(app, drawn, 1, tickets[0], prize, 1)  # not drawn yet
     move(app, raffle, "DRAWING")
@@ -209,7 +217,7 @@ def test_a_prize_is_claimed_before_its_deadline_and_delivered_after_the_claim(ad
     raffle = opened(app)
     tickets = enter(app, raffle, {user(1): 1})
     prize = prizes_of(app, raffle)[0]
-    drawn = drawing(app, raffle)
+    drawn = drawing(admin, app, raffle)
     win(app, drawn, 1, tickets[0], prize, 1)
     step = "UPDATE raffle_schema.raffle_winners SET status = %s WHERE draw_id = %s"
     with pytest.raises(errors.CheckViolation):

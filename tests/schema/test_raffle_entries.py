@@ -214,12 +214,13 @@ def test_an_issuance_enters_a_raffle_once(as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = opened(app)
     insert = """
-        INSERT INTO raffle_schema.raffle_entries (raffle_id, issuance_id, user_id, source)
-        VALUES (%s, '11111111-1111-4111-8111-111111111111', %s, 'BONUS')
+        INSERT INTO raffle_schema.raffle_entries (raffle_id, issuance_id, user_id, source, entered_at)
+        SELECT id, '11111111-1111-4111-8111-111111111111', %s, 'BONUS', opens_at
+          FROM raffle_schema.raffles WHERE id = %s
     """
-    app.execute(insert, (raffle, user(1)))
+    app.execute(insert, (user(1), raffle))
     with pytest.raises(errors.UniqueViolation):
-        app.execute(insert, (raffle, user(1)))
+        app.execute(insert, (user(1), raffle))
 
 
 def test_entries_belong_to_the_half_open_window_of_the_raffle(as_role: Connect) -> None:

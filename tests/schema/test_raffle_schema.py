@@ -8,7 +8,8 @@ from psycopg import errors
 from tests.schema import catalog
 from tests.schema.catalog import Conn
 from tests.schema.racing import wait_until_blocked
-from tests.schema.raffle_steps import add_prize, draft, draw, freeze, move, opened
+from tests.schema.raffle_steps import add_prize, draft, draw, enter, freeze, move, opened
+from tests.schema.ticket_numbers import user
 
 Connect = Callable[[str], Conn]
 
@@ -24,7 +25,7 @@ ALLOWED = {
 }
 
 
-def at(app: Conn, code: str, status: str) -> int:
+def at(admin: Conn, app: Conn, code: str, status: str) -> int:
     """A raffle that came to a state by the allowed road, with all that its next step needs."""
     raffle = draft(app, code)
     add_prize(app, raffle, 1)
@@ -35,8 +36,9 @@ def at(app: Conn, code: str, status: str) -> int:
     move(app, raffle, "OPEN")
     if status == "OPEN":
         return raffle
+    enter(app, raffle, {user(1): 1})
     move(app, raffle, "CLOSED")
-    drawn = freeze(app, raffle)
+    drawn = freeze(admin, raffle)
     if status == "CLOSED":
         return raffle
     move(app, raffle, "DRAWING")
@@ -47,13 +49,13 @@ def at(app: Conn, code: str, status: str) -> int:
 
 
 @pytest.mark.parametrize("start", STATUSES)
-def test_a_raffle_goes_only_where_it_may(as_role: Connect, start: str) -> None:
+def test_a_raffle_goes_only_where_it_may(admin: Conn, as_role: Connect, start: str) -> None:
     app = as_role("raffle_app")
     reached: set[str] = set()
     for goal in STATUSES:
         if goal == start:
             continue
-        raffle = at(app, f"FROM-{start}-TO-{goal}", start)
+        raffle = at(admin, app, f"FROM-{start}-TO-{goal}", start)
         try:
             move(app, raffle, goal)
         except errors.CheckViolation:
@@ -82,13 +84,14 @@ def test_a_raffle_opens_with_dates_and_terms_and_not_without(as_role: Connect, c
     assert refused.value.diag.constraint_name == "raffles_published_check"
 
 
-def test_a_raffle_is_not_drawn_before_its_freeze_nor_completed_before_its_draw(as_role: Connect) -> None:
+def test_a_raffle_is_not_drawn_before_its_freeze_nor_completed_before_its_draw(admin: Conn, as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = opened(app)
+    enter(app, raffle, {user(1): 1})
     move(app, raffle, "CLOSED")
     with pytest.raises(errors.CheckViolation):
         move(app, raffle, "DRAWING")
-    drawn = freeze(app, raffle)
+    drawn = freeze(admin, raffle)
     move(app, raffle, "DRAWING")
     with pytest.raises(errors.CheckViolation):
         move(app, raffle, "COMPLETED")

@@ -14,6 +14,7 @@ DROP FUNCTION raffle_schema.follow_winners();
 DROP FUNCTION raffle_schema.guard_raffle_winner();
 DROP FUNCTION raffle_schema.count_tickets();
 DROP FUNCTION raffle_schema.add_ticket_counts(bigint[], bigint[], uuid[], integer[]);
+DROP FUNCTION raffle_schema.check_places();
 DROP FUNCTION raffle_schema.check_entry_window();
 DROP FUNCTION raffle_schema.is_ticket_number(text);
 DROP FUNCTION raffle_schema.guard_raffle_prize();

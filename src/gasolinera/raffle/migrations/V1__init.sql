@@ -217,9 +217,11 @@ CREATE TABLE raffle_schema.raffle_draws (
     CONSTRAINT raffle_draws_beacon_chain_sha256_check CHECK (octet_length(beacon_chain_sha256) = 32),
     CONSTRAINT raffle_draws_beacon_round_check CHECK (beacon_round >= 1),
     -- The randomness must not exist when the entries are frozen.
-    CONSTRAINT raffle_draws_beacon_round_at_check CHECK (beacon_round_at > frozen_at),
+    CONSTRAINT raffle_draws_beacon_round_at_check
+        CHECK (beacon_round_at > frozen_at AND beacon_round_at < 'infinity'),
     CONSTRAINT raffle_draws_beacon_signature_check CHECK (octet_length(beacon_signature) BETWEEN 48 AND 96),
-    CONSTRAINT raffle_draws_randomness_check CHECK (octet_length(randomness) = 32),
+    -- As drand defines it, so that nobody chooses it.
+    CONSTRAINT raffle_draws_randomness_check CHECK (randomness = sha256(beacon_signature)),
     CONSTRAINT raffle_draws_drawn_check
         CHECK (num_nulls(drawn_at, beacon_signature, randomness) = CASE status WHEN 'DRAWN' THEN 0 ELSE 3 END),
     CONSTRAINT raffle_draws_drawn_at_check CHECK (drawn_at >= beacon_round_at),
@@ -243,17 +245,32 @@ COMMENT ON COLUMN raffle_schema.raffle_draws.manifest IS
     'The published bytes: root, counts, prizes, the previous draw''s hash, the beacon and its round.';
 COMMENT ON COLUMN raffle_schema.raffle_draws.merkle_root IS 'RFC 9162 tree over the entries in canonical order.';
 COMMENT ON COLUMN raffle_schema.raffle_draws.beacon_round IS 'The future round of public randomness, named beforehand.';
+COMMENT ON COLUMN raffle_schema.raffle_draws.frozen_at IS
+    'The database''s clock: the runtime role may not choose it, so the round it names lies in the future.';
 
 CREATE FUNCTION raffle_schema.guard_raffle_draw() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
     v_raffle_status text;
+    v_counts bigint[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT r.status INTO v_raffle_status FROM raffle_schema.raffles AS r WHERE r.id = NEW.raffle_id FOR SHARE;
         IF v_raffle_status <> 'CLOSED' OR NEW.status <> 'FROZEN' THEN
             RAISE EXCEPTION 'a draw begins FROZEN in a CLOSED raffle, not % in a % one', NEW.status, v_raffle_status
+                USING ERRCODE = 'check_violation';
+        END IF;
+        -- Placed entries are all entries with tickets, in ranges without a gap: check_places saw to it.
+        SELECT ARRAY[count(*), sum(e.ticket_count), count(DISTINCT e.user_id)] INTO v_counts
+          FROM raffle_schema.raffle_entries AS e
+         WHERE e.raffle_id = NEW.raffle_id AND e.leaf_index IS NOT NULL;
+        IF v_counts IS DISTINCT FROM ARRAY[NEW.entry_count, NEW.ticket_count, NEW.participant_count]
+           OR NOT EXISTS (
+                  SELECT FROM raffle_schema.raffle_totals AS t
+                   WHERE t.raffle_id = NEW.raffle_id
+                     AND (t.ticket_count, t.participant_count) = (NEW.ticket_count, NEW.participant_count)) THEN
+            RAISE EXCEPTION 'the draw does not count the raffle''s entries, tickets and participants: %', v_counts
                 USING ERRCODE = 'check_violation';
         END IF;
         RETURN NEW;
@@ -262,20 +279,25 @@ BEGIN
         RAISE EXCEPTION 'draw % is % and does not change any more', OLD.chain_number, OLD.status
             USING ERRCODE = 'restrict_violation';
     END IF;
-    IF (OLD.raffle_id, OLD.chain_number, OLD.previous_chain_number, OLD.entry_count, OLD.ticket_count,
-        OLD.participant_count, OLD.merkle_root, OLD.manifest, OLD.manifest_signature, OLD.beacon_chain_sha256,
-        OLD.beacon_round, OLD.beacon_round_at, OLD.frozen_at)
+    IF (OLD.raffle_id, OLD.chain_number, OLD.previous_chain_number, OLD.previous_manifest_sha256, OLD.entry_count,
+        OLD.ticket_count, OLD.participant_count, OLD.merkle_root, OLD.manifest, OLD.manifest_signature,
+        OLD.signing_key_id, OLD.beacon_chain_sha256, OLD.beacon_round, OLD.beacon_round_at, OLD.frozen_at)
        IS DISTINCT FROM
-       (NEW.raffle_id, NEW.chain_number, NEW.previous_chain_number, NEW.entry_count, NEW.ticket_count,
-        NEW.participant_count, NEW.merkle_root, NEW.manifest, NEW.manifest_signature, NEW.beacon_chain_sha256,
-        NEW.beacon_round, NEW.beacon_round_at, NEW.frozen_at) THEN
+       (NEW.raffle_id, NEW.chain_number, NEW.previous_chain_number, NEW.previous_manifest_sha256, NEW.entry_count,
+        NEW.ticket_count, NEW.participant_count, NEW.merkle_root, NEW.manifest, NEW.manifest_signature,
+        NEW.signing_key_id, NEW.beacon_chain_sha256, NEW.beacon_round, NEW.beacon_round_at, NEW.frozen_at) THEN
         RAISE EXCEPTION 'draw % is frozen', OLD.chain_number USING ERRCODE = 'restrict_violation';
     END IF;
+    CASE NEW.status
+        WHEN 'DRAWN' THEN NEW.drawn_at := coalesce(NEW.drawn_at, now());
+        WHEN 'VOID' THEN NEW.voided_at := coalesce(NEW.voided_at, now());
+        ELSE NULL;
+    END CASE;
     RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION raffle_schema.guard_raffle_draw() IS
-    'What was frozen stays; a draw goes from FROZEN to DRAWN or VOID and no further.';
+    'A draw counts what its raffle holds; what was frozen stays; it goes from FROZEN to DRAWN or VOID and no further.';
 CREATE TRIGGER raffle_draws_guard BEFORE INSERT OR UPDATE ON raffle_schema.raffle_draws
     FOR EACH ROW EXECUTE FUNCTION raffle_schema.guard_raffle_draw();
 CREATE TRIGGER raffle_draws_refuse_removal BEFORE DELETE OR TRUNCATE ON raffle_schema.raffle_draws
@@ -330,6 +352,10 @@ BEGIN
             END IF;
             NEW.opened_at := coalesce(NEW.opened_at, now());
         WHEN 'CLOSED' THEN
+            IF now() < OLD.closes_at THEN
+                RAISE EXCEPTION 'raffle % takes entries until %', OLD.raffle_code, OLD.closes_at
+                    USING ERRCODE = 'check_violation';
+            END IF;
             NEW.closed_at := coalesce(NEW.closed_at, now());
         WHEN 'DRAWING' THEN
             IF NOT EXISTS (
@@ -464,7 +490,7 @@ CREATE TABLE raffle_schema.raffle_entries (
         CHECK (source IN ('COUPON_REDEMPTION', 'AD_ENGAGEMENT', 'PROMOTIONAL', 'BONUS', 'FREE_ENTRY')),
     CONSTRAINT raffle_entries_ticket_count_check CHECK (ticket_count BETWEEN 0 AND 10000),
     CONSTRAINT raffle_entries_frozen_check CHECK (num_nulls(leaf_index, range_start, owner_tag) IN (0, 3)),
-    CONSTRAINT raffle_entries_leaf_index_check CHECK (leaf_index IS NULL OR (leaf_index >= 0 AND ticket_count > 0)),
+    CONSTRAINT raffle_entries_leaf_index_check CHECK (leaf_index >= 0),
     CONSTRAINT raffle_entries_range_start_check CHECK (range_start >= 0),
     CONSTRAINT raffle_entries_owner_tag_check CHECK (octet_length(owner_tag) = 16)
 );
@@ -507,6 +533,62 @@ COMMENT ON FUNCTION raffle_schema.check_entry_window() IS 'Entries belong to [op
 CREATE TRIGGER raffle_entries_check_window AFTER INSERT ON raffle_schema.raffle_entries
     REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.check_entry_window();
+
+CREATE FUNCTION raffle_schema.check_places() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_raffle_ids bigint[];
+    v_replaced boolean;
+    v_wrong text;
+BEGIN
+    SELECT array_agg(DISTINCT n.raffle_id), bool_or(o.leaf_index IS NOT NULL) INTO v_raffle_ids, v_replaced
+      FROM new_rows AS n
+      JOIN old_rows AS o ON o.id = n.id
+     WHERE (n.leaf_index, n.range_start, n.owner_tag) IS DISTINCT FROM (o.leaf_index, o.range_start, o.owner_tag);
+    IF v_raffle_ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF v_replaced THEN
+        RAISE EXCEPTION 'an entry keeps the place it was given' USING ERRCODE = 'restrict_violation';
+    END IF;
+    PERFORM FROM raffle_schema.raffles AS r WHERE r.id = ANY (v_raffle_ids) ORDER BY r.id FOR SHARE;
+    SELECT r.raffle_code INTO v_wrong
+      FROM raffle_schema.raffles AS r
+     WHERE r.id = ANY (v_raffle_ids)
+       AND (r.status <> 'CLOSED'
+            OR EXISTS (SELECT FROM raffle_schema.raffle_draws AS d WHERE d.raffle_id = r.id AND d.status <> 'VOID'))
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the entries of raffle % get their places while it is CLOSED and has no draw', v_wrong
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    SELECT format('entry %s', e.id) INTO v_wrong
+      FROM (SELECT x.id, x.leaf_index, x.range_start, x.ticket_count,
+                   row_number() OVER places - 1 AS leaf_due,
+                   sum(x.ticket_count) OVER places - x.ticket_count AS start_due
+              FROM raffle_schema.raffle_entries AS x
+             WHERE x.raffle_id = ANY (v_raffle_ids)
+               AND (x.ticket_count > 0 OR x.leaf_index IS NOT NULL)
+            WINDOW places AS (PARTITION BY x.raffle_id ORDER BY x.leaf_index ROWS UNBOUNDED PRECEDING)) AS e
+     WHERE e.ticket_count = 0
+        OR (e.leaf_index, e.range_start) IS DISTINCT FROM (e.leaf_due, e.start_due)
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the places of a raffle are given together, from 0 and without a gap: % is wrong', v_wrong
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION raffle_schema.check_places() FROM PUBLIC;
+COMMENT ON FUNCTION raffle_schema.check_places() IS
+    'One statement places all entries of a CLOSED raffle that have tickets, each once, in ranges that follow each '
+    'other.';
+CREATE TRIGGER raffle_entries_check_places AFTER UPDATE ON raffle_schema.raffle_entries
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.check_places();
 
 CREATE TABLE raffle_schema.raffle_tickets (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -938,7 +1020,15 @@ GRANT EXECUTE ON FUNCTION
     raffle_schema.is_ticket_number(text)
     TO raffle_app;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON raffle_schema.raffles TO raffle_app;
+-- No time of the past is chosen by the runtime role: the defaults and the triggers write them.
+GRANT SELECT, DELETE,
+      INSERT (raffle_code, name, description, raffle_type, selection_algorithm, opens_at, closes_at, draw_at,
+              time_zone, max_tickets_per_user, allows_multiple_wins, alternate_count, claim_days, organizer,
+              permit_number, terms_version, terms_sha256, terms_url, metadata),
+      UPDATE (raffle_code, name, description, raffle_type, selection_algorithm, status, opens_at, closes_at, draw_at,
+              time_zone, max_tickets_per_user, allows_multiple_wins, alternate_count, claim_days, organizer,
+              permit_number, terms_version, terms_sha256, terms_url, cancellation_reason, metadata)
+      ON raffle_schema.raffles TO raffle_app;
 GRANT SELECT, DELETE,
       INSERT (raffle_id, rank, name, description, prize_type, prize_value, currency, quantity, delivery_method,
               image_url, metadata),
@@ -946,8 +1036,11 @@ GRANT SELECT, DELETE,
               metadata)
       ON raffle_schema.raffle_prizes TO raffle_app;
 GRANT SELECT, INSERT ON raffle_schema.raffle_audit_log TO raffle_app;
-GRANT SELECT, INSERT,
-      UPDATE (status, beacon_signature, randomness, drawn_at, voided_at, void_reason, void_signature)
+GRANT SELECT,
+      INSERT (raffle_id, chain_number, previous_chain_number, previous_manifest_sha256, entry_count, ticket_count,
+              participant_count, merkle_root, manifest, manifest_signature, signing_key_id, beacon_chain_sha256,
+              beacon_round, beacon_round_at),
+      UPDATE (status, beacon_signature, randomness, void_reason, void_signature)
       ON raffle_schema.raffle_draws TO raffle_app;
 GRANT SELECT, INSERT (raffle_id, issuance_id, user_id, source, entered_at),
       UPDATE (leaf_index, range_start, owner_tag)
@@ -958,9 +1051,10 @@ GRANT SELECT, INSERT (raffle_id, entry_id, ticket_number, user_id),
 -- Written by the triggers, which run with the owner's rights.
 GRANT SELECT ON raffle_schema.raffle_participants, raffle_schema.raffle_counters, raffle_schema.raffle_totals,
       raffle_schema.raffle_summary TO raffle_app;
-GRANT SELECT, INSERT,
-      UPDATE (status, prize_id, unit_number, claim_deadline, notified_at, claimed_at, delivered_at, forfeited_at,
-              disqualified_at, reason, delivery_details, metadata)
+GRANT SELECT,
+      INSERT (raffle_id, draw_id, draw_position, ticket_id, user_id, prize_id, unit_number, status, claim_deadline,
+              delivery_details, metadata),
+      UPDATE (status, prize_id, unit_number, claim_deadline, reason, delivery_details, metadata)
       ON raffle_schema.raffle_winners TO raffle_app;
 GRANT SELECT ON raffle_schema.raffles, raffle_schema.raffle_prizes, raffle_schema.raffle_audit_log,
       raffle_schema.raffle_draws, raffle_schema.raffle_entries, raffle_schema.raffle_tickets,

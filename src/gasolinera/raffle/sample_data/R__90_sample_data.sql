@@ -124,7 +124,7 @@ UPDATE raffle_schema.raffles
 UPDATE raffle_schema.raffle_draws AS d
    SET status = 'DRAWN',
        beacon_signature = substr(sha256('sample'::bytea) || sha256('beacon'::bytea), 1, 48),
-       randomness = sha256('sample randomness'::bytea),
+       randomness = sha256(substr(sha256('sample'::bytea) || sha256('beacon'::bytea), 1, 48)),
        drawn_at = d.beacon_round_at + interval '10 seconds'
   FROM raffle_schema.raffles AS r
  WHERE r.id = d.raffle_id AND r.raffle_code = 'WEEKLY-2026-47' AND d.status = 'FROZEN';
