@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from vuelo.errors import VueloError
 from vuelo.project import Project
 
+Connection = psycopg.Connection[Any]
 Write = Callable[[Mapping[str, str | bytes]], Path]
 
 FULL = """
@@ -99,7 +102,7 @@ def test_flyway_s_placeholders_are_no_variables(load: Callable[..., Project]) ->
 def test_only_some_services_in_the_order_asked_for(load: Callable[..., Project]) -> None:
     project = load(FULL)
     assert [s.name for s in project.only(["bank", "shop"]).services] == ["bank", "shop"]
-    assert [s.name for s in project.only(["bank"]).services] == ["bank"]
+    assert [s.name for s in project.only(["bank", "bank"]).services] == ["bank"]
     assert project.only([]) == project
     with pytest.raises(VueloError, match="no service nope") as caught:
         project.only(["shop", "nope"])
@@ -121,6 +124,23 @@ def test_only_some_services_in_the_order_asked_for(load: Callable[..., Project])
         ('url = "x"\nlocations = [1]\n[services.shop]', "config.invalid", "locations"),
         ('url = "x"\nplaceholders = "db"\n[services.shop]', "config.invalid", "placeholders"),
         ('url = "x"\nwait_s = "soon"\n[services.shop]', "config.invalid", "wait_s"),
+        ('url = "x"\nwait_s = inf\n[services.shop]', "config.invalid", "wait_s"),
+        ('url = "x"\nwait_s = nan\n[services.shop]', "config.invalid", "wait_s"),
+        ('url = "x"\nwait_s = 1e8\n[services.shop]', "config.invalid", "wait_s"),
+        ('url = "x"\nwait_s = -1\n[services.shop]', "config.invalid", "wait_s"),
+        ('url = "x"\nwait_s = true\n[services.shop]', "config.invalid", "wait_s"),
+        ('url = "x"\nwait_s = [1]\n[services.shop]', "config.invalid", "wait_s"),
+        ("url = 5\n[services.shop]", "config.invalid", "url"),
+        ('url = "x"\nenvironment = 5\n[services.shop]', "config.invalid", "environment"),
+        ('url = "x"\nenvironment = [1]\n[services.shop]\n[environments.a]', "config.invalid", "environment"),
+        ('url = "x"\n[services.shop]\nschema = ["a"]', "config.invalid", "schema"),
+        ('url = "x"\n[services.shop]\n[environments.development]\nrole = false', "config.invalid", "role"),
+        ('url = "x"\n[services.shop]\nlock_timeout = "abc"', "config.invalid", "lock_timeout"),
+        ('url = "x"\n[services.shop]\nlock_timeout = "10 S"', "config.invalid", "lock_timeout"),
+        ('url = "x"\n[services.shop]\nstatement_timeout = "-1"', "config.invalid", "statement_timeout"),
+        ('url = "x"\n[services.shop]\nstatement_timeout = "25d"', "config.invalid", "statement_timeout"),
+        ('url = "x"\n[placeholders]\na = ["b"]\n[services.shop]', "config.invalid", "placeholder a"),
+        ('url = "x"\nschema = "s"\n[services.shop]\n[services.bank]', "config.same_history", "shop and bank"),
         ('url = "x"\nservices = 1', "config.invalid", "services"),
         ('url = "x"\nservices = ["shop"]', "config.invalid", "services"),
         ('url = "x"\n[services]\nshop = 1', "config.invalid", "services"),
@@ -133,6 +153,34 @@ def test_a_wrong_file_is_told_what_is_wrong(load: Callable[..., Project], text: 
         load(text)
     assert caught.value.code == code
     assert named in caught.value.message
+
+
+def test_an_environment_that_is_asked_for_has_to_exist(load: Callable[..., Project]) -> None:
+    with pytest.raises(VueloError, match="no environment 'nope'") as caught:
+        load('url = "x"\n[services.shop]', environment="nope")
+    assert (caught.value.code, caught.value.hint) == ("config.no_environment", "there is none; add [environments.nope]")
+
+
+def test_services_may_share_a_schema_with_a_table_each(load: Callable[..., Project]) -> None:
+    project = load('url = "x"\nschema = "s"\ntable = "{service}_history"\n[services.shop]\n[services.bank]')
+    assert [service.table for service in project.services] == ["shop_history", "bank_history"]
+
+
+@pytest.mark.parametrize("timeout", ["0", "300ms", "10 s", "1.5min", "2147483647", "500us", "24d"])
+def test_timeouts_are_postgresql_s(load: Callable[..., Project], timeout: str, conn: Connection) -> None:
+    [service] = load(f'url = "x"\nlock_timeout = "{timeout}"\n[services.shop]').services
+    conn.execute("SELECT set_config('lock_timeout', %s, false)", (service.lock_timeout,))
+
+
+def test_numbers_may_come_from_the_environment(load: Callable[..., Project]) -> None:
+    [service] = load('url = "x"\nwait_s = "${WAIT_S:-}"\n[services.shop]', WAIT_S="2.5").services
+    assert service.wait_s == 2.5
+
+
+def test_a_folder_is_no_project_file(tmp_path: Path) -> None:
+    with pytest.raises(VueloError, match="cannot be read: Is a directory") as caught:
+        Project.load(tmp_path)
+    assert caught.value.code == "config.unreadable"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

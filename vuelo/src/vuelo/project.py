@@ -29,6 +29,11 @@ DEFAULT_WAIT_S = 600.0
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _TEXTS = {"url", "environment", "schema", "role", "table", "lock_timeout", "statement_timeout"}
 _TOP = _TEXTS | {"wait_s", "locations", "placeholders", "services", "environments"}
+_TIMEOUTS = {"lock_timeout", "statement_timeout"}
+_TIMEOUT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(us|ms|s|min|h|d)?")
+_UNITS_MS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LONGEST_TIMEOUT_MS = 2**31 - 1
+_LONGEST_WAIT_S = 2_000_000  # lock_timeout, which waits for a schema, can say no more
 _SERVICE = _TOP - {"services", "environments", "environment"}
 
 
@@ -71,6 +76,8 @@ class Project:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise VueloError("config.missing", f"there is no {path}", "name another file with --config") from None
+        except OSError as error:
+            raise VueloError("config.unreadable", f"{path} cannot be read: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise VueloError("config.invalid", f"{path}: {error}") from error
         values = _expanded(raw, os.environ if variables is None else variables, str(path))
@@ -82,7 +89,7 @@ class Project:
         unknown = [name for name in names if name not in known]
         if unknown:
             raise VueloError("config.no_service", f"no service {', '.join(unknown)}", f"there are {', '.join(known)}")
-        return replace(self, services=tuple(known[name] for name in names)) if names else self
+        return replace(self, services=tuple(known[name] for name in dict.fromkeys(names))) if names else self
 
 
 def _expanded(value: Any, variables: Mapping[str, str], where: str) -> Any:
@@ -113,13 +120,17 @@ def _project(
         named = values.get(table, {})
         if not isinstance(named, dict) or not all(isinstance(one, dict) for one in cast("Any", named).values()):
             raise VueloError("config.invalid", f"{path}: {table} holds tables", f"write [{table}.NAME]")
-    chosen = environment or values.get("environment", "development")
+    _refuse_wrong_types(values, str(path))
+    chosen: str = environment or values.get("environment", "development")
     environments: dict[str, dict[str, Any]] = values.get("environments", {})
-    if environments and chosen not in environments:
-        known = ", ".join(environments)
-        raise VueloError("config.no_environment", f"{path} has no environment {chosen!r}", f"there are {known}")
+    if (environments or environment) and chosen not in environments:
+        known = (
+            f"there are {', '.join(environments)}" if environments else f"there is none; add [environments.{chosen}]"
+        )
+        raise VueloError("config.no_environment", f"{path} has no environment {chosen!r}", known)
     profile = environments.get(chosen, {})
     _refuse_unknown(profile, _SERVICE, f"{path}: environment {chosen}")
+    _refuse_wrong_types(profile, f"{path}: environment {chosen}")
     services: dict[str, dict[str, Any]] = values.get("services", {})
     if not services:
         raise VueloError("config.no_services", f"{path} names no service", "add a table [services.NAME]")
@@ -127,8 +138,10 @@ def _project(
     made: list[Service] = []
     for name, own in services.items():
         _refuse_unknown(own, _SERVICE, f"{path}: service {name}")
+        _refuse_wrong_types(own, f"{path}: service {name}")
         layers = [shared, profile, own]
         made.append(_service(name, layers, urls.get(name), base))
+    _refuse_same_history(path, made)
     return Project(base, chosen, tuple(made))
 
 
@@ -138,31 +151,20 @@ def _service(name: str, layers: list[dict[str, Any]], url: str | None, base: Pat
     placeholders: dict[str, str] = {}
     for layer in layers:
         merged.update({key: value for key, value in layer.items() if value != ""})
-        given_locations: Any = layer.get("locations", [])
-        is_list = isinstance(given_locations, list) and all(
-            isinstance(one, str) for one in cast("Any", given_locations)
-        )
-        if not is_list or not isinstance(layer.get("placeholders", {}), dict):
-            message = f"service {name}: locations is a list of texts, placeholders is a table"
-            raise VueloError("config.invalid", message)
-        locations += given_locations
+        locations += layer.get("locations", [])
         given: dict[str, Any] = layer.get("placeholders", {})
         placeholders |= {key: str(value).replace("{service}", name) for key, value in given.items()}
-    texts = {key: str(merged[key]).replace("{service}", name) for key in _TEXTS & merged.keys()}
+    texts: dict[str, str] = {key: merged[key].replace("{service}", name) for key in _TEXTS & merged.keys()}
     texts.pop("environment", None)
     if url is not None:
         texts["url"] = url
     if "url" not in texts:
         raise VueloError("config.no_url", f"service {name} has no url", 'say where its database is: url = "…"')
-    try:
-        wait_s = float(merged.get("wait_s", DEFAULT_WAIT_S))
-    except (TypeError, ValueError):
-        raise VueloError("config.invalid", f"service {name}: wait_s is a number of seconds") from None
     return Service(
         name=name,
         locations=tuple(location_path(location.replace("{service}", name), base) for location in locations),
         placeholders=placeholders,
-        wait_s=wait_s,
+        wait_s=float(merged.get("wait_s", DEFAULT_WAIT_S)),
         **{"schema": name, **texts},
     )
 
@@ -172,3 +174,51 @@ def _refuse_unknown(values: dict[str, Any], known: set[str], where: str) -> None
     if unknown:
         message = f"{where}: unknown setting {', '.join(unknown)}"
         raise VueloError("config.unknown", message, f"known are {', '.join(sorted(known))}")
+
+
+def _refuse_wrong_types(values: dict[str, Any], where: str) -> None:
+    """Of one layer of settings; an empty text counts as not set."""
+    for key, value in values.items():
+        wanted = None
+        if key in _TEXTS and not isinstance(value, str):
+            wanted = "a text"
+        elif key in _TIMEOUTS and value != "" and not _is_timeout(value):
+            wanted = 'a time up to 24 days as PostgreSQL writes it, such as "300ms" or "15min", "0" for no limit'
+        elif key == "wait_s" and value != "" and not _is_wait(value):
+            wanted = f"a number of seconds from 0 to {_LONGEST_WAIT_S:,}"
+        elif key == "locations" and not _is_list_of_texts(value):
+            wanted = "a list of texts"
+        elif key == "placeholders" and not isinstance(value, dict):
+            wanted = "a table"
+        if wanted:
+            raise VueloError("config.invalid", f"{where}: {key} is {wanted}")
+    for name, value in values.get("placeholders", {}).items():
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise VueloError("config.invalid", f"{where}: the placeholder {name} is a text or a number")
+
+
+def _is_timeout(text: str) -> bool:
+    found = _TIMEOUT.fullmatch(text)
+    return found is not None and float(found[1]) * _UNITS_MS[found[2] or "ms"] <= _LONGEST_TIMEOUT_MS
+
+
+def _is_wait(value: Any) -> bool:
+    """A text too: only that can come from a variable."""
+    try:
+        return not isinstance(value, bool) and 0 <= float(value) <= _LONGEST_WAIT_S
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in cast("list[Any]", value))
+
+
+def _refuse_same_history(path: Path, services: list[Service]) -> None:
+    """Two services of one history would take turns at calling each other's migrations missing."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for service in services:
+        other = seen.setdefault((service.url, service.schema, service.table), service.name)
+        if other != service.name:
+            message = f"{path}: {other} and {service.name} have the same url, schema and table"
+            raise VueloError("config.same_history", message, "give each a schema or a table of its own")
