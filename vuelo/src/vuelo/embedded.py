@@ -72,10 +72,12 @@ def running(
     with ExitStack() as locks:
         with _folder_errors(root):
             binaries = find_binaries(version, bin_dir, account)
-            home = _home(root, f"{version}" if bin_dir is None else major_version(binaries), account)
-            control = locks.enter_context((home / "control.lock").open("w"))
+            name = f"{version}" if bin_dir is None else major_version(binaries)
+            home = _home(root, name, account)
+            while (control := _locked(home)) is None:
+                home = _home(root, name, account)  # it was removed while we waited for it
+            locks.enter_context(control)
             users = locks.enter_context((home / "users.lock").open("w"))
-            fcntl.flock(control, fcntl.LOCK_EX)
             options = {"port": Server.port, **(settings or {})}
             server = Server(home, _socket_folder(home, account), options["port"])
             process = _brought_up(server, binaries, account, options)
@@ -150,26 +152,39 @@ def _parsed(url: str) -> tuple[str, dict[str, str]]:
 
 
 def destroy(root: Path) -> None:
-    """Remove the data of `root`, whichever place it is in. Refuses while a server uses it."""
+    """Remove the data of `root`, whichever place it is in. Waits while a server starts, refuses while one is used."""
     with _folder_errors(root):
         _remove(root)
 
 
 def _remove(root: Path) -> None:
-    for home in _existing_homes(root):
-        with (home / "users.lock").open("w") as users:
-            if not _is_last_user(users):
-                raise VueloError("embedded.in_use", f"the server in {home} is in use", "stop what uses it first")
-        _stop(_server_of_pid_file(home), None)
-        sockets = _sockets_path(home, home.stat().st_uid)
-        if sockets.exists():
-            shutil.rmtree(sockets)
-        shutil.rmtree(home)
+    if not root.is_dir():
+        return
+    with _sole(root):
+        homes = _existing_homes(root)
+    for home in homes:
+        control = _locked(home)
+        if control is not None:
+            with control:
+                _remove_home(home)
     pointer = root / _HOME_POINTER
-    if pointer.exists():
-        with suppress(FileNotFoundError):
-            Path(pointer.read_text().strip()).rmdir()
-        pointer.unlink()
+    with _sole(root), suppress(FileNotFoundError):
+        base = Path(pointer.read_text().strip())
+        if not (base.is_dir() and any(base.iterdir())):  # else somebody begins anew there
+            pointer.unlink()
+            base.rmdir()
+
+
+def _remove_home(home: Path) -> None:
+    with (home / "users.lock").open("w") as users:
+        if not _is_last_user(users):
+            raise VueloError("embedded.in_use", f"the server in {home} is in use", "stop what uses it first")
+    _stop(_server_of_pid_file(home), None)
+    sockets = _sockets_path(home, home.stat().st_uid)
+    if sockets.exists():
+        shutil.rmtree(sockets)
+    # At one stroke first: nobody may find half a folder, or lock a file in one that is going.
+    shutil.rmtree(home.rename(tempfile.mkdtemp(prefix=f"{home.name}.removed-", dir=home.parent)))
 
 
 def _ensure_database(server: Server, name: str) -> None:
@@ -192,17 +207,39 @@ def _home(root: Path, version: str, account: Account) -> Path:
     """The folder of one version's data: below `root`, or in the shared place when the account cannot reach that."""
     root = root.absolute()
     root.mkdir(parents=True, exist_ok=True)
-    lock = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of several that are the first, one makes the folder
+    with _sole(root):  # of several that are the first, one makes the folder
         base = root if account.can_reach(root) else _pointed_home(root)
         home = base / version
         if not home.exists():
             home.mkdir(mode=0o700)
             account.own(home)
+    return home
+
+
+@contextmanager
+def _sole(folder: Path) -> Generator[None]:
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(lock)
-    return home
+
+
+def _locked(home: Path) -> IO[str] | None:
+    """`control.lock`, held until it is closed; nothing when `home` was removed before it was ours."""
+    path = home / "control.lock"
+    with suppress(FileNotFoundError):
+        control = path.open("w")
+        try:
+            fcntl.flock(control, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(control.fileno()), path.stat()):
+                return control
+        except BaseException:
+            control.close()
+            raise
+        control.close()
+    return None
 
 
 def _pointed_home(root: Path) -> Path:
