@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from psycopg import errors, sql
 from tests.schema import catalog
-from tests.schema.auth_rows import ANA, PHONE, insert, refused_by
+from tests.schema.auth_rows import ANA, PHONE, insert, new_user, refused_by
 from tests.schema.catalog import Conn
 
 Connect = Callable[[str], Conn]
@@ -161,3 +161,47 @@ def test_the_service_does_not_choose_when_a_row_began_or_who_asked(as_role: Conn
     )
     with pytest.raises(errors.InsufficientPrivilege):
         as_role("auth_app").execute(statement)
+
+
+# The log
+
+FORGED = [
+    "ACCOUNT_CREATED", "ACCOUNT_ACTIVATED", "ACCOUNT_DEACTIVATED", "ACCOUNT_LOCKED", "ACCOUNT_UNLOCKED",
+    "ACCOUNT_ERASED", "ROLE_CHANGED", "PHONE_CHANGED", "SECOND_FACTOR_ENABLED", "SECOND_FACTOR_DISABLED",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["id", "actor", "correlation_id", "ip_address", "user_agent", "created_at"])
+def test_the_service_writes_an_event_as_itself_and_now(as_role: Connect, column: str) -> None:
+    conn = as_role("auth_app")
+    assert insert(conn, "auth_audit_log", event_type="LOGIN_SUCCEEDED", user_id=ANA) > 0
+    with pytest.raises(errors.InsufficientPrivilege):
+        conn.execute(
+            sql.SQL("INSERT INTO auth_schema.auth_audit_log (event_type, {}) VALUES ('LOGOUT', DEFAULT)").format(
+                sql.Identifier(column)
+            )
+        )
+
+
+def test_the_service_does_not_forge_what_the_change_of_an_account_writes(as_role: Connect) -> None:
+    conn = as_role("auth_app")
+    for event in FORGED:
+        with pytest.raises(errors.RestrictViolation) as refused:
+            insert(conn, "auth_audit_log", event_type=event, user_id=ANA)
+        assert refused_by(refused) == "auth_audit_log_not_forged"
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["\u00a0", "\u200b", "\u2060\ufeff", "\u3164", "\u2800", "\u00ad", "\t", "\U000e0020"])
+def test_a_name_that_nobody_sees_is_none(as_role: Connect, name: str) -> None:
+    for column in ("first_name", "last_name"):
+        with pytest.raises(errors.CheckViolation) as refused:
+            new_user(as_role("auth_app"), **{column: name})
+        assert refused_by(refused) == f"users_{column}_check"
+
+
+@pytest.mark.parametrize("name", ["Ñ", "李", "José\u00a0María", "O'Neil", "Ana-Sofía", "Мария", "محمد"])
+def test_names_of_people_are_names(as_role: Connect, name: str) -> None:
+    assert new_user(as_role("auth_app"), first_name=name) > 0

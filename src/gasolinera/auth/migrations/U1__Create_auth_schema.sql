@@ -9,6 +9,8 @@ DROP TABLE auth_schema.users;
 DROP FUNCTION auth_schema.log_account_changes();
 DROP FUNCTION auth_schema.refuse_user_identity_change();
 DROP FUNCTION auth_schema.refuse_revival();
+DROP FUNCTION auth_schema.refuse_forged_event();
+DROP FUNCTION auth_schema.has_visible_character(text);
 REVOKE EXECUTE ON FUNCTION auth_schema.ensure_all_month_partitions(integer) FROM auth_app;
 REVOKE EXECUTE ON FUNCTION auth_schema.request_context(text) FROM auth_app;
 REVOKE USAGE ON SCHEMA auth_schema FROM auth_app, auth_ro;

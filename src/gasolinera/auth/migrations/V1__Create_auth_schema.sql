@@ -2,6 +2,19 @@
 -- No code and no token is ever stored: only an HMAC of a code (six digits are guessed in a moment from a plain hash)
 -- and a SHA-256 of a token (256 random bits need no key).
 
+-- Text ---------------------------------------------------------------------------------------------------------------
+CREATE FUNCTION auth_schema.has_visible_character(p_text text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT p_text ~ ('[^'
+        -- controls, blanks, soft hyphen, joiners, fillers, Braille blank, directions, variation selectors, tags
+        '\u0001-\u0020\u007F-\u00A0\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u200F'
+        '\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB\U000E0000-\U000E0FFF'
+        ']')
+    $$;
+COMMENT ON FUNCTION auth_schema.has_visible_character(text) IS
+    'Whether a reader sees anything at all: a name of blanks that take no or some room is none.';
+
 -- Users -----------------------------------------------------------------------------------------------------------
 
 CREATE TABLE auth_schema.users (
@@ -33,8 +46,12 @@ CREATE TABLE auth_schema.users (
     CONSTRAINT users_public_id_key UNIQUE (public_id),
     CONSTRAINT users_phone_number_key UNIQUE (phone_number),
     CONSTRAINT users_phone_number_check CHECK (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
-    CONSTRAINT users_first_name_check CHECK (first_name = btrim(first_name) AND length(first_name) BETWEEN 1 AND 100),
-    CONSTRAINT users_last_name_check CHECK (last_name = btrim(last_name) AND length(last_name) BETWEEN 1 AND 100),
+    CONSTRAINT users_first_name_check CHECK (
+        first_name = btrim(first_name) AND length(first_name) BETWEEN 1 AND 100
+        AND auth_schema.has_visible_character(first_name)),
+    CONSTRAINT users_last_name_check CHECK (
+        last_name = btrim(last_name) AND length(last_name) BETWEEN 1 AND 100
+        AND auth_schema.has_visible_character(last_name)),
     CONSTRAINT users_email_check CHECK (
         length(email) <= 254
         AND email ~ '^[^@[:space:]]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$'),
@@ -229,7 +246,8 @@ CREATE TABLE auth_schema.refresh_tokens (
         num_nulls(revoked_at, revoke_reason) IN (0, 2)
         AND revoke_reason IN ('LOGOUT', 'REUSED', 'DEACTIVATED', 'TERMINATED', 'ROLE_CHANGED', 'PHONE_CHANGED',
                               'ADMINISTRATOR', 'ERASED')),
-    CONSTRAINT refresh_tokens_device_name_check CHECK (length(device_name) BETWEEN 1 AND 100),
+    CONSTRAINT refresh_tokens_device_name_check CHECK (
+        length(device_name) BETWEEN 1 AND 100 AND auth_schema.has_visible_character(device_name)),
     CONSTRAINT refresh_tokens_user_agent_check CHECK (length(user_agent) <= 500)
 );
 COMMENT ON TABLE auth_schema.refresh_tokens IS
@@ -314,7 +332,8 @@ SELECT auth_schema.ensure_all_month_partitions();
 -- Triggers --------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION auth_schema.log_account_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -349,6 +368,19 @@ END
 $$;
 COMMENT ON FUNCTION auth_schema.log_account_changes() IS
     'Writes what changes the worth of an account to the audit log, whoever changed it and by whatever way.';
+REVOKE EXECUTE ON FUNCTION auth_schema.log_account_changes() FROM PUBLIC;
+
+CREATE FUNCTION auth_schema.refuse_forged_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'event % is written by the change of an account alone', NEW.event_type
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME, SCHEMA = TG_TABLE_SCHEMA,
+              TABLE = 'auth_audit_log';
+END
+$$;
+COMMENT ON FUNCTION auth_schema.refuse_forged_event() IS
+    'BEFORE INSERT trigger of auth_audit_log for the events that only the trigger of users writes.';
 
 CREATE FUNCTION auth_schema.refuse_user_identity_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -415,13 +447,20 @@ CREATE TRIGGER refresh_tokens_final BEFORE UPDATE ON auth_schema.refresh_tokens
         OR (OLD.revoked_at IS NOT NULL
             AND (NEW.revoked_at, NEW.revoke_reason) IS DISTINCT FROM (OLD.revoked_at, OLD.revoke_reason)))
     EXECUTE FUNCTION auth_schema.refuse_revival();
+-- The trigger of users writes as the owner, and nobody else does.
+CREATE TRIGGER auth_audit_log_not_forged BEFORE INSERT ON auth_schema.auth_audit_log
+    FOR EACH ROW
+    WHEN (current_user <> 'auth_owner' AND NEW.event_type IN (
+        'ACCOUNT_CREATED', 'ACCOUNT_ACTIVATED', 'ACCOUNT_DEACTIVATED', 'ACCOUNT_LOCKED', 'ACCOUNT_UNLOCKED',
+        'ACCOUNT_ERASED', 'ROLE_CHANGED', 'PHONE_CHANGED', 'SECOND_FACTOR_ENABLED', 'SECOND_FACTOR_DISABLED'))
+    EXECUTE FUNCTION auth_schema.refuse_forged_event();
 CREATE TRIGGER auth_audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auth_schema.auth_audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION auth_schema.refuse_change();
 
 -- Rights ----------------------------------------------------------------------------------------------------------
 
 GRANT USAGE ON SCHEMA auth_schema TO auth_app, auth_ro;
-GRANT EXECUTE ON FUNCTION auth_schema.request_context(text) TO auth_app;
+GRANT EXECUTE ON FUNCTION auth_schema.request_context(text), auth_schema.has_visible_character(text) TO auth_app;
 GRANT EXECUTE ON FUNCTION auth_schema.ensure_all_month_partitions(integer) TO auth_app;
 
 -- Nobody deletes a user: erasure is an update. What a code or a token is never changes, only what became of it.
@@ -452,7 +491,8 @@ GRANT SELECT, DELETE,
         user_id, family_id, token_hash, rotated_from_id, expires_at, family_expires_at, device_id, device_name),
     UPDATE (used_at, revoked_at, revoke_reason)
     ON auth_schema.refresh_tokens TO auth_app;
-GRANT SELECT, INSERT ON auth_schema.auth_audit_log TO auth_app;
+GRANT SELECT, INSERT (event_type, succeeded, user_id, phone_hash, family_id, reason, old_values, new_values)
+    ON auth_schema.auth_audit_log TO auth_app;
 
 GRANT SELECT (
     id, public_id, phone_number, first_name, last_name, email, role, is_active, preferred_language, phone_verified_at,
