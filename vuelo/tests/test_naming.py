@@ -103,7 +103,16 @@ def test_a_name_that_breaks_the_rules_is_refused_with_a_reason(name: str) -> Non
         parse_name(name)
 
 
-@given(parts, st.text(st.characters(exclude_characters="_", exclude_categories=["Cs"]), min_size=1))
+def test_a_version_has_to_fit_into_the_history() -> None:
+    assert str(parse_name(f"V{'1' * 48}_2__x.sql").version) == "1" * 48 + ".2"
+    with pytest.raises(ValueError, match="its version is longer than 50 characters"):
+        parse_name(f"V{'1' * 49}_2__x.sql")
+
+
+@given(
+    parts.filter(lambda numbers: len(dotted(numbers)) <= 50),
+    st.text(st.characters(exclude_characters="_", exclude_categories=["Cs"]), min_size=1),
+)
 def test_a_name_put_together_is_read_back(numbers: list[int], description: str) -> None:
     parsed = parse_name(f"V{dotted(numbers, '_')}__{description}.sql")
     assert parsed.version == Version.parse(dotted(numbers))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import total_ordering
 
+_LONGEST_VERSION = 50  # what the history table can store
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
@@ -75,6 +76,9 @@ def parse_name(file_name: str) -> ScriptName:
             raise ValueError("a repeatable migration is named R__Description.sql")
         return ScriptName(kind, None, description)
     try:
-        return ScriptName(kind, Version.parse(number), description)
+        version = Version.parse(number)
     except ValueError as error:
         raise ValueError(f"{error}, then two underscores and a description") from None
+    if len(version.text) > _LONGEST_VERSION:
+        raise ValueError(f"its version is longer than {_LONGEST_VERSION} characters")
+    return ScriptName(kind, version, description)
