@@ -1,6 +1,7 @@
 """One service's run: what a migration may contain, that it is whole or not at all, and what an error says."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,13 @@ def test_a_role_that_does_not_exist_is_named(make_project: MakeProject) -> None:
     error = failure(make_project({"shop": {}}, 'role = "nobody_here"'))
     assert error.code == "connect.role"
     assert "nobody_here" in error.message
+
+
+def test_a_setting_that_the_database_refuses_is_not_blamed_on_the_role(make_project: MakeProject) -> None:
+    [service] = make_project({"shop": {}}, 'role = "postgres"').services
+    with pytest.raises(VueloError, match='invalid value for parameter "lock_timeout"') as caught:
+        list(executor.migrate(replace(service, lock_timeout="abc"), Run()))
+    assert caught.value.code == "connect.settings"
 
 
 def test_text_arrives_in_a_database_of_another_encoding(

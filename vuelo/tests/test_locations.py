@@ -1,7 +1,10 @@
 """Finding scripts on disk and reading them."""
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +43,28 @@ def test_a_location_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         find_scripts((tmp_path / "nowhere",), NONE)
     assert caught.value.code == "location.missing"
     assert str(tmp_path / "nowhere") in caught.value.message
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = write({"V1__x.sql": "", "sub/V2__y.sql": ""})
+    real = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "sub":  # whoever runs tests may be root, who can read everything
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(VueloError, match=f"{base}/sub cannot be read: Permission denied") as caught:
+        find_scripts((base,), NONE)
+    assert caught.value.code == "location.unreadable"
+
+
+def test_a_folder_s_link_is_not_followed(write: Write) -> None:
+    base = write({"V1__x.sql": "", "elsewhere/V2__y.sql": ""})
+    (base / "m").mkdir()
+    (base / "m" / "link.sql").symlink_to(base / "elsewhere")
+    assert find_scripts((base / "m",), NONE).scripts == ()
 
 
 def test_an_empty_location_is_fine(tmp_path: Path) -> None:

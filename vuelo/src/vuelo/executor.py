@@ -89,15 +89,22 @@ def connected(service: Service, run: Run, *, as_role: bool = True) -> Generator[
         raise VueloError("connect.failed", message, "check the url in vuelo.toml and that the server runs") from error
     with conn:
         run.opened(conn)
-        try:
-            if as_role:
-                _start_session(conn, service)
-        except psycopg.Error as error:
-            message = f"{service.name}: cannot work as role {service.role}: {error.diag.message_primary}"
-            raise VueloError(
-                "connect.role", message, "create the role first, or take `role` out of vuelo.toml"
-            ) from error
+        if as_role:
+            _check_session(conn, service)
         yield conn
+
+
+def _check_session(conn: Connection, service: Service) -> None:
+    try:
+        conn.execute("SELECT set_config('role', %s, false)", (service.role or "none",))
+    except psycopg.Error as error:
+        message = f"{service.name}: cannot work as role {service.role}: {error.diag.message_primary}"
+        raise VueloError("connect.role", message, "create the role first, or take `role` out of vuelo.toml") from error
+    try:
+        _start_session(conn, service)
+    except psycopg.Error as error:
+        message = f"{service.name}: cannot begin: {error.diag.message_primary}"
+        raise VueloError("connect.settings", message, "look at the service in vuelo.toml") from error
 
 
 def _address(service: Service) -> str:

@@ -1,6 +1,7 @@
 """Find a service's scripts on disk and read them line by line. The only module that opens migration files."""
 
 import importlib.util
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,20 +31,32 @@ def location_path(location: str, base: Path) -> Path:
 
 
 def find_scripts(locations: tuple[Path, ...], placeholders: Placeholders) -> Found:
-    """Read every `.sql` file below the locations. Raises VueloError `location.missing`."""
+    """Read every `.sql` file below the locations. Raises VueloError `location.*`."""
     scripts: list[Script] = []
     bad_names: list[BadName] = []
     for location in locations:
         if not location.is_dir():
             raise VueloError("location.missing", f"there is no folder {location}", "create it or remove the location")
-        for path in sorted(path for path in location.rglob("*.[sS][qQ][lL]") if not path.is_dir()):
+        for path in _sql_files(location):
+            script = path.relative_to(location).as_posix()
             try:
                 name = parse_name(path.name)
+                script.encode()
+            except UnicodeEncodeError:
+                bad_names.append(BadName(path, "its name is not UTF-8"))
             except ValueError as error:
                 bad_names.append(BadName(path, str(error)))
             else:
-                scripts.append(_read_script(name, path, path.relative_to(location).as_posix(), placeholders))
+                scripts.append(_read_script(name, path, script, placeholders))
     return Found(tuple(scripts), tuple(bad_names))
+
+
+def _sql_files(location: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise VueloError("location.unreadable", f"{error.filename} cannot be read: {error.strerror}") from error
+
+    walk = os.walk(location, onerror=refuse)
+    return sorted(Path(folder, name) for folder, _, names in walk for name in names if name.lower().endswith(".sql"))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Files and history in, states, steps and problems out. Pure: every command shows this one plan."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -191,7 +192,8 @@ def _duplicates(scripts: Iterable[Script]) -> list[Problem]:
 
 
 def _bad_name(bad: BadName) -> Problem:
-    return Problem("name", f"{bad.path} is no migration: {bad.reason}", "rename it, or move it out of the location")
+    path = os.fsencode(bad.path).decode(errors="backslashreplace")  # the name of a file may be no text
+    return Problem("name", f"{path} is no migration: {bad.reason}", "rename it, or move it out of the location")
 
 
 def _versioned_state(row: Applied, script: Script | None, highest: Version | None, local: Iterable[Script]) -> State:
