@@ -273,6 +273,15 @@ def test_a_port_in_the_environment_of_one_user_does_not_hide_the_server(root: Pa
     left(first)
 
 
+def test_users_with_other_temporary_folders_find_each_other(root: Path, server_choice: Choice) -> None:
+    place = root / "a,b"  # no name for a socket
+    first = user(place, server_choice)
+    second = user(place, server_choice, env={**os.environ, "TMPDIR": str(root)})
+    assert address_of(second) == address_of(first)
+    left(second)
+    left(first)
+
+
 def test_nobody_else_can_enter(root: Path, server_choice: Choice) -> None:
     with embedded.running(root, **server_choice) as server:
         owner = server.home.stat().st_uid

@@ -267,7 +267,7 @@ def _sockets_path(home: Path, uid: int) -> Path:
     if len(os.fsencode(sockets)) <= _SOCKET_PATH_BYTES and "," not in str(sockets):
         return sockets
     name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"vuelo-{uid}-{name}"
+    return Path(f"/tmp/vuelo-{uid}-{name}")  # noqa: S108  the same for all users, whatever their TMPDIR; we check its owner
 
 
 def _socket_folder(home: Path, account: Account) -> Path:
