@@ -65,16 +65,20 @@ def new_coupons(conn: Conn, campaign: int, count: int = 1, *, user: str | None =
 
 
 def use(conn: Conn, *coupons: int, user: str = ANA, reference: str = "RDM-TEST", **values: Any) -> None:
-    """Use coupons in one statement, each for a purchase of 200 with what the coupon takes off."""
+    """Use coupons in one statement, each for a purchase of 200 with what the coupon takes off.
+
+    Only a superuser may say when: `used_at`.
+    """
     amount = values.pop("amount", 200)
-    filled: dict[str, Any] = {"discount": None, "currency": None, "used_at": None, **values}
+    filled: dict[str, Any] = {"discount": None, "currency": None, "tickets": 0, **values}
+    column, value = (", used_at", ", %(used_at)s::timestamptz") if "used_at" in values else ("", "")
     conn.execute(
-        """
+        f"""
         INSERT INTO coupon_schema.coupon_usage_history
             (redemption_reference, coupon_id, user_id, station_code, original_amount, discount_amount, final_amount,
-             currency, used_at)
+             currency, raffle_tickets{column})
         SELECT %(reference)s || '-' || i.position || '-' || c.id, c.id, %(user)s, 'JSM001', %(amount)s, d.discount,
-               %(amount)s - d.discount, coalesce(%(currency)s, c.currency), coalesce(%(used_at)s::timestamptz, now())
+               %(amount)s - d.discount, coalesce(%(currency)s, c.currency), %(tickets)s{value}
           FROM unnest(%(coupons)s::bigint[]) WITH ORDINALITY AS i (id, position)
           JOIN coupon_schema.coupons AS c ON c.id = i.id
          CROSS JOIN LATERAL (
@@ -82,7 +86,7 @@ def use(conn: Conn, *coupons: int, user: str = ANA, reference: str = "RDM-TEST",
                 c.discount_type, c.discount_value, c.maximum_discount, c.currency, %(amount)s))
          ) AS d (discount)
          ORDER BY i.position
-        """,
+        """.encode(),
         {**filled, "reference": reference, "user": user, "amount": amount, "coupons": list(coupons)},
     )
 

@@ -104,12 +104,15 @@ def test_one_statement_uses_a_coupon_no_more_often_than_it_may(as_role: Connect)
         ({"amount": 99}, "below"),
         ({"discount": Decimal("10.01")}, "more than its terms"),
         ({"currency": "USD"}, "currency"),
+        ({"tickets": 1}, "it gives 0 raffle tickets"),
         ({"used_at": "2019-12-31"}, "not valid yet"),
         ({"used_at": "2100-01-01"}, "not valid any more"),  # the end itself is too late
     ],
 )
-def test_a_use_against_the_coupons_terms_is_refused(as_role: Connect, values: dict[str, Any], because: str) -> None:
-    conn = as_role("coupon_app")
+def test_a_use_against_the_coupons_terms_is_refused(
+    admin: Conn, as_role: Connect, values: dict[str, Any], because: str
+) -> None:
+    conn = admin if "used_at" in values else as_role("coupon_app")
     (coupon,) = new_coupons(conn, new_campaign(conn, minimum_purchase=100), user=ANA)
     with pytest.raises(errors.CheckViolation, match=because) as refused:
         use(conn, coupon, **values)

@@ -355,7 +355,8 @@ COMMENT ON TABLE coupon_schema.coupon_usage_history IS
     'Every use of a coupon. An INSERT is the use: triggers lock the coupons in the order of their ids, refuse what '
     'cannot be used, and count in coupons, campaign_user_usages and campaign_usage_shards, in that order. Setting '
     'restored_at gives the use back. Nothing else of a row ever changes. Use one statement a transaction, with as '
-    'many coupons as it likes: a second one could wait for somebody who waits for the first.';
+    'many coupons as it likes: a second one could wait for somebody who waits for the first. When it was used is the '
+    'database''s word, not the caller''s.';
 COMMENT ON COLUMN coupon_schema.coupon_usage_history.redemption_reference IS
     'The redemption''s transaction reference.';
 COMMENT ON COLUMN coupon_schema.coupon_usage_history.user_id IS
@@ -720,6 +721,7 @@ BEGIN
                 WHEN u.discount_amount > coupon_schema.discount_amount(
                     c.discount_type, c.discount_value, c.maximum_discount, c.currency, u.original_amount)
                     THEN 'the discount is more than its terms give'
+                WHEN u.raffle_tickets > c.raffle_tickets THEN 'it gives ' || c.raffle_tickets || ' raffle tickets'
             END AS reason
         FROM new_usages AS u
         JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
@@ -942,7 +944,11 @@ GRANT SELECT, INSERT (
     qr_signature, metadata),
     UPDATE (user_id, status, status_reason, valid_until, qr_key_id, qr_payload, qr_signature, metadata)
     ON coupon_schema.coupons TO coupon_app;
-GRANT SELECT, INSERT, UPDATE (restored_at, restore_reason, restored_by)
+GRANT SELECT,
+    INSERT (
+        redemption_reference, coupon_id, user_id, station_code, employee_number, fuel_type, original_amount,
+        discount_amount, final_amount, currency, raffle_tickets),
+    UPDATE (restored_at, restore_reason, restored_by)
     ON coupon_schema.coupon_usage_history TO coupon_app;
 GRANT SELECT, INSERT ON coupon_schema.coupon_validation_attempts, coupon_schema.coupon_audit_log TO coupon_app;
 GRANT SELECT ON coupon_schema.campaign_usage, coupon_schema.active_campaigns, coupon_schema.available_coupons
