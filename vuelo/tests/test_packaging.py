@@ -32,6 +32,11 @@ def test_the_engine_imports_nothing_but_its_declared_dependencies() -> None:
     assert {path: names for path, names in strangers.items() if names} == {}
 
 
+def test_every_public_name_is_there_and_no_other() -> None:
+    assert [name for name in vuelo.__all__ if not hasattr(vuelo, name)] == []
+    assert not hasattr(vuelo, "nothing_of_that_name")
+
+
 def test_the_engine_does_not_speak_of_petrol_stations() -> None:
     for path in PACKAGE.rglob("*.*"):
         if path.suffix in (".py", ".sql"):
