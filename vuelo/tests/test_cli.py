@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,29 @@ def test_undo_as_data(make_project: MakeProject, cli: Cli) -> None:
     [shop] = json.loads(cli("undo", "--yes", "--json").stdout)["services"]
     assert [step["script"] for step in shop["steps"]] == ["U1__a.sql"]
     assert json.loads(cli("undo", "--yes", "--json").stdout) == {"services": []}
+
+
+def test_what_the_system_refuses_is_an_error_and_no_bug(make_project: MakeProject, cli: Cli, tmp_path: Path) -> None:
+    make_project({"shop": FILES})
+    (tmp_path / "shop" / os.fsdecode(b"V9__a\xf1o.sql")).write_text("")
+    for arguments in (["info"], ["info", "--json"], ["validate"], ["--help"]):
+        with Path("/dev/full").open("w") as full:
+            command = [Path(sys.executable).with_name("vuelo"), *arguments]
+            done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr) == (1, "error: No space left on device\n"), arguments
+    misnamed = cli("validate")
+    assert misnamed.returncode == 1
+    assert f"{tmp_path}/shop/V9__a\\xf1o.sql is no migration: its name is not UTF-8" in misnamed.stdout
+    assert misnamed.stderr == ""
+    assert cli("info").returncode == 0
+    assert cli("info", "--json").returncode == 0
+    refused = cli("migrate")
+    assert (refused.returncode, "its name is not UTF-8" in refused.stderr) == (1, True)
+
+
+def test_version(cli: Cli) -> None:
+    done = cli("--version")
+    assert (done.returncode, done.stdout) == (0, f"vuelo {metadata.version('vuelo')}\n")
 
 
 def test_help_is_on_stdout_and_names_the_commands(cli: Cli) -> None:

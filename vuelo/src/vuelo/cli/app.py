@@ -1,8 +1,13 @@
 """The commands, collected, and what goes wrong in them turned into a message and an exit code."""
 
 import json
+import os
 import sys
 import traceback
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -25,15 +30,45 @@ app.command("validate")(validate.command)
 app.command("undo")(undo.command)
 
 
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it
+    if wanted:
+        typer.echo(f"vuelo {metadata.version('vuelo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What can be said before the name of a command."""
+
+
 def run() -> None:
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except VueloError as error:
-        if "--json" in sys.argv:
-            sys.stdout.write(json.dumps({"error": error_data(error)}, indent=2) + "\n")
-        show_error(error)
+        _tell(error)
+        sys.exit(FAILURE)
+    except OSError as error:
+        _tell(VueloError("system", f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)))
+        with Path(os.devnull).open("w") as nowhere:  # for what could not be written and would be tried again at exit
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         sys.exit(FAILURE)
     except Exception:
         traceback.print_exc()
         talk.print("error: this is a bug in vuelo")
         sys.exit(BUG)
+
+
+def _tell(error: VueloError) -> None:
+    if "--json" in sys.argv:
+        with suppress(OSError):
+            sys.stdout.write(json.dumps({"error": error_data(error)}, indent=2) + "\n")
+            sys.stdout.flush()
+    show_error(error)
