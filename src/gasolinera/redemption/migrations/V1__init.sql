@@ -80,9 +80,10 @@ CREATE TABLE redemption_schema.redemptions (
     CONSTRAINT redemptions_fuel_type_check CHECK (fuel_type IN ('REGULAR', 'PREMIUM', 'DIESEL')),
     CONSTRAINT redemptions_fuel_check
         CHECK ((fuel_litres IS NULL) = (price_per_litre IS NULL) AND (fuel_litres IS NULL OR fuel_type IS NOT NULL)),
-    CONSTRAINT redemptions_fuel_litres_check CHECK (fuel_litres > 0),
-    CONSTRAINT redemptions_price_per_litre_check CHECK (price_per_litre > 0),
-    CONSTRAINT redemptions_original_amount_check CHECK (original_amount > 0),
+    -- NaN is greater than every number, so a number has an upper bound as well.
+    CONSTRAINT redemptions_fuel_litres_check CHECK (fuel_litres > 0 AND fuel_litres < 'NaN'),
+    CONSTRAINT redemptions_price_per_litre_check CHECK (price_per_litre > 0 AND price_per_litre < 'NaN'),
+    CONSTRAINT redemptions_original_amount_check CHECK (original_amount > 0 AND original_amount < 'NaN'),
     CONSTRAINT redemptions_discount_amount_check CHECK (discount_amount BETWEEN 0 AND original_amount),
     CONSTRAINT redemptions_final_amount_check CHECK (final_amount = original_amount - discount_amount),
     CONSTRAINT redemptions_currency_check CHECK (currency ~ '^[A-Z]{3}$' AND currency IN ('MXN', 'CRC', 'USD')),
@@ -94,6 +95,8 @@ CREATE TABLE redemption_schema.redemptions (
     CONSTRAINT redemptions_request_sha256_check CHECK (octet_length(request_sha256) = 32),
     CONSTRAINT redemptions_tickets_earned_check CHECK (tickets_earned BETWEEN 0 AND 10000),
     CONSTRAINT redemptions_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'),
+    CONSTRAINT redemptions_tickets_expire_at_check
+        CHECK (tickets_expire_at > created_at AND tickets_expire_at <= created_at + interval '2 years'),
     CONSTRAINT redemptions_failure_code_check CHECK (failure_code ~ '^[A-Z][A-Z0-9_]{2,49}$'),
     CONSTRAINT redemptions_failure_reason_check CHECK (length(btrim(failure_reason)) BETWEEN 1 AND 1000),
     CONSTRAINT redemptions_cancellation_reason_check CHECK (length(btrim(cancellation_reason)) BETWEEN 1 AND 1000),
@@ -304,7 +307,8 @@ CREATE TABLE redemption_schema.ticket_issuances (
     CONSTRAINT ticket_issuances_source_reference_check CHECK (length(btrim(source_reference)) BETWEEN 1 AND 128),
     CONSTRAINT ticket_issuances_ticket_count_check CHECK (ticket_count BETWEEN 1 AND 10000),
     CONSTRAINT ticket_issuances_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'),
-    CONSTRAINT ticket_issuances_expires_at_check CHECK (expires_at > created_at)
+    CONSTRAINT ticket_issuances_expires_at_check
+        CHECK (expires_at > created_at AND expires_at <= created_at + interval '2 years')
 );
 -- The tickets that a cancelled redemption takes back, its bonuses included.
 CREATE INDEX ticket_issuances_redemption_id_idx ON redemption_schema.ticket_issuances (redemption_id)
@@ -371,7 +375,7 @@ COMMENT ON COLUMN redemption_schema.raffle_tickets.user_id IS 'Personal data: pu
 COMMENT ON COLUMN redemption_schema.raffle_tickets.redemption_id IS
     'The redemption that earned it, or whose tickets an ad multiplied; NULL for free entries and promotions.';
 COMMENT ON COLUMN redemption_schema.raffle_tickets.expires_at IS
-    'When an ACTIVE ticket is lost; an entered one does not expire.';
+    'When an ACTIVE ticket is lost, within two years; an entered one does not expire.';
 
 CREATE FUNCTION redemption_schema.guard_raffle_ticket() RETURNS trigger
     LANGUAGE plpgsql
@@ -499,7 +503,8 @@ ALREADY_ISSUED for a repeated call, which changes nothing; REFUSED when the refe
 another number, or when the redemption it belongs to is not a COMPLETED one of this user.';
 
 CREATE FUNCTION redemption_schema.follow_redemptions() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     v_cancelled bigint[];
@@ -549,6 +554,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.follow_redemptions() FROM PUBLIC;
 COMMENT ON FUNCTION redemption_schema.follow_redemptions() IS
     'What follows from a change of status, for all rows of the statement at once: audit, tickets made, tickets '
     'taken back.';
@@ -650,7 +656,8 @@ CREATE TRIGGER fraud_reviews_set_updated_at BEFORE UPDATE ON redemption_schema.f
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
 CREATE FUNCTION redemption_schema.open_fraud_reviews() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
     INSERT INTO redemption_schema.fraud_reviews (detection_id, detected_at, risk_score)
@@ -660,6 +667,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.open_fraud_reviews() FROM PUBLIC;
 COMMENT ON FUNCTION redemption_schema.open_fraud_reviews() IS
     'A detection that asks for a person is in the queue at once.';
 CREATE TRIGGER fraud_detection_log_open_reviews AFTER INSERT ON redemption_schema.fraud_detection_log
@@ -699,7 +707,8 @@ CREATE TABLE redemption_schema.qr_validations (
     CONSTRAINT qr_validations_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
     CONSTRAINT qr_validations_dispenser_code_check CHECK (dispenser_code ~ '^[A-Z0-9-]{1,20}$'),
     CONSTRAINT qr_validations_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'),
-    CONSTRAINT qr_validations_amount_check CHECK (amount > 0 AND (amount IS NULL) = (currency IS NULL)),
+    CONSTRAINT qr_validations_amount_check
+        CHECK (amount > 0 AND amount < 'NaN' AND (amount IS NULL) = (currency IS NULL)),
     CONSTRAINT qr_validations_currency_check CHECK (currency ~ '^[A-Z]{3}$' AND currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT qr_validations_base_tickets_check CHECK (base_tickets BETWEEN 0 AND 10000),
     CONSTRAINT qr_validations_expires_at_check
@@ -805,10 +814,19 @@ GRANT SELECT (id, issuance_id, source, source_reference, user_id, redemption_id,
               actor, correlation_id, created_at)
       ON redemption_schema.ticket_issuances TO redemption_app, redemption_ro;
 GRANT SELECT, UPDATE (status, raffle_code) ON redemption_schema.raffle_tickets TO redemption_app;
-GRANT SELECT, INSERT ON redemption_schema.redemption_audit_log, redemption_schema.fraud_detection_log TO redemption_app;
-GRANT SELECT, INSERT, UPDATE (status, reviewed_by, reviewed_at, notes)
+-- The audit log and the review queue are written by the triggers, which run with the owner's rights. Nothing that the
+-- runtime role writes itself can be back-dated or put down to another actor.
+GRANT SELECT ON redemption_schema.redemption_audit_log TO redemption_app;
+GRANT SELECT,
+      INSERT (detection_id, transaction_reference, user_id, coupon_code, station_code, employee_number, device_id,
+              fraud_type, risk_score, action_taken, rule_points, details)
+      ON redemption_schema.fraud_detection_log TO redemption_app;
+GRANT SELECT, UPDATE (status, reviewed_by, reviewed_at, notes)
       ON redemption_schema.fraud_reviews TO redemption_app;
-GRANT SELECT, INSERT, UPDATE (status, scanned_by, redemption_id, metadata)
+GRANT SELECT,
+      INSERT (nonce, station_code, dispenser_code, employee_number, amount, currency, base_tickets, expires_at,
+              metadata),
+      UPDATE (status, scanned_by, redemption_id, metadata)
       ON redemption_schema.qr_validations TO redemption_app;
 GRANT SELECT ON redemption_schema.raffle_tickets, redemption_schema.redemption_audit_log,
       redemption_schema.fraud_detection_log, redemption_schema.fraud_reviews, redemption_schema.qr_validations

@@ -58,6 +58,9 @@ COMMENT ON COLUMN redemption_schema.outbox_events.payload IS
     'Personal data: CloudEvents data; may carry a user''s public id, no phone or name.';
 COMMENT ON COLUMN redemption_schema.outbox_events.occurred_at IS 'CloudEvents time.';
 
-GRANT SELECT, INSERT, DELETE, UPDATE (published_at, attempts, next_attempt_at, last_error)
+GRANT SELECT, DELETE,
+      INSERT (event_id, event_type, aggregate_type, aggregate_key, payload, schema_version, correlation_id,
+              causation_id, trace_parent),
+      UPDATE (published_at, attempts, next_attempt_at, last_error)
       ON redemption_schema.outbox_events TO redemption_app;
 GRANT SELECT ON redemption_schema.outbox_events TO redemption_ro;

@@ -54,7 +54,8 @@ CREATE TABLE redemption_schema.points_ledger (
     CONSTRAINT points_ledger_source_reference_check CHECK (length(btrim(source_reference)) BETWEEN 1 AND 128),
     CONSTRAINT points_ledger_description_check CHECK (length(btrim(description)) BETWEEN 1 AND 500),
     CONSTRAINT points_ledger_expires_at_check
-        CHECK (expires_at IS NULL OR (expires_at > created_at AND entry_type IN ('EARNED', 'BONUS')))
+        CHECK (expires_at IS NULL
+               OR (expires_at > created_at AND expires_at < 'infinity' AND entry_type IN ('EARNED', 'BONUS')))
 );
 -- The points of a redemption.
 CREATE INDEX points_ledger_redemption_id_idx ON redemption_schema.points_ledger (redemption_id)
@@ -78,6 +79,12 @@ CREATE FUNCTION redemption_schema.book_points() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
+    IF NEW.redemption_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM redemption_schema.redemptions AS r WHERE r.id = NEW.redemption_id AND r.user_id = NEW.user_id
+    ) THEN
+        RAISE EXCEPTION 'the points belong to no redemption of this user'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'points_ledger_redemption_id_fk';
+    END IF;
     -- The upsert locks the account, so entries of one account follow each other. Row by row, because each entry
     -- carries the balance after it. A batch over several accounts should be in the order of user_id, or two of them
     -- may deadlock.
@@ -99,7 +106,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION redemption_schema.book_points() FROM PUBLIC;
 COMMENT ON FUNCTION redemption_schema.book_points() IS
-    'Gives a ledger entry its number and its balance, under the account''s lock.';
+    'Gives a ledger entry its number and its balance, under the account''s lock; its redemption is one of the owner.';
 CREATE TRIGGER points_ledger_book BEFORE INSERT ON redemption_schema.points_ledger
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.book_points();
 CREATE TRIGGER points_ledger_refuse_change
