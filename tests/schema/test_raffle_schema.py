@@ -160,7 +160,7 @@ def test_changes_of_state_are_on_record_and_the_record_stays(admin: Conn, as_rol
     move(app, raffle, "CANCELLED")
     assert catalog.texts(
         app, "SELECT event_type FROM raffle_schema.raffle_audit_log WHERE raffle_code = 'TEST-1' ORDER BY id"
-    ) == ["RAFFLE_CREATED", "RAFFLE_OPEN", "RAFFLE_CANCELLED"]
+    ) == ["RAFFLE_CREATED", "PRIZE_ADDED", "RAFFLE_OPEN", "RAFFLE_CANCELLED"]
     for statement in (
         b"DELETE FROM raffle_schema.raffle_audit_log",
         b"UPDATE raffle_schema.raffle_audit_log SET actor = 'nobody'",

@@ -51,8 +51,11 @@ CREATE TABLE raffle_schema.raffles (
     CONSTRAINT raffles_status_check
         CHECK (status IN ('DRAFT', 'OPEN', 'CLOSED', 'DRAWING', 'COMPLETED', 'CANCELLED')),
     CONSTRAINT raffles_dates_check CHECK (opens_at < closes_at AND closes_at <= draw_at),
-    CONSTRAINT raffles_time_zone_check
-        CHECK (time_zone ~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$' AND length(time_zone) <= 64),
+    CONSTRAINT raffles_finite_dates_check CHECK (isfinite(opens_at) AND isfinite(closes_at) AND isfinite(draw_at)),
+    -- AT TIME ZONE refuses a name that the server does not know.
+    CONSTRAINT raffles_time_zone_check CHECK (
+        time_zone ~ '^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_-]+){1,2})$' AND length(time_zone) <= 64
+        AND timestamp '2000-01-01' AT TIME ZONE time_zone IS NOT NULL),
     CONSTRAINT raffles_max_tickets_per_user_check CHECK (max_tickets_per_user BETWEEN 1 AND 1000000),
     CONSTRAINT raffles_alternate_count_check CHECK (alternate_count BETWEEN 0 AND 1000),
     CONSTRAINT raffles_claim_days_check CHECK (claim_days BETWEEN 1 AND 365),
@@ -116,7 +119,7 @@ CREATE TABLE raffle_schema.raffle_prizes (
         'CASH', 'FUEL_CREDIT', 'MERCHANDISE', 'DISCOUNT_COUPON', 'GIFT_CARD', 'SERVICE', 'VEHICLE', 'TRAVEL',
         'EXPERIENCE', 'OTHER')),
     CONSTRAINT raffle_prizes_prize_value_check
-        CHECK (prize_value >= 0 AND (currency <> 'CRC' OR prize_value = trunc(prize_value))),
+        CHECK (prize_value >= 0 AND prize_value < 'NaN' AND (currency <> 'CRC' OR prize_value = trunc(prize_value))),
     CONSTRAINT raffle_prizes_currency_check CHECK (currency ~ '^[A-Z]{3}$' AND currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT raffle_prizes_quantity_check CHECK (quantity BETWEEN 1 AND 1000000),
     CONSTRAINT raffle_prizes_inventory_check CHECK (quantity_awarded BETWEEN 0 AND quantity),
@@ -155,7 +158,8 @@ CREATE TABLE raffle_schema.raffle_audit_log (
 -- The history of one raffle.
 CREATE INDEX raffle_audit_log_raffle_code_idx ON raffle_schema.raffle_audit_log (raffle_code, created_at);
 COMMENT ON TABLE raffle_schema.raffle_audit_log IS
-    'Every change of state of a raffle, a draw or a winner, and who made it; append-only, by month.';
+    'Every change of state of a raffle, a draw or a winner, every change of a prize, every disqualification, and who '
+    'made it. Written by the triggers alone; append-only, by month.';
 COMMENT ON COLUMN raffle_schema.raffle_audit_log.actor IS
     'Personal data: who did it, a public id or a service''s name.';
 COMMENT ON COLUMN raffle_schema.raffle_audit_log.ip_address IS 'Personal data: where the request came from.';
@@ -384,13 +388,18 @@ CREATE TRIGGER raffles_set_updated_at BEFORE UPDATE ON raffle_schema.raffles
     FOR EACH ROW EXECUTE FUNCTION raffle_schema.set_updated_at();
 
 CREATE FUNCTION raffle_schema.audit_raffles() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, new_values)
         SELECT 'RAFFLE_CREATED', n.raffle_code, jsonb_build_object('status', n.status, 'name', n.name)
           FROM new_rows AS n;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, old_values)
+        SELECT 'RAFFLE_DELETED', o.raffle_code, jsonb_build_object('status', o.status, 'name', o.name)
+          FROM old_rows AS o;
     ELSE
         INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, old_values, new_values)
         SELECT 'RAFFLE_' || n.status, n.raffle_code, jsonb_build_object('status', o.status),
@@ -402,14 +411,53 @@ BEGIN
     RETURN NULL;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION raffle_schema.audit_raffles() FROM PUBLIC;
 COMMENT ON FUNCTION raffle_schema.audit_raffles() IS
-    'Every raffle made and every change of its state, in the audit log.';
+    'Every raffle made or deleted and every change of its state, in the audit log.';
 CREATE TRIGGER raffles_audit_insert AFTER INSERT ON raffle_schema.raffles
     REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_raffles();
 CREATE TRIGGER raffles_audit_update AFTER UPDATE ON raffle_schema.raffles
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_raffles();
+CREATE TRIGGER raffles_audit_delete AFTER DELETE ON raffle_schema.raffles
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_raffles();
+
+CREATE FUNCTION raffle_schema.audit_draws() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, subject, new_values)
+        SELECT 'DRAW_' || n.status, r.raffle_code, n.chain_number::text,
+               jsonb_build_object('status', n.status, 'manifest_sha256', encode(n.manifest_sha256, 'hex'),
+                                  'tickets', n.ticket_count, 'beacon_round', n.beacon_round)
+          FROM new_rows AS n
+          JOIN raffle_schema.raffles AS r ON r.id = n.raffle_id;
+    ELSE
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, subject, old_values, new_values)
+        SELECT 'DRAW_' || n.status, r.raffle_code, n.chain_number::text, jsonb_build_object('status', o.status),
+               jsonb_strip_nulls(jsonb_build_object(
+                   'status', n.status, 'randomness', encode(n.randomness, 'hex'), 'reason', n.void_reason))
+          FROM new_rows AS n
+          JOIN old_rows AS o ON o.id = n.id
+          JOIN raffle_schema.raffles AS r ON r.id = n.raffle_id
+         WHERE o.status <> n.status;
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION raffle_schema.audit_draws() FROM PUBLIC;
+COMMENT ON FUNCTION raffle_schema.audit_draws() IS
+    'Every draw frozen, drawn or void, in the audit log; its subject is the number in the chain.';
+CREATE TRIGGER raffle_draws_audit_insert AFTER INSERT ON raffle_schema.raffle_draws
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_draws();
+CREATE TRIGGER raffle_draws_audit_update AFTER UPDATE ON raffle_schema.raffle_draws
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_draws();
 
 CREATE FUNCTION raffle_schema.guard_raffle_prize() RETURNS trigger
     LANGUAGE plpgsql
@@ -441,6 +489,49 @@ $$;
 COMMENT ON FUNCTION raffle_schema.guard_raffle_prize() IS 'Prizes change while their raffle is a DRAFT, and not after.';
 CREATE TRIGGER raffle_prizes_guard BEFORE INSERT OR UPDATE OR DELETE ON raffle_schema.raffle_prizes
     FOR EACH ROW EXECUTE FUNCTION raffle_schema.guard_raffle_prize();
+
+CREATE FUNCTION raffle_schema.audit_prizes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    -- The inventory moves with the winners, who are in the log themselves.
+    v_apart CONSTANT text[] := ARRAY[
+        'id', 'raffle_id', 'quantity_awarded', 'quantity_remaining', 'created_at', 'updated_at'];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, subject, new_values)
+        SELECT 'PRIZE_ADDED', r.raffle_code, n.rank::text, to_jsonb(n) - v_apart
+          FROM new_rows AS n
+          JOIN raffle_schema.raffles AS r ON r.id = n.raffle_id;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, subject, old_values)
+        SELECT 'PRIZE_REMOVED', r.raffle_code, o.rank::text, to_jsonb(o) - v_apart
+          FROM old_rows AS o
+          JOIN raffle_schema.raffles AS r ON r.id = o.raffle_id;
+    ELSE
+        INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, subject, old_values, new_values)
+        SELECT 'PRIZE_CHANGED', r.raffle_code, n.rank::text, to_jsonb(o) - v_apart, to_jsonb(n) - v_apart
+          FROM new_rows AS n
+          JOIN old_rows AS o ON o.id = n.id
+          JOIN raffle_schema.raffles AS r ON r.id = n.raffle_id
+         WHERE to_jsonb(o) - v_apart <> to_jsonb(n) - v_apart;
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION raffle_schema.audit_prizes() FROM PUBLIC;
+COMMENT ON FUNCTION raffle_schema.audit_prizes() IS
+    'Every prize added, changed or removed, in the audit log; its subject is the rank.';
+CREATE TRIGGER raffle_prizes_audit_insert AFTER INSERT ON raffle_schema.raffle_prizes
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_prizes();
+CREATE TRIGGER raffle_prizes_audit_update AFTER UPDATE ON raffle_schema.raffle_prizes
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_prizes();
+CREATE TRIGGER raffle_prizes_audit_delete AFTER DELETE ON raffle_schema.raffle_prizes
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_prizes();
 
 -- Entries, tickets and their counts -----------------------------------------------------------------------------------
 
@@ -796,6 +887,31 @@ CREATE TRIGGER raffle_tickets_count_delete AFTER DELETE ON raffle_schema.raffle_
     REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.count_tickets();
 
+CREATE FUNCTION raffle_schema.audit_disqualifications() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    INSERT INTO raffle_schema.raffle_audit_log (event_type, raffle_code, subject, old_values, new_values)
+    SELECT CASE WHEN n.disqualified_at IS NULL THEN 'TICKET_REQUALIFIED' ELSE 'TICKET_DISQUALIFIED' END,
+           r.raffle_code, n.ticket_number,
+           jsonb_build_object('disqualified_at', o.disqualified_at, 'reason', o.disqualification_reason),
+           jsonb_build_object('disqualified_at', n.disqualified_at, 'reason', n.disqualification_reason)
+      FROM new_rows AS n
+      JOIN old_rows AS o ON o.id = n.id
+      JOIN raffle_schema.raffles AS r ON r.id = n.raffle_id
+     WHERE (o.disqualified_at, o.disqualification_reason)
+           IS DISTINCT FROM (n.disqualified_at, n.disqualification_reason);
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION raffle_schema.audit_disqualifications() FROM PUBLIC;
+COMMENT ON FUNCTION raffle_schema.audit_disqualifications() IS
+    'Every ticket disqualified, and every such verdict changed or taken back, in the audit log.';
+CREATE TRIGGER raffle_tickets_audit_update AFTER UPDATE ON raffle_schema.raffle_tickets
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_schema.audit_disqualifications();
+
 -- Winners -------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE raffle_schema.raffle_winners (
@@ -842,7 +958,7 @@ CREATE TABLE raffle_schema.raffle_winners (
         CASE status WHEN 'ALTERNATE' THEN num_nonnulls(prize_id, unit_number, claim_deadline) = 0
                     WHEN 'DISQUALIFIED' THEN num_nulls(prize_id, unit_number, claim_deadline) IN (0, 3)
                     ELSE num_nulls(prize_id, unit_number, claim_deadline) = 0 END),
-    CONSTRAINT raffle_winners_claim_deadline_check CHECK (claim_deadline > created_at),
+    CONSTRAINT raffle_winners_claim_deadline_check CHECK (claim_deadline > created_at AND claim_deadline < 'infinity'),
     CONSTRAINT raffle_winners_times_check CHECK (
         (status <> 'NOTIFIED' OR notified_at IS NOT NULL)
         AND (status NOT IN ('CLAIMED', 'DELIVERED') OR claimed_at IS NOT NULL)
@@ -1035,7 +1151,6 @@ GRANT SELECT, DELETE,
       UPDATE (rank, name, description, prize_type, prize_value, currency, quantity, delivery_method, image_url,
               metadata)
       ON raffle_schema.raffle_prizes TO raffle_app;
-GRANT SELECT, INSERT ON raffle_schema.raffle_audit_log TO raffle_app;
 GRANT SELECT,
       INSERT (raffle_id, chain_number, previous_chain_number, previous_manifest_sha256, entry_count, ticket_count,
               participant_count, merkle_root, manifest, manifest_signature, signing_key_id, beacon_chain_sha256,
@@ -1049,8 +1164,8 @@ GRANT SELECT, INSERT (raffle_id, entry_id, ticket_number, user_id),
       UPDATE (status, disqualified_at, disqualification_reason)
       ON raffle_schema.raffle_tickets TO raffle_app;
 -- Written by the triggers, which run with the owner's rights.
-GRANT SELECT ON raffle_schema.raffle_participants, raffle_schema.raffle_counters, raffle_schema.raffle_totals,
-      raffle_schema.raffle_summary TO raffle_app;
+GRANT SELECT ON raffle_schema.raffle_audit_log, raffle_schema.raffle_participants, raffle_schema.raffle_counters,
+      raffle_schema.raffle_totals, raffle_schema.raffle_summary TO raffle_app;
 GRANT SELECT,
       INSERT (raffle_id, draw_id, draw_position, ticket_id, user_id, prize_id, unit_number, status, claim_deadline,
               delivery_details, metadata),
