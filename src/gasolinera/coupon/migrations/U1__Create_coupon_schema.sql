@@ -18,9 +18,12 @@ DROP FUNCTION coupon_schema.count_campaign_usage(bigint[], smallint[], bigint[],
 DROP FUNCTION coupon_schema.change_campaign_limits();
 DROP FUNCTION coupon_schema.make_campaign_shards();
 DROP FUNCTION coupon_schema.deal_campaign_limits(bigint, smallint[], bigint[], numeric[]);
+DROP FUNCTION coupon_schema.refuse_forged_event();
 DROP FUNCTION coupon_schema.log_campaign_changes();
 DROP FUNCTION coupon_schema.check_coupon_change();
 DROP FUNCTION coupon_schema.check_campaign_change();
+DROP FUNCTION coupon_schema.has_visible_character(text);
+DROP FUNCTION coupon_schema.is_plain_set(anyarray);
 DROP FUNCTION coupon_schema.is_time_zone(text);
 DROP FUNCTION coupon_schema.discount_amount(text, numeric, numeric, text, numeric);
 DROP FUNCTION coupon_schema.rounding_unit(text);

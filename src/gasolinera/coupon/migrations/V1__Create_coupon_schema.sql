@@ -33,6 +33,28 @@ CREATE FUNCTION coupon_schema.is_time_zone(p_name text) RETURNS boolean
 COMMENT ON FUNCTION coupon_schema.is_time_zone(text) IS
     'Whether a name is an IANA zone. AT TIME ZONE alone would take any POSIX string such as XYZ+5.';
 
+CREATE FUNCTION coupon_schema.is_plain_set(p_list anyarray) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(
+        array_ndims(p_list) = 1 AND array_lower(p_list, 1) = 1
+        AND cardinality(p_list) = (SELECT count(DISTINCT e) FROM unnest(p_list) AS e), false)
+    $$;
+COMMENT ON FUNCTION coupon_schema.is_plain_set(anyarray) IS
+    'Whether a list has one dimension, begins at 1, and holds everything once and no NULL; an empty one is none.';
+
+CREATE FUNCTION coupon_schema.has_visible_character(p_text text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT p_text ~ ('[^'
+        -- controls, blanks, soft hyphen, joiners, fillers, Braille blank, directions, variation selectors, tags
+        '\u0001-\u0020\u007F-\u00A0\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u200F'
+        '\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB\U000E0000-\U000E0FFF'
+        ']')
+    $$;
+COMMENT ON FUNCTION coupon_schema.has_visible_character(text) IS
+    'Whether a reader sees anything at all: a name of blanks that take no or some room is none.';
+
 -- Campaigns -------------------------------------------------------------------------------------------------------
 
 CREATE TABLE coupon_schema.campaigns (
@@ -74,18 +96,19 @@ CREATE TABLE coupon_schema.campaigns (
     -- What a coupon refers to, so that its currency is its campaign's.
     CONSTRAINT campaigns_id_currency_key UNIQUE (id, currency),
     CONSTRAINT campaigns_campaign_code_check CHECK (campaign_code ~ '^[A-Z0-9_]{3,50}$'),
-    CONSTRAINT campaigns_name_check CHECK (name = btrim(name) AND length(name) BETWEEN 1 AND 200),
+    CONSTRAINT campaigns_name_check CHECK (
+        name = btrim(name) AND length(name) BETWEEN 1 AND 200 AND coupon_schema.has_visible_character(name)),
     CONSTRAINT campaigns_description_check CHECK (length(description) BETWEEN 1 AND 4000),
     CONSTRAINT campaigns_status_check CHECK (status IN ('DRAFT', 'ACTIVE', 'PAUSED', 'COMPLETED', 'CANCELLED')),
     CONSTRAINT campaigns_discount_type_check CHECK (discount_type IN ('PERCENTAGE', 'FIXED_AMOUNT')),
     CONSTRAINT campaigns_discount_check CHECK (
-        discount_value > 0
+        discount_value > 0 AND discount_value < 'NaN'
         AND CASE discount_type
             WHEN 'PERCENTAGE' THEN discount_value <= 100
             ELSE maximum_discount IS NULL
         END),
-    CONSTRAINT campaigns_maximum_discount_check CHECK (maximum_discount > 0),
-    CONSTRAINT campaigns_minimum_purchase_check CHECK (minimum_purchase >= 0),
+    CONSTRAINT campaigns_maximum_discount_check CHECK (maximum_discount > 0 AND maximum_discount < 'NaN'),
+    CONSTRAINT campaigns_minimum_purchase_check CHECK (minimum_purchase >= 0 AND minimum_purchase < 'NaN'),
     CONSTRAINT campaigns_currency_check CHECK (currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT campaigns_rounding_check CHECK (
         mod(minimum_purchase, coupon_schema.rounding_unit(currency)) = 0
@@ -93,20 +116,23 @@ CREATE TABLE coupon_schema.campaigns (
         AND mod(coalesce(budget_amount, 0), coupon_schema.rounding_unit(currency)) = 0
         AND (discount_type = 'PERCENTAGE' OR mod(discount_value, coupon_schema.rounding_unit(currency)) = 0)),
     CONSTRAINT campaigns_time_zone_check CHECK (coupon_schema.is_time_zone(time_zone)),
-    CONSTRAINT campaigns_validity_check CHECK (valid_from < valid_until),
+    CONSTRAINT campaigns_validity_check CHECK (
+        valid_from < valid_until AND isfinite(valid_from) AND isfinite(valid_until)),
     CONSTRAINT campaigns_weekdays_check CHECK (
-        cardinality(weekdays) BETWEEN 1 AND 7 AND weekdays <@ '{1,2,3,4,5,6,7}'::smallint[]),
+        cardinality(weekdays) BETWEEN 1 AND 7 AND weekdays <@ '{1,2,3,4,5,6,7}'::smallint[]
+        AND coupon_schema.is_plain_set(weekdays)),
     CONSTRAINT campaigns_daily_hours_check CHECK (
         num_nulls(daily_from, daily_until) IN (0, 2) AND daily_from <> daily_until),
     CONSTRAINT campaigns_fuel_types_check CHECK (
-        cardinality(fuel_types) BETWEEN 1 AND 3 AND fuel_types <@ '{REGULAR,PREMIUM,DIESEL}'::text[]),
+        cardinality(fuel_types) BETWEEN 1 AND 3 AND fuel_types <@ '{REGULAR,PREMIUM,DIESEL}'::text[]
+        AND coupon_schema.is_plain_set(fuel_types)),
     CONSTRAINT campaigns_station_scope_check CHECK (station_scope IN ('ALL', 'LISTED')),
     CONSTRAINT campaigns_audience_check CHECK (audience IN ('ALL', 'NEW', 'LOYAL', 'ASSIGNED')),
     CONSTRAINT campaigns_loyal_after_redemptions_check CHECK (
         (audience = 'LOYAL') = (loyal_after_redemptions IS NOT NULL) AND loyal_after_redemptions BETWEEN 1 AND 10000),
     CONSTRAINT campaigns_total_usage_limit_check CHECK (total_usage_limit BETWEEN 1 AND 1000000000),
     CONSTRAINT campaigns_per_user_usage_limit_check CHECK (per_user_usage_limit BETWEEN 1 AND 10000),
-    CONSTRAINT campaigns_budget_amount_check CHECK (budget_amount > 0),
+    CONSTRAINT campaigns_budget_amount_check CHECK (budget_amount > 0 AND budget_amount < 'NaN'),
     CONSTRAINT campaigns_raffle_tickets_per_coupon_check CHECK (raffle_tickets_per_coupon BETWEEN 0 AND 100),
     CONSTRAINT campaigns_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'),
     CONSTRAINT campaigns_cancellation_policy_check CHECK (
@@ -165,12 +191,14 @@ CREATE TABLE coupon_schema.campaign_usage_shards (
     used bigint NOT NULL DEFAULT 0,
     spend_allotment numeric(12, 2),
     spent numeric(12, 2) NOT NULL DEFAULT 0,
+    updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT campaign_usage_shards_pk PRIMARY KEY (campaign_id, shard),
     CONSTRAINT campaign_usage_shards_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns (id)
         ON DELETE CASCADE,
     CONSTRAINT campaign_usage_shards_shard_check CHECK (shard BETWEEN 0 AND 63),
     CONSTRAINT campaign_usage_shards_used_check CHECK (used >= 0 AND used <= usage_allotment),
-    CONSTRAINT campaign_usage_shards_spent_check CHECK (spent >= 0 AND spent <= spend_allotment)
+    CONSTRAINT campaign_usage_shards_spent_check CHECK (spent >= 0 AND spent < 'NaN' AND spent <= spend_allotment),
+    CONSTRAINT campaign_usage_shards_spend_allotment_check CHECK (spend_allotment >= 0 AND spend_allotment < 'NaN')
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE coupon_schema.campaign_usage_shards IS
     'A campaign''s limit and budget, dealt out to shards so that no row is touched by every use. A coupon counts in '
@@ -259,15 +287,16 @@ CREATE TABLE coupon_schema.coupons (
     CONSTRAINT coupons_status_reason_check CHECK (length(status_reason) BETWEEN 1 AND 500),
     CONSTRAINT coupons_discount_type_check CHECK (discount_type IN ('PERCENTAGE', 'FIXED_AMOUNT')),
     CONSTRAINT coupons_discount_check CHECK (
-        discount_value > 0
+        discount_value > 0 AND discount_value < 'NaN'
         AND CASE discount_type
             WHEN 'PERCENTAGE' THEN discount_value <= 100
             ELSE maximum_discount IS NULL
         END),
-    CONSTRAINT coupons_maximum_discount_check CHECK (maximum_discount > 0),
-    CONSTRAINT coupons_minimum_purchase_check CHECK (minimum_purchase >= 0),
+    CONSTRAINT coupons_maximum_discount_check CHECK (maximum_discount > 0 AND maximum_discount < 'NaN'),
+    CONSTRAINT coupons_minimum_purchase_check CHECK (minimum_purchase >= 0 AND minimum_purchase < 'NaN'),
     CONSTRAINT coupons_raffle_tickets_check CHECK (raffle_tickets BETWEEN 0 AND 100),
-    CONSTRAINT coupons_validity_check CHECK (valid_from < valid_until),
+    CONSTRAINT coupons_validity_check CHECK (
+        valid_from < valid_until AND isfinite(valid_from) AND isfinite(valid_until)),
     CONSTRAINT coupons_max_usage_check CHECK (max_usage BETWEEN 1 AND 1000),
     CONSTRAINT coupons_usage_count_check CHECK (usage_count >= 0 AND usage_count <= max_usage),
     CONSTRAINT coupons_status_usage_count_check CHECK (
@@ -338,7 +367,8 @@ CREATE TABLE coupon_schema.coupon_usage_history (
     CONSTRAINT coupon_usage_history_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
     CONSTRAINT coupon_usage_history_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'),
     CONSTRAINT coupon_usage_history_fuel_type_check CHECK (fuel_type IN ('REGULAR', 'PREMIUM', 'DIESEL')),
-    CONSTRAINT coupon_usage_history_original_amount_check CHECK (original_amount > 0),
+    CONSTRAINT coupon_usage_history_original_amount_check CHECK (
+        original_amount > 0 AND original_amount < 'NaN'),
     CONSTRAINT coupon_usage_history_discount_amount_check CHECK (
         discount_amount >= 0 AND discount_amount <= original_amount),
     CONSTRAINT coupon_usage_history_final_amount_check CHECK (final_amount = original_amount - discount_amount),
@@ -407,7 +437,7 @@ CREATE TABLE coupon_schema.coupon_validation_attempts (
     CONSTRAINT coupon_validation_attempts_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'),
     CONSTRAINT coupon_validation_attempts_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
     CONSTRAINT coupon_validation_attempts_amount_check CHECK (
-        amount > 0 AND num_nulls(amount, currency) IN (0, 2)),
+        amount > 0 AND amount < 'NaN' AND num_nulls(amount, currency) IN (0, 2)),
     CONSTRAINT coupon_validation_attempts_currency_check CHECK (
         currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT coupon_validation_attempts_fraud_score_check CHECK (fraud_score BETWEEN 0 AND 100),
@@ -531,7 +561,8 @@ $$;
 COMMENT ON FUNCTION coupon_schema.check_coupon_change() IS 'BEFORE UPDATE trigger: which states follow which.';
 
 CREATE FUNCTION coupon_schema.log_campaign_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -556,6 +587,18 @@ END
 $$;
 COMMENT ON FUNCTION coupon_schema.log_campaign_changes() IS
     'Writes a new campaign, or the values of one that changed, to the audit log.';
+
+CREATE FUNCTION coupon_schema.refuse_forged_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'action % is written by the change of a campaign alone', NEW.action
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME, SCHEMA = TG_TABLE_SCHEMA,
+              TABLE = 'coupon_audit_log';
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.refuse_forged_event() IS
+    'BEFORE INSERT trigger of coupon_audit_log for the actions that only the trigger of campaigns writes.';
 
 -- Limits ----------------------------------------------------------------------------------------------------------
 
@@ -845,6 +888,7 @@ COMMENT ON FUNCTION coupon_schema.restore_coupon_usage() IS
     'allows is decided by who restores.';
 
 REVOKE EXECUTE ON FUNCTION
+    coupon_schema.log_campaign_changes(),
     coupon_schema.make_campaign_shards(),
     coupon_schema.change_campaign_limits(),
     coupon_schema.count_coupon_usage(),
@@ -870,6 +914,8 @@ CREATE TRIGGER campaigns_log_insert AFTER INSERT ON coupon_schema.campaigns
 CREATE TRIGGER campaigns_log_update AFTER UPDATE ON coupon_schema.campaigns
     REFERENCING OLD TABLE AS old_campaigns NEW TABLE AS new_campaigns
     FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.log_campaign_changes();
+CREATE TRIGGER campaign_usage_shards_set_updated_at BEFORE UPDATE ON coupon_schema.campaign_usage_shards
+    FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
 CREATE TRIGGER campaign_user_usages_set_updated_at BEFORE UPDATE ON coupon_schema.campaign_user_usages
     FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
 CREATE TRIGGER qr_signing_keys_set_updated_at BEFORE UPDATE ON coupon_schema.qr_signing_keys
@@ -891,6 +937,11 @@ CREATE TRIGGER coupon_usage_history_keep BEFORE DELETE OR TRUNCATE ON coupon_sch
 CREATE TRIGGER coupon_validation_attempts_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON coupon_schema.coupon_validation_attempts
     FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.refuse_change();
+-- The trigger of campaigns writes as the owner, and nobody else does.
+CREATE TRIGGER coupon_audit_log_not_forged BEFORE INSERT ON coupon_schema.coupon_audit_log
+    FOR EACH ROW
+    WHEN (current_user <> 'coupon_owner' AND NEW.action IN ('CAMPAIGN_CREATED', 'CAMPAIGN_CHANGED'))
+    EXECUTE FUNCTION coupon_schema.refuse_forged_event();
 CREATE TRIGGER coupon_audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON coupon_schema.coupon_audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.refuse_change();
 
@@ -930,14 +981,31 @@ GRANT EXECUTE ON FUNCTION
     coupon_schema.ensure_all_month_partitions(integer),
     coupon_schema.rounding_unit(text),
     coupon_schema.discount_amount(text, numeric, numeric, text, numeric),
-    coupon_schema.is_time_zone(text)
+    coupon_schema.is_time_zone(text),
+    coupon_schema.is_plain_set(anyarray),
+    coupon_schema.has_visible_character(text)
     TO coupon_app;
 
-GRANT SELECT, INSERT, UPDATE ON coupon_schema.campaigns TO coupon_app;
-GRANT SELECT, INSERT, DELETE ON coupon_schema.campaign_stations TO coupon_app;
+-- Ids, the times of rows and the request's context come from the database, so that nothing is back-dated.
+GRANT SELECT,
+    INSERT (
+        campaign_code, name, description, status, discount_type, discount_value, maximum_discount, minimum_purchase,
+        currency, time_zone, valid_from, valid_until, weekdays, daily_from, daily_until, fuel_types, station_scope,
+        audience, loyal_after_redemptions, total_usage_limit, per_user_usage_limit, budget_amount,
+        raffle_tickets_per_coupon, raffle_code, cancellation_policy, shard_count, created_by, approved_by, approved_at,
+        metadata),
+    -- Not the code, the currency and the shards, which never change, nor the author, who must not be the approver.
+    UPDATE (
+        name, description, status, discount_type, discount_value, maximum_discount, minimum_purchase, time_zone,
+        valid_from, valid_until, weekdays, daily_from, daily_until, fuel_types, station_scope, audience,
+        loyal_after_redemptions, total_usage_limit, per_user_usage_limit, budget_amount, raffle_tickets_per_coupon,
+        raffle_code, cancellation_policy, approved_by, approved_at, metadata)
+    ON coupon_schema.campaigns TO coupon_app;
+GRANT SELECT, INSERT (campaign_id, station_code), DELETE ON coupon_schema.campaign_stations TO coupon_app;
 -- Counters belong to the triggers: the application reads them.
 GRANT SELECT ON coupon_schema.campaign_usage_shards, coupon_schema.campaign_user_usages TO coupon_app;
-GRANT SELECT, INSERT, UPDATE (retired_at, revoked_at) ON coupon_schema.qr_signing_keys TO coupon_app;
+GRANT SELECT, INSERT (key_id, public_key, valid_from), UPDATE (retired_at, revoked_at)
+    ON coupon_schema.qr_signing_keys TO coupon_app;
 GRANT SELECT, INSERT (
     coupon_code, campaign_id, user_id, status, status_reason, discount_type, discount_value, maximum_discount,
     minimum_purchase, currency, raffle_tickets, valid_from, valid_until, max_usage, dense_index, qr_key_id, qr_payload,
@@ -950,7 +1018,11 @@ GRANT SELECT,
         discount_amount, final_amount, currency, raffle_tickets),
     UPDATE (restored_at, restore_reason, restored_by)
     ON coupon_schema.coupon_usage_history TO coupon_app;
-GRANT SELECT, INSERT ON coupon_schema.coupon_validation_attempts, coupon_schema.coupon_audit_log TO coupon_app;
+GRANT SELECT, INSERT (
+    coupon_id, coupon_code, result, validation_method, user_id, employee_number, station_code, amount, currency,
+    fraud_score, device_id, latitude, longitude, detail) ON coupon_schema.coupon_validation_attempts TO coupon_app;
+GRANT SELECT, INSERT (action, campaign_code, coupon_code, reason, old_values, new_values)
+    ON coupon_schema.coupon_audit_log TO coupon_app;
 GRANT SELECT ON coupon_schema.campaign_usage, coupon_schema.active_campaigns, coupon_schema.available_coupons
     TO coupon_app;
 
