@@ -30,7 +30,7 @@ app.command("validate")(validate.command)
 app.command("undo")(undo.command)
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it
+def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"vuelo {metadata.version('vuelo')}")
         raise typer.Exit
