@@ -6,54 +6,18 @@ from decimal import Decimal
 import pytest
 from psycopg import errors
 from tests.schema import catalog
+from tests.schema.ad_rows import PUZZLE, VIDEO, VIEWER, finish, refused_by, share_out_today, start_view
 from tests.schema.catalog import BY_NAME, SOURCE, Conn
 
 Connect = Callable[[str], Conn]
 
 ADS = BY_NAME["ads"]
 FOLDER = SOURCE / "ads"
-VIDEO = "ad100000-0000-4000-8000-000000000001"  # ADC-REFRESCO: 15 s, multiplies by 2, at most 5 views a day
-PUZZLE = "ad100000-0000-4000-8000-000000000003"  # ADC-LLANTAS: 30 s, multiplies by 3, at most 3 views a week
-VIEWER = "a0000000-0000-4000-8000-000000000060"
 
 
-def start_view(conn: Conn, *, user: str = VIEWER, ad: str = VIDEO, reference: str | None = None, base: int = 0) -> str:
-    """Start a view a minute ago and return its public id."""
-    return catalog.texts(
-        conn,
-        """
-        INSERT INTO ad_schema.ad_engagements
-            (advertisement_id, user_id, transaction_reference, base_tickets, started_at)
-        SELECT id, %s, %s, %s, now() - interval '1 minute' FROM ad_schema.advertisements WHERE public_id = %s
-        RETURNING public_id
-        """,
-        user,
-        reference,
-        base,
-        ad,
-    )[0]
-
-
-def finish(conn: Conn, view: str, status: str, *, watched_s: float, percentage: float, bonus: int = 0) -> None:
-    conn.execute(
-        """
-        UPDATE ad_schema.ad_engagements
-           SET status = %s, finished_at = now(), watched_s = %s, completion_percentage = %s,
-               quartile = floor(%s / 25), bonus_tickets = %s
-         WHERE public_id = %s
-        """,
-        (status, watched_s, percentage, percentage, bonus, view),
-    )
-
-
-def refused_by(refused: pytest.ExceptionInfo[errors.Error]) -> str | None:
-    return refused.value.diag.constraint_name
-
-
-def test_a_view_starts_under_the_terms_of_its_advertisement_whatever_the_insert_says(as_role: Connect) -> None:
-    conn = as_role("ads_app")
+def test_a_view_starts_under_the_terms_of_its_advertisement_whatever_the_insert_says(admin: Conn) -> None:
     terms = catalog.rows(
-        conn,
+        admin,
         """
         INSERT INTO ad_schema.ad_engagements
             (advertisement_id, user_id, duration_s, ticket_multiplier, max_bonus_tickets, currency)
@@ -66,12 +30,12 @@ def test_a_view_starts_under_the_terms_of_its_advertisement_whatever_the_insert_
     assert terms == [(15, 2, 80, 100, "MXN")]
 
 
-def test_the_view_above_the_frequency_cap_is_refused(as_role: Connect) -> None:
+def test_the_view_above_the_frequency_cap_is_refused(as_role: Connect, admin: Conn) -> None:
     conn = as_role("ads_app")
     for _ in range(3):
-        finish(conn, start_view(conn, ad=PUZZLE), "SKIPPED", watched_s=5, percentage=10)
+        finish(conn, start_view(admin, ad=PUZZLE), "SKIPPED", watched_s=5, percentage=10)
     with pytest.raises(errors.CheckViolation) as refused:
-        start_view(conn, ad=PUZZLE)
+        start_view(admin, ad=PUZZLE)
     assert refused_by(refused) == "ad_frequency_counters_engagement_cap_check"
     counted = "SELECT engagement_count FROM ad_schema.ad_frequency_counters WHERE user_id = %s"
     assert catalog.rows(conn, counted, VIEWER) == [(3,)]
@@ -90,11 +54,10 @@ def test_the_cap_holds_for_views_started_by_one_statement(admin: Conn) -> None:
     assert refused_by(refused) == "ad_frequency_counters_engagement_cap_check"
 
 
-def test_a_user_watches_one_advertisement_at_a_time(as_role: Connect) -> None:
-    conn = as_role("ads_app")
-    start_view(conn)
+def test_a_user_watches_one_advertisement_at_a_time(admin: Conn) -> None:
+    start_view(admin)
     with pytest.raises(errors.UniqueViolation):
-        start_view(conn, ad=PUZZLE)
+        start_view(admin, ad=PUZZLE)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +69,10 @@ def test_a_user_watches_one_advertisement_at_a_time(as_role: Connect) -> None:
     ],
 )
 def test_a_view_is_not_completed_without_having_been_watched(
-    as_role: Connect, watched_s: float, percentage: float, constraint: str
+    as_role: Connect, admin: Conn, watched_s: float, percentage: float, constraint: str
 ) -> None:
     conn = as_role("ads_app")
-    view = start_view(conn)
+    view = start_view(admin)
     with pytest.raises(errors.CheckViolation) as refused:
         finish(conn, view, "COMPLETED", watched_s=watched_s, percentage=percentage)
     assert refused_by(refused) == constraint
@@ -117,10 +80,11 @@ def test_a_view_is_not_completed_without_having_been_watched(
 
 @pytest.mark.parametrize(("base", "bonus", "is_accepted"), [(3, 3, True), (3, 4, False), (101, 101, False)])
 def test_bonus_tickets_are_the_multipliers_and_within_the_campaigns_cap(
-    as_role: Connect, base: int, bonus: int, *, is_accepted: bool
+    as_role: Connect, admin: Conn, base: int, bonus: int, *, is_accepted: bool
 ) -> None:
     conn = as_role("ads_app")
-    view = start_view(conn, reference="RDM-20261101-000007", base=base)
+    share_out_today(conn)
+    view = start_view(admin, reference="RDM-20261101-000007", base=base)
     if is_accepted:
         finish(conn, view, "COMPLETED", watched_s=15, percentage=100, bonus=bonus)
         return
@@ -129,29 +93,30 @@ def test_bonus_tickets_are_the_multipliers_and_within_the_campaigns_cap(
     assert refused_by(refused) == "ad_engagements_bonus_tickets_check"
 
 
-def test_a_skipped_view_and_a_view_without_redemption_earn_nothing(as_role: Connect) -> None:
+def test_a_skipped_view_and_a_view_without_redemption_earn_nothing(as_role: Connect, admin: Conn) -> None:
     conn = as_role("ads_app")
-    view = start_view(conn, reference="RDM-20261101-000007", base=3)
+    view = start_view(admin, reference="RDM-20261101-000007", base=3)
     with pytest.raises(errors.CheckViolation):
         finish(conn, view, "SKIPPED", watched_s=15, percentage=100, bonus=1)
     finish(conn, view, "SKIPPED", watched_s=15, percentage=100)
-    unpaid = start_view(conn, base=3)
+    unpaid = start_view(admin, base=3)
     with pytest.raises(errors.CheckViolation):
         finish(conn, unpaid, "COMPLETED", watched_s=15, percentage=100, bonus=3)
 
 
-def test_a_step_of_a_redemptions_chain_is_completed_once(as_role: Connect) -> None:
+def test_a_step_of_a_redemptions_chain_is_completed_once(as_role: Connect, admin: Conn) -> None:
     conn = as_role("ads_app")
-    first = start_view(conn, reference="RDM-20261101-000007", base=3)
+    share_out_today(conn)
+    first = start_view(admin, reference="RDM-20261101-000007", base=3)
     finish(conn, first, "COMPLETED", watched_s=15, percentage=100, bonus=3)
-    second = start_view(conn, reference="RDM-20261101-000007", base=3)
+    second = start_view(admin, reference="RDM-20261101-000007", base=3)
     with pytest.raises(errors.UniqueViolation):
         finish(conn, second, "COMPLETED", watched_s=15, percentage=100, bonus=3)
 
 
-def test_progress_never_goes_back_and_an_end_is_final(as_role: Connect) -> None:
+def test_progress_never_goes_back_and_an_end_is_final(as_role: Connect, admin: Conn) -> None:
     conn = as_role("ads_app")
-    view = start_view(conn)
+    view = start_view(admin)
     progress = "UPDATE ad_schema.ad_engagements SET quartile = %s, watched_s = 8, completion_percentage = 53"
     conn.execute((progress + " WHERE public_id = %s").encode(), (2, view))
     with pytest.raises(errors.CheckViolation) as refused:
@@ -163,13 +128,13 @@ def test_progress_never_goes_back_and_an_end_is_final(as_role: Connect) -> None:
     assert refused_by(refused) == "ad_engagements_status_transition_check"
 
 
-def test_a_view_token_is_consumed_once_and_in_time(as_role: Connect) -> None:
+def test_a_view_token_is_consumed_once_and_in_time(as_role: Connect, admin: Conn) -> None:
     conn = as_role("ads_app")
     spent = "UPDATE ad_schema.ad_view_tokens SET consumed_at = now() WHERE consumed_at IS NOT NULL"
     with pytest.raises(errors.CheckViolation) as refused:
         conn.execute(spent.encode())
     assert refused_by(refused) == "ad_view_tokens_consumed_once_check"
-    view = start_view(conn)
+    view = start_view(admin)
     late = """
         INSERT INTO ad_schema.ad_view_tokens
             (token_hash, advertisement_id, user_id, created_at, expires_at, consumed_at, engagement_id)
@@ -177,7 +142,7 @@ def test_a_view_token_is_consumed_once_and_in_time(as_role: Connect) -> None:
                now(), id FROM ad_schema.ad_engagements WHERE public_id = %s
     """
     with pytest.raises(errors.CheckViolation) as refused:
-        conn.execute(late.encode(), (view,))
+        admin.execute(late.encode(), (view,))
     assert refused_by(refused) == "ad_view_tokens_consumed_at_check"
 
 
@@ -209,9 +174,9 @@ def test_a_campaign_goes_only_where_its_status_allows(
     assert refused_by(refused) == "ad_campaigns_status_transition_check"
 
 
-def test_a_share_of_the_budget_is_never_overspent(as_role: Connect) -> None:
+def test_a_share_of_the_budget_is_never_overspent(admin: Conn) -> None:
     with pytest.raises(errors.CheckViolation) as refused:
-        as_role("ads_app").execute("UPDATE ad_schema.ad_campaign_budget_shards SET spent = allotted + 0.01")
+        admin.execute("UPDATE ad_schema.ad_campaign_budget_shards SET spent = allotted + 0.01")
     assert refused_by(refused) == "ad_campaign_budget_shards_spent_check"
 
 
@@ -280,6 +245,7 @@ def test_where_security_counts_nobody_approves_the_own_advertisement(admin: Conn
         ("ticket_multiplier = 11", "advertisements_ticket_multiplier_check"),
         ("languages = '{es,xx}'", "advertisements_languages_check"),
         ("languages = '{}'", "advertisements_languages_check"),
+        ("languages = '{{es,en}}'", "advertisements_languages_check"),
     ],
 )
 def test_an_advertisement_with_wrong_values_is_refused(admin: Conn, assignment: str, constraint: str) -> None:

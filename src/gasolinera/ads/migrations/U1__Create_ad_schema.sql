@@ -16,6 +16,7 @@ DROP FUNCTION ad_schema.record_change();
 DROP FUNCTION ad_schema.guard_budget_allotment();
 DROP FUNCTION ad_schema.count_engagements();
 DROP FUNCTION ad_schema.guard_view_token_change();
+DROP FUNCTION ad_schema.charge_engagements();
 DROP FUNCTION ad_schema.guard_engagement_change();
 DROP FUNCTION ad_schema.take_engagement_terms();
 DROP FUNCTION ad_schema.guard_campaign_status();

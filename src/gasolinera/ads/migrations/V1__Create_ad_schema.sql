@@ -60,10 +60,11 @@ CREATE TABLE ad_schema.ad_campaigns (
         AND timestamp '2000-01-01' AT TIME ZONE time_zone IS NOT NULL),
     CONSTRAINT ad_campaigns_priority_check CHECK (priority BETWEEN 1 AND 10),
     CONSTRAINT ad_campaigns_pacing_check CHECK (pacing IN ('EVEN', 'ASAP')),
-    CONSTRAINT ad_campaigns_total_budget_check CHECK (total_budget > 0),
-    CONSTRAINT ad_campaigns_daily_budget_check CHECK (daily_budget > 0 AND daily_budget <= total_budget),
+    CONSTRAINT ad_campaigns_total_budget_check CHECK (total_budget > 0 AND total_budget < 'NaN'),
+    CONSTRAINT ad_campaigns_daily_budget_check CHECK (
+        daily_budget > 0 AND daily_budget <= total_budget AND daily_budget < 'NaN'),
     CONSTRAINT ad_campaigns_cost_per_engagement_check CHECK (
-        cost_per_engagement >= 0 AND cost_per_engagement <= total_budget),
+        cost_per_engagement >= 0 AND cost_per_engagement <= total_budget AND cost_per_engagement < 'NaN'),
     CONSTRAINT ad_campaigns_currency_check CHECK (currency ~ '^[A-Z]{3}$' AND currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT ad_campaigns_rounding_unit_check CHECK (
         currency <> 'CRC'
@@ -146,7 +147,8 @@ CREATE TABLE ad_schema.ad_campaign_budget_shards (
     CONSTRAINT ad_campaign_budget_shards_campaign_id_budget_date_shard_key
         UNIQUE NULLS NOT DISTINCT (campaign_id, budget_date, shard),
     CONSTRAINT ad_campaign_budget_shards_shard_check CHECK (shard BETWEEN 0 AND 255),
-    CONSTRAINT ad_campaign_budget_shards_spent_check CHECK (spent >= 0 AND spent <= allotted)
+    CONSTRAINT ad_campaign_budget_shards_amount_check CHECK (allotted >= 0 AND allotted < 'NaN'),
+    CONSTRAINT ad_campaign_budget_shards_spent_check CHECK (spent >= 0 AND spent <= allotted AND spent < 'NaN')
 );
 COMMENT ON TABLE ad_schema.ad_campaign_budget_shards IS
     'A campaign''s budget in shares, so that views charge many rows and never the campaign''s; shares may lend.';
@@ -233,7 +235,9 @@ CREATE TABLE ad_schema.advertisements (
     CONSTRAINT advertisements_completion_threshold_percent_check CHECK (completion_threshold_percent BETWEEN 1 AND 100),
     CONSTRAINT advertisements_ticket_multiplier_check CHECK (ticket_multiplier BETWEEN 1 AND 10),
     CONSTRAINT advertisements_content_rating_check CHECK (content_rating IN ('EVERYONE', 'TEEN', 'ADULT')),
-    CONSTRAINT advertisements_languages_check CHECK (cardinality(languages) > 0 AND languages <@ '{es,en}'::text[]),
+    CONSTRAINT advertisements_languages_check CHECK (
+        languages <> '{}' AND array_ndims(languages) = 1 AND cardinality(languages) <= 2
+        AND languages <@ '{es,en}'::text[]),
     CONSTRAINT advertisements_status_check CHECK (status IN ('DRAFT', 'ACTIVE', 'PAUSED', 'ARCHIVED')),
     CONSTRAINT advertisements_approval_status_check CHECK (approval_status IN ('PENDING', 'APPROVED', 'REJECTED')),
     CONSTRAINT advertisements_review_check CHECK (
@@ -308,7 +312,7 @@ CREATE TABLE ad_schema.ad_engagements (
         quartile BETWEEN 0 AND 4 AND quartile * 25 <= completion_percentage),
     -- two seconds are what a player's clock and a slow request may differ by
     CONSTRAINT ad_engagements_watched_s_check CHECK (
-        watched_s >= 0 AND watched_s <= extract(epoch FROM finished_at - started_at) + 2),
+        watched_s >= 0 AND watched_s < 'NaN' AND watched_s <= extract(epoch FROM finished_at - started_at) + 2),
     CONSTRAINT ad_engagements_completion_percentage_check CHECK (
         completion_percentage BETWEEN 0 AND 100
         AND completion_percentage <= 100 * (watched_s + 1) / duration_s),
@@ -320,7 +324,8 @@ CREATE TABLE ad_schema.ad_engagements (
         bonus_tickets BETWEEN 0 AND least(base_tickets * (ticket_multiplier - 1), max_bonus_tickets)
         AND (bonus_tickets = 0 OR (status = 'COMPLETED' AND transaction_reference IS NOT NULL))),
     CONSTRAINT ad_engagements_max_bonus_tickets_check CHECK (max_bonus_tickets BETWEEN 0 AND 10000),
-    CONSTRAINT ad_engagements_cost_check CHECK (cost >= 0 AND (cost = 0 OR budget_shard IS NOT NULL)),
+    CONSTRAINT ad_engagements_cost_check CHECK (
+        cost >= 0 AND cost < 'NaN' AND (cost = 0 OR budget_shard IS NOT NULL)),
     CONSTRAINT ad_engagements_currency_check CHECK (currency ~ '^[A-Z]{3}$' AND currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT ad_engagements_rounding_unit_check CHECK (currency <> 'CRC' OR cost = trunc(cost)),
     CONSTRAINT ad_engagements_budget_shard_check CHECK (budget_shard BETWEEN 0 AND 255),
@@ -341,7 +346,10 @@ COMMENT ON COLUMN ad_schema.ad_engagements.quartile IS 'The last quartile reache
 COMMENT ON COLUMN ad_schema.ad_engagements.duration_s IS
     'The advertisement''s length when the view started. Like threshold, multiplier, cap of bonus tickets and currency '
     'it is copied at the start, whatever the INSERT says: later terms do not reach a running view.';
-COMMENT ON COLUMN ad_schema.ad_engagements.budget_shard IS 'The share of the campaign''s budget that was charged.';
+COMMENT ON COLUMN ad_schema.ad_engagements.cost IS
+    'What the completion charged, taken from the campaign; a later rejection does not pay it back.';
+COMMENT ON COLUMN ad_schema.ad_engagements.budget_shard IS
+    'The share of the campaign''s budget (and of the day''s, if it has one) that the completion charges.';
 -- a user's history, newest first
 CREATE INDEX ad_engagements_user_id_started_at_idx ON ad_schema.ad_engagements (user_id, started_at);
 -- daily roll-up of an advertisement
@@ -437,9 +445,9 @@ CREATE TABLE ad_schema.ad_analytics (
         completions >= 0 AND skips >= 0 AND failures >= 0 AND completions + skips + failures <= starts),
     CONSTRAINT ad_analytics_clicks_check CHECK (clicks BETWEEN 0 AND starts),
     CONSTRAINT ad_analytics_unique_users_check CHECK (unique_users BETWEEN 0 AND starts),
-    CONSTRAINT ad_analytics_watched_s_check CHECK (watched_s >= 0),
+    CONSTRAINT ad_analytics_watched_s_check CHECK (watched_s >= 0 AND watched_s < 'NaN'),
     CONSTRAINT ad_analytics_bonus_tickets_check CHECK (bonus_tickets >= 0),
-    CONSTRAINT ad_analytics_cost_check CHECK (cost >= 0),
+    CONSTRAINT ad_analytics_cost_check CHECK (cost >= 0 AND cost < 'NaN'),
     CONSTRAINT ad_analytics_currency_check CHECK (currency ~ '^[A-Z]{3}$' AND currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT ad_analytics_scores_check CHECK (
         scored_engagements BETWEEN 0 AND starts AND quality_score_sum BETWEEN 0 AND 100 * scored_engagements
@@ -512,22 +520,35 @@ $$;
 COMMENT ON FUNCTION ad_schema.guard_campaign_status() IS 'The allowed changes of a campaign''s status; two are final.';
 
 CREATE FUNCTION ad_schema.take_engagement_terms() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
+DECLARE
+    v_may_be_shown boolean;
 BEGIN
     SELECT advertisement.duration_s, advertisement.completion_threshold_percent, advertisement.ticket_multiplier,
-           campaign.max_bonus_tickets, campaign.currency
+           campaign.max_bonus_tickets, campaign.currency,
+           advertisement.status = 'ACTIVE' AND advertisement.approval_status = 'APPROVED'
+               AND campaign.status = 'ACTIVE'
+               AND campaign.starts_at <= NEW.started_at AND NEW.started_at < campaign.ends_at
       INTO NEW.duration_s, NEW.completion_threshold_percent, NEW.ticket_multiplier,
-           NEW.max_bonus_tickets, NEW.currency
+           NEW.max_bonus_tickets, NEW.currency, v_may_be_shown
       FROM ad_schema.advertisements AS advertisement
       JOIN ad_schema.ad_campaigns AS campaign ON campaign.id = advertisement.campaign_id
      WHERE advertisement.id = NEW.advertisement_id;
+    -- The service can insert nothing but a start, at now(). Views that are over are loaded by the owner alone.
+    IF NEW.status = 'STARTED' AND v_may_be_shown IS NOT TRUE THEN
+        RAISE EXCEPTION 'advertisement % may not be shown now', NEW.advertisement_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ad_engagements_may_be_shown_check',
+                HINT = 'it and its campaign must be active, it approved, and the campaign within its schedule';
+    END IF;
     RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION ad_schema.take_engagement_terms() IS
-    'A view starts under the terms of its advertisement and campaign, not under what its writer says.';
+    'A view starts under the terms of its advertisement and campaign, not under what its writer says, and only of what '
+    'may be shown.';
+REVOKE EXECUTE ON FUNCTION ad_schema.take_engagement_terms() FROM PUBLIC;
 
 CREATE FUNCTION ad_schema.guard_engagement_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -547,6 +568,21 @@ BEGIN
         RAISE EXCEPTION 'view % cannot go back', OLD.public_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'ad_engagements_progress_check';
     END IF;
+    -- Times are the server's, and so is the price: a view costs nothing until it is completed.
+    NEW.finished_at := CASE WHEN OLD.status = 'STARTED' AND NEW.status <> 'STARTED' THEN now() ELSE OLD.finished_at END;
+    NEW.clicked_at := coalesce(OLD.clicked_at, CASE WHEN NEW.clicked_at IS NOT NULL THEN now() END);
+    NEW.cost := OLD.cost;
+    IF OLD.status = 'STARTED' AND NEW.status = 'COMPLETED' THEN
+        SELECT campaign.cost_per_engagement
+          INTO NEW.cost
+          FROM ad_schema.advertisements AS advertisement
+          JOIN ad_schema.ad_campaigns AS campaign ON campaign.id = advertisement.campaign_id
+         WHERE advertisement.id = OLD.advertisement_id;
+    END IF;
+    IF OLD.status <> 'STARTED' AND NEW.budget_shard IS DISTINCT FROM OLD.budget_shard THEN
+        RAISE EXCEPTION 'the share of the budget that view % charged cannot change', OLD.public_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ad_engagements_identity_check';
+    END IF;
     IF (NEW.public_id, NEW.advertisement_id, NEW.user_id, NEW.transaction_reference, NEW.chain_step, NEW.started_at,
             NEW.duration_s, NEW.completion_threshold_percent, NEW.base_tickets, NEW.ticket_multiplier,
             NEW.max_bonus_tickets, NEW.currency)
@@ -562,18 +598,82 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION ad_schema.guard_engagement_change() IS
-    'A view ends once, its progress never goes back, and what it is a view of never changes.';
+    'A view ends once, its progress never goes back, what it is a view of never changes; its end and its cost are set.';
+
+CREATE FUNCTION ad_schema.charge_engagements() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_due bigint;
+    v_charged bigint;
+BEGIN
+    WITH charge AS MATERIALIZED (
+        SELECT campaign.id AS campaign_id, ended.budget_shard, budget.day, sum(ended.cost) AS amount
+          FROM ended_rows AS ended
+          JOIN running_rows AS running ON running.id = ended.id
+          JOIN ad_schema.advertisements AS advertisement ON advertisement.id = ended.advertisement_id
+          JOIN ad_schema.ad_campaigns AS campaign ON campaign.id = advertisement.campaign_id
+         CROSS JOIN LATERAL (
+            SELECT NULL::date AS day
+            UNION ALL
+            SELECT (ended.finished_at AT TIME ZONE campaign.time_zone)::date WHERE campaign.daily_budget IS NOT NULL
+         ) AS budget
+         WHERE running.status = 'STARTED' AND ended.status = 'COMPLETED' AND ended.cost > 0
+         GROUP BY campaign.id, ended.budget_shard, budget.day
+    ), locked AS MATERIALIZED (
+        -- Ordered, so that two statements that end several views lock the shares in the same order.
+        SELECT share.id, charge.amount
+          FROM charge
+         CROSS JOIN LATERAL (
+            -- two branches, because IS NOT DISTINCT FROM finds nothing by index
+            SELECT total.id FROM ad_schema.ad_campaign_budget_shards AS total
+             WHERE charge.day IS NULL AND total.campaign_id = charge.campaign_id AND total.budget_date IS NULL
+               AND total.shard = charge.budget_shard
+            UNION ALL
+            SELECT daily.id FROM ad_schema.ad_campaign_budget_shards AS daily
+             WHERE daily.campaign_id = charge.campaign_id AND daily.budget_date = charge.day
+               AND daily.shard = charge.budget_shard
+         ) AS found
+          JOIN ad_schema.ad_campaign_budget_shards AS share ON share.id = found.id
+         ORDER BY share.id
+           FOR NO KEY UPDATE OF share
+    ), charged AS (
+        UPDATE ad_schema.ad_campaign_budget_shards AS share
+           SET spent = share.spent + locked.amount
+          FROM locked
+         WHERE share.id = locked.id
+        RETURNING share.id
+    )
+    SELECT (SELECT count(*) FROM charge), (SELECT count(*) FROM charged) INTO v_due, v_charged;
+    IF v_charged <> v_due THEN
+        RAISE EXCEPTION 'a completed view names a share of the budget that does not exist'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ad_engagements_budget_shard_exists_check';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION ad_schema.charge_engagements() IS
+    'Charges completed views to their share of the total budget and, where there is a daily one, of the day''s; the '
+    'CHECK on the share refuses what it does not hold.';
+REVOKE EXECUTE ON FUNCTION ad_schema.charge_engagements() FROM PUBLIC;
 
 CREATE FUNCTION ad_schema.guard_view_token_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
-    RAISE EXCEPTION 'a view token was consumed at % and cannot change any more', OLD.consumed_at
-        USING ERRCODE = 'check_violation', CONSTRAINT = 'ad_view_tokens_consumed_once_check';
+    IF OLD.consumed_at IS NOT NULL THEN
+        RAISE EXCEPTION 'a view token was consumed at % and cannot change any more', OLD.consumed_at
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ad_view_tokens_consumed_once_check';
+    END IF;
+    -- the server's time, so that the CHECK refuses a token that is over
+    NEW.consumed_at := now();
+    RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION ad_schema.guard_view_token_change() IS 'A consumed token stays as it is.';
+COMMENT ON FUNCTION ad_schema.guard_view_token_change() IS
+    'A token is consumed now and not at some other time; a consumed one stays as it is.';
 
 CREATE FUNCTION ad_schema.count_engagements() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -611,6 +711,9 @@ CREATE FUNCTION ad_schema.guard_budget_allotment() RETURNS trigger
     AS $$
 DECLARE
     v_campaign_id bigint;
+    v_total numeric;
+    v_daily numeric;
+    v_is_over boolean;
 BEGIN
     IF TG_TABLE_NAME = 'ad_campaigns' THEN
         v_campaign_id := NEW.id;
@@ -619,17 +722,24 @@ BEGIN
     END IF;
     -- One at a time a campaign, else two transactions could each add a share and not see the other's. Shares change
     -- hands rarely; a charge (spent) does not come here.
-    PERFORM FROM ad_schema.ad_campaigns WHERE id = v_campaign_id FOR NO KEY UPDATE;
-    IF EXISTS (
-        SELECT FROM ad_schema.ad_campaign_budget_shards AS share
-          JOIN ad_schema.ad_campaigns AS campaign ON campaign.id = share.campaign_id
-         WHERE campaign.id = v_campaign_id
-         GROUP BY share.budget_date, campaign.total_budget, campaign.daily_budget
-        HAVING sum(share.allotted) > CASE
-                   WHEN share.budget_date IS NULL THEN campaign.total_budget
-                   ELSE coalesce(campaign.daily_budget, campaign.total_budget)
-               END)
-    THEN
+    SELECT total_budget, coalesce(daily_budget, total_budget)
+      INTO v_total, v_daily
+      FROM ad_schema.ad_campaigns WHERE id = v_campaign_id FOR NO KEY UPDATE;
+    IF TG_TABLE_NAME = 'ad_campaigns' THEN
+        v_is_over := EXISTS (
+            SELECT FROM ad_schema.ad_campaign_budget_shards AS share
+             WHERE share.campaign_id = v_campaign_id
+             GROUP BY share.budget_date
+            HAVING sum(share.allotted) > CASE WHEN share.budget_date IS NULL THEN v_total ELSE v_daily END);
+    -- A share's own budget alone: 256 shares at most, found by the key. All days of a campaign would be thousands.
+    ELSIF NEW.budget_date IS NULL THEN
+        SELECT sum(share.allotted) > v_total INTO v_is_over FROM ad_schema.ad_campaign_budget_shards AS share
+         WHERE share.campaign_id = v_campaign_id AND share.budget_date IS NULL;
+    ELSE
+        SELECT sum(share.allotted) > v_daily INTO v_is_over FROM ad_schema.ad_campaign_budget_shards AS share
+         WHERE share.campaign_id = v_campaign_id AND share.budget_date = NEW.budget_date;
+    END IF;
+    IF v_is_over THEN
         RAISE EXCEPTION 'the shares of a budget are more than the budget'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'ad_campaign_budget_shards_allotted_check';
     END IF;
@@ -640,7 +750,7 @@ COMMENT ON FUNCTION ad_schema.guard_budget_allotment() IS
     'At commit: the shares of a budget add up to the budget at most, whether shares or budget changed.';
 
 CREATE FUNCTION ad_schema.record_change() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -664,9 +774,10 @@ END
 $$;
 COMMENT ON FUNCTION ad_schema.record_change() IS
     'Writes a change to the audit log; the argument names the column of the public reference.';
+REVOKE EXECUTE ON FUNCTION ad_schema.record_change() FROM PUBLIC;
 
 CREATE FUNCTION ad_schema.record_campaign_part_change() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
@@ -680,6 +791,7 @@ END
 $$;
 COMMENT ON FUNCTION ad_schema.record_campaign_part_change() IS
     'Writes targets and windows that came or went to the audit log, under their campaign''s code.';
+REVOKE EXECUTE ON FUNCTION ad_schema.record_campaign_part_change() FROM PUBLIC;
 
 CREATE TRIGGER advertisers_set_updated_at BEFORE UPDATE ON ad_schema.advertisers
     FOR EACH ROW EXECUTE FUNCTION ad_schema.set_updated_at();
@@ -702,8 +814,12 @@ CREATE TRIGGER ad_engagements_take_terms BEFORE INSERT ON ad_schema.ad_engagemen
     FOR EACH ROW EXECUTE FUNCTION ad_schema.take_engagement_terms();
 CREATE TRIGGER ad_engagements_guard_change BEFORE UPDATE ON ad_schema.ad_engagements
     FOR EACH ROW EXECUTE FUNCTION ad_schema.guard_engagement_change();
+CREATE TRIGGER ad_engagements_charge AFTER UPDATE ON ad_schema.ad_engagements
+    REFERENCING OLD TABLE AS running_rows NEW TABLE AS ended_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION ad_schema.charge_engagements();
 CREATE TRIGGER ad_view_tokens_guard_change BEFORE UPDATE ON ad_schema.ad_view_tokens
-    FOR EACH ROW WHEN (OLD.consumed_at IS NOT NULL) EXECUTE FUNCTION ad_schema.guard_view_token_change();
+    FOR EACH ROW WHEN (OLD.consumed_at IS NOT NULL OR NEW.consumed_at IS NOT NULL)
+    EXECUTE FUNCTION ad_schema.guard_view_token_change();
 CREATE TRIGGER ad_engagements_count AFTER INSERT ON ad_schema.ad_engagements
     REFERENCING NEW TABLE AS started_rows
     FOR EACH STATEMENT EXECUTE FUNCTION ad_schema.count_engagements();
@@ -742,12 +858,53 @@ CREATE TRIGGER ad_campaign_windows_record_delete AFTER DELETE ON ad_schema.ad_ca
 
 GRANT USAGE ON SCHEMA ad_schema TO ads_app, ads_ro;
 GRANT EXECUTE ON FUNCTION ad_schema.request_context(text), ad_schema.ensure_all_month_partitions(integer) TO ads_app;
-GRANT SELECT, INSERT, UPDATE ON
-    ad_schema.advertisers, ad_schema.ad_campaigns, ad_schema.advertisements, ad_schema.ad_engagements,
-    ad_schema.ad_view_tokens, ad_schema.ad_analytics, ad_schema.ad_campaign_budget_shards
-    TO ads_app;
-GRANT SELECT, INSERT, DELETE ON ad_schema.ad_campaign_targets, ad_schema.ad_campaign_windows TO ads_app;
-GRANT SELECT, INSERT ON ad_schema.ad_engagement_events, ad_schema.ad_audit_log TO ads_app;
+-- Keys, times, terms, costs and what was spent are set by defaults and triggers alone.
+GRANT SELECT,
+    INSERT (advertiser_code, name, contact_name, contact_email, status, metadata),
+    UPDATE (name, contact_name, contact_email, status, metadata)
+    ON ad_schema.advertisers TO ads_app;
+GRANT SELECT,
+    INSERT (campaign_code, advertiser_id, name, description, status, starts_at, ends_at, time_zone, priority, pacing,
+        total_budget, daily_budget, cost_per_engagement, currency, budget_alert_percent, frequency_cap,
+        frequency_period, max_bonus_tickets, created_by, metadata),
+    UPDATE (name, description, status, starts_at, ends_at, time_zone, priority, pacing,
+        total_budget, daily_budget, cost_per_engagement, budget_alert_percent, frequency_cap,
+        frequency_period, max_bonus_tickets, metadata)
+    ON ad_schema.ad_campaigns TO ads_app;
+GRANT SELECT, INSERT (campaign_id, dimension, value, is_excluded), DELETE
+    ON ad_schema.ad_campaign_targets TO ads_app;
+GRANT SELECT, INSERT (campaign_id, weekday, from_time, until_time), DELETE
+    ON ad_schema.ad_campaign_windows TO ads_app;
+GRANT SELECT, INSERT (campaign_id, budget_date, shard, allotted), UPDATE (allotted)
+    ON ad_schema.ad_campaign_budget_shards TO ads_app;
+GRANT SELECT,
+    INSERT (campaign_id, title, description, ad_format, body_text, media_url, media_sha256, media_type, media_bytes,
+        click_url, duration_s, skip_after_s, completion_threshold_percent, ticket_multiplier, content_rating, languages,
+        status, created_by, metadata),
+    UPDATE (title, description, ad_format, body_text, media_url, media_sha256, media_type, media_bytes,
+        click_url, duration_s, skip_after_s, completion_threshold_percent, ticket_multiplier, content_rating, languages,
+        status, approval_status, reviewed_by, reviewed_at, rejection_reason, metadata)
+    ON ad_schema.advertisements TO ads_app;
+GRANT SELECT,
+    INSERT (advertisement_id, user_id, transaction_reference, chain_step, station_code, base_tickets, budget_shard,
+        metadata),
+    UPDATE (status, clicked_at, quartile, watched_s, completion_percentage, bonus_tickets, budget_shard, quality_score,
+        fraud_score, metadata)
+    ON ad_schema.ad_engagements TO ads_app;
+GRANT SELECT,
+    INSERT (token_hash, advertisement_id, user_id, transaction_reference, chain_step, expires_at),
+    UPDATE (consumed_at, engagement_id)
+    ON ad_schema.ad_view_tokens TO ads_app;
+GRANT SELECT, INSERT (engagement_id, event_type, position_s, details) ON ad_schema.ad_engagement_events TO ads_app;
+GRANT SELECT,
+    INSERT (advertisement_id, analytics_date, impressions, starts, first_quartiles, midpoints, third_quartiles,
+        completions, skips, failures, clicks, unique_users, watched_s, bonus_tickets, cost, currency,
+        scored_engagements, quality_score_sum, fraud_score_sum),
+    UPDATE (impressions, starts, first_quartiles, midpoints, third_quartiles,
+        completions, skips, failures, clicks, unique_users, watched_s, bonus_tickets, cost,
+        scored_engagements, quality_score_sum, fraud_score_sum)
+    ON ad_schema.ad_analytics TO ads_app;
+GRANT SELECT ON ad_schema.ad_audit_log TO ads_app;
 GRANT SELECT ON ad_schema.ad_frequency_counters TO ads_app;
 GRANT SELECT ON
     ad_schema.advertisers, ad_schema.ad_campaigns, ad_schema.ad_campaign_targets, ad_schema.ad_campaign_windows,
