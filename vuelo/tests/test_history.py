@@ -9,7 +9,7 @@ import pytest
 
 import vuelo
 from vuelo.errors import VueloError
-from vuelo.history import HistoryTable, locked
+from vuelo.history import HistoryTable, create, exists, locked
 
 Connection = psycopg.Connection[Any]
 MakeProject = Callable[..., vuelo.Project]
@@ -112,11 +112,11 @@ def test_the_lock_key_is_flyway_s(schema: str, table: str, key: int) -> None:
 def test_the_lock_is_seen_in_pg_locks_as_flyway_s_while_a_migration_runs(
     make_project: MakeProject, conn: Connection
 ) -> None:
-    conn.execute("CREATE TABLE public.seen (classid bigint, objid bigint, objsubid int)")
-    script = """INSERT INTO public.seen SELECT classid::bigint, objid::bigint, objsubid
+    conn.execute("CREATE SCHEMA other; CREATE TABLE other.seen (classid bigint, objid bigint, objsubid int)")
+    script = """INSERT INTO other.seen SELECT classid::bigint, objid::bigint, objsubid
         FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();"""
     vuelo.migrate(make_project({"shop": {"V1__a.sql": script}}, 'schema = "public"'))
-    assert conn.execute("SELECT DISTINCT * FROM public.seen").fetchall() == [(18028, 4163491309, 1)]
+    assert conn.execute("SELECT DISTINCT * FROM other.seen").fetchall() == [(18028, 4163491309, 1)]
     assert conn.execute("SELECT FROM pg_locks WHERE locktype = 'advisory'").fetchall() == []
 
 
@@ -143,3 +143,17 @@ def test_a_runner_that_waits_can_be_stopped(conn: Connection, url: str) -> None:
     ):
         pytest.fail("the lock is held by another")
     assert caught.value.code == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "objects",
+    ["TABLE shop.a (n int)", "MATERIALIZED VIEW shop.a AS SELECT 1", "TABLE shop.a (n int) PARTITION BY LIST (n)",
+     "TYPE shop.a AS ENUM ('b')", "FUNCTION shop.a() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
+)  # fmt: skip
+def test_a_schema_that_somebody_else_has_filled_gets_no_history(conn: Connection, objects: str) -> None:
+    conn.execute(f"CREATE SCHEMA shop; CREATE {objects}".encode())
+    table = HistoryTable("shop")
+    with pytest.raises(VueloError, match="shop is not empty") as caught:
+        create(conn, table, 1, Event())
+    assert caught.value.code == "migrate.not_empty"
+    assert not exists(conn, table)

@@ -97,6 +97,7 @@ def create(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) ->
 
     Another runner may do the same at the same time. The schema comes first and the lock second, as in Flyway: the other
     way round, one that has made the schema would wait for our lock and we for the end of its transaction.
+    Raises VueloError `migrate.not_empty` for a schema that somebody else has filled.
     """
     with conn.transaction():
         if _create_schema(conn, table.schema, wait_s):
@@ -109,7 +110,31 @@ def create(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) ->
             return
     with locked(conn, table, wait_s, stop), conn.transaction():
         if not exists(conn, table):
+            _refuse_not_empty(conn, table)
             _create_table(conn, table)
+
+
+def _refuse_not_empty(conn: Connection, table: HistoryTable) -> None:
+    """What counts for Flyway counts, and tables of every kind; what belongs to an extension does not."""
+    if _scalar(
+        conn,
+        """WITH object (oid, namespace) AS (
+               SELECT oid, relnamespace FROM pg_catalog.pg_class WHERE relkind IN ('r', 'v', 'S', 'p', 'm', 'f')
+               UNION ALL
+               SELECT oid, typnamespace FROM pg_catalog.pg_type WHERE typcategory NOT IN ('A', 'C')
+               UNION ALL
+               SELECT oid, pronamespace FROM pg_catalog.pg_proc)
+           SELECT EXISTS (
+               SELECT FROM object JOIN pg_catalog.pg_namespace AS n ON n.oid = object.namespace
+                WHERE n.nspname = %s
+                  AND object.oid NOT IN (SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e'))""",
+        table.schema,
+    ):
+        raise VueloError(
+            "migrate.not_empty",
+            f"the schema {table.schema} is not empty and has no history {table.name}",
+            "if its history has another name, say so with `table`; else let Flyway's baseline begin one",
+        )
 
 
 def _create_schema(conn: Connection, schema: str, wait_s: float) -> bool:

@@ -221,4 +221,4 @@ def _refuse_same_history(path: Path, services: list[Service]) -> None:
         other = seen.setdefault((service.url, service.schema, service.table), service.name)
         if other != service.name:
             message = f"{path}: {other} and {service.name} have the same url, schema and table"
-            raise VueloError("config.same_history", message, "give each a schema or a table of its own")
+            raise VueloError("config.same_history", message, "give each a schema of its own")

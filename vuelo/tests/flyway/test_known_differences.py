@@ -35,17 +35,6 @@ def test_a_file_without_a_suffix_is_a_shell_script_for_flyway_and_nothing_for_vu
     assert site.info().entries == ()
 
 
-def test_a_schema_with_tables_and_no_history_is_refused_by_flyway_and_taken_on_by_vuelo(
-    new_site: Sites, tmp_path: Path
-) -> None:
-    (tmp_path / "V1__One.sql").write_text("CREATE TABLE one ();")
-    site = new_site(tmp_path)
-    site.execute("CREATE SCHEMA shop; CREATE TABLE shop.old ();")
-    assert 'Found non-empty schema(s) "shop" but no schema history table' in (site.flyway("migrate").error or "")
-    assert site.migrate() == ["1"]
-    assert_agreed_and_done(site)
-
-
 def test_a_script_that_ends_its_transaction_is_run_by_flyway_and_refused_by_vuelo(
     new_site: Sites, tmp_path: Path
 ) -> None:

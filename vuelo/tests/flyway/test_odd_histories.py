@@ -175,3 +175,35 @@ def test_a_schema_baselined_by_flyway_is_read_and_taken_on(
     assert other.migrate() == expected
     assert_same_lines(other)
     assert_agreed_and_done(other)
+
+
+@pytest.mark.parametrize(
+    ("objects", "refused"),
+    [
+        ("CREATE TABLE shop.old ()", True),
+        ("CREATE VIEW shop.old AS SELECT 1", True),
+        ("CREATE SEQUENCE shop.old", True),
+        ("CREATE FUNCTION shop.old() RETURNS int LANGUAGE sql AS 'SELECT 1'", True),
+        ("CREATE TYPE shop.old AS ENUM ('a')", True),
+        ("CREATE DOMAIN shop.old AS int", True),
+        ("CREATE TYPE shop.old AS (a int)", False),
+        ("COMMENT ON SCHEMA shop IS 'empty'", False),
+    ],
+)
+def test_a_schema_with_objects_and_no_history_is_taken_on_by_neither(
+    new_site: Sites, tmp_path: Path, objects: str, refused: bool
+) -> None:
+    (tmp_path / "V1__One.sql").write_text("CREATE TABLE one ();")
+    for_flyway, for_vuelo = new_site(tmp_path), new_site(tmp_path)
+    for site in (for_flyway, for_vuelo):
+        site.execute(f"CREATE SCHEMA shop; {objects};")
+    complaint = 'Found non-empty schema(s) "shop" but no schema history table'
+    assert (complaint in (for_flyway.flyway("migrate").error or "")) is refused
+    if refused:
+        with pytest.raises(RunFailedError) as caught:
+            for_vuelo.migrate()
+        error = caught.value.results[0].error
+        assert error is not None
+        assert error.code == "migrate.not_empty"
+    else:
+        assert for_vuelo.migrate() == ["1"]
