@@ -91,6 +91,33 @@ def test_info_as_a_table(make_project: MakeProject, cli: Cli) -> None:
     ]  # fmt: skip
 
 
+def test_info_shows_what_would_stop_migrate_below_the_tables(make_project: MakeProject, cli: Cli) -> None:
+    make_project({"shop": {"V1__a.sql": ""}})
+    assert "not applied" not in cli("info").stdout
+    make_project({"shop": {"V1_0__again.sql": "", "notes.sql": ""}})
+    shown = cli("info")
+    assert shown.returncode == 0
+    assert "shop: more than one versioned migration with version 1" in shown.stdout
+    assert "notes.sql is no migration" in shown.stdout
+
+
+def test_brackets_in_names_are_no_markup_and_nothing_wraps(url: str, cli: Cli, tmp_path: Path) -> None:
+    name = f"__[red]a[ [b]{'b' * 90}.sql"
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / f"V1{name}").write_text("CREATE TABLE a ();")
+    (tmp_path / "m" / f"U1{name}").write_text("DROP TABLE a;")
+    services = '[services."[red]s[/]"]\nschema = "[red]x[/]"'
+    (tmp_path / "vuelo.toml").write_text(f'url = "{url}"\nlocations = ["m"]\n{services}\n')
+    done = cli("migrate")
+    assert (done.returncode, done.stderr) == (0, f"[red]s[/]: 1/1 V1{name}\n")
+    assert "[red]s[/]" in done.stdout
+    assert "[red]x[/]" in done.stdout
+    assert "[red]s[/]: schema version 1" in cli("info").stdout
+    undone = cli("undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert f"[red]s[/]: V1{name} is taken back by U1{name}\n" in undone.stderr
+
+
 def test_validate_fails_until_all_is_applied_and_after_a_change(make_project: MakeProject, cli: Cli) -> None:
     long_name = f"V1__{'a' * 150}.sql"
     make_project({"shop": {long_name: "CREATE TABLE a ();"}})

@@ -86,8 +86,8 @@ def problems_data(problems: Sequence[Problem]) -> list[dict[str, Any]]:
 
 def show_plans(plans: Mapping[str, Plan]) -> None:
     for service, plan in plans.items():
-        version = plan.current_version
-        table = Table(title=f"{service}: schema version {version or 'none'}", title_justify="left", title_style="bold")
+        title = f"{escape(service)}: schema version {plan.current_version or 'none'}"
+        table = Table(title=title, title_justify="left", title_style="bold")
         for heading in ("Category", "Version", "Description", "Type", "Installed On", "State", "Undoable"):
             table.add_column(heading)
         for entry in plan.entries:
@@ -100,13 +100,15 @@ def show_plans(plans: Mapping[str, Plan]) -> None:
         if plan.entries:
             answer.print(table)
         else:
-            answer.print(f"{service}: no migrations found")
+            answer.print(f"{escape(service)}: no migrations found")
 
 
-def show_problems(plans: Mapping[str, Plan]) -> None:
+def show_problems(plans: Mapping[str, Plan], *, only_blocking: bool = False) -> None:
     for service, plan in plans.items():
         for problem in plan.problems:
-            text = f"[bold]{service}[/]: {escape(problem.message)}\n    {escape(problem.hint)}"
+            if only_blocking and not problem.blocks:
+                continue
+            text = f"[bold]{escape(service)}[/]: {escape(problem.message)}\n    {escape(problem.hint)}"
             answer.print(text, highlight=False, soft_wrap=True)
 
 
@@ -116,7 +118,7 @@ def show_results(results: Sequence[Result], verb: str) -> None:
         table.add_column(heading, justify="right" if heading == "Time" else "left")
     for result in results:
         done = ", ".join(step.version or step.script for step in result.steps) or "nothing to do"
-        table.add_row(result.service, result.schema, escape(done), f"{result.duration_ms / 1000:.2f} s")
+        table.add_row(escape(result.service), escape(result.schema), escape(done), f"{result.duration_ms / 1000:.2f} s")
     answer.print(table)
 
 

@@ -3,6 +3,7 @@
 import sys
 
 import psycopg
+from rich.markup import escape
 
 from vuelo.errors import VueloError
 from vuelo.project import Project
@@ -17,7 +18,7 @@ def confirm(project: Project, *, yes: bool) -> None:
     wanted = " ".join(names)
     if not sys.stdin.isatty():
         raise VueloError("confirm.no_terminal", "this destroys data and nobody can be asked", "add --yes")
-    talk.print(f"This destroys data. Type [bold]{wanted}[/] to go on:", end=" ")
+    talk.print(f"This destroys data. Type [bold]{escape(wanted)}[/] to go on:", end=" ")
     if sys.stdin.readline().strip() != wanted:
         raise VueloError("confirm.refused", "that is not the name; nothing was changed")
 

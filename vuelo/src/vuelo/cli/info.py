@@ -13,7 +13,7 @@ from vuelo.cli.options import (
     print_json,
     version_of,
 )
-from vuelo.report import plan_data, show_plans
+from vuelo.report import plan_data, show_plans, show_problems
 
 
 def command(
@@ -25,10 +25,11 @@ def command(
     out_of_order: OutOfOrder = False,
     as_json: Json = False,
 ) -> None:
-    """Show every migration with its state. Changes nothing."""
+    """Show every migration with its state, and below them what would stop migrate. Changes nothing."""
     project = load(config, environment, service)
     plans = run.info(project, target=version_of(target), out_of_order=out_of_order)
     if as_json:
         print_json({"services": [plan_data(name, plan) for name, plan in plans.items()]})
     else:
         show_plans(plans)
+        show_problems(plans, only_blocking=True)

@@ -18,8 +18,8 @@ def watching(project: Project) -> Generator[Callable[[Progress], None]]:
         yield _print_line
         return
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn(" {task.fields[script]}"),
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn(" {task.fields[script]}", markup=False),
     )  # fmt: skip
     with Bars(*columns, console=talk) as bars:
         tasks = {service.name: bars.add_task(service.name, total=None, script="") for service in project.services}
@@ -37,4 +37,5 @@ def watching(project: Project) -> Generator[Callable[[Progress], None]]:
 
 def _print_line(progress: Progress) -> None:
     if progress.script:
-        talk.print(f"{progress.service}: {progress.done + 1}/{progress.total} {progress.script}", highlight=False)
+        text = f"{progress.service}: {progress.done + 1}/{progress.total} {progress.script}"
+        talk.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -34,7 +34,8 @@ def command(
         todo = run.plan_undo(reached, steps=steps, target=lowest)
         for name, undo_steps in todo.items():
             for step in undo_steps:
-                talk.print(f"{name}: {step.row.script} is taken back by {step.script.path.name}", highlight=False)
+                text = f"{name}: {step.row.script} is taken back by {step.script.path.name}"
+                talk.print(text, markup=False, highlight=False, soft_wrap=True)
         if not any(todo.values()):
             results = []
         else:
