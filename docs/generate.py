@@ -15,12 +15,12 @@ from rich.text import Text
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
-import gasolinera.cli.main
+import gasolinera.cli.app
 import vuelo.cli.app
 
 DOCS = Path(__file__).parent
 REFERENCES = {
-    DOCS / "reference" / "gasolinera-cli.md": ("gasolinera", gasolinera.cli.main.app),
+    DOCS / "reference" / "gasolinera-cli.md": ("gasolinera", gasolinera.cli.app.app),
     DOCS / "reference" / "vuelo-cli.md": ("vuelo", vuelo.cli.app.app),
 }
 _WIDTH = 100

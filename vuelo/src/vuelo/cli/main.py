@@ -2,13 +2,21 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 
 INTERRUPTED = 128 + signal.SIGINT
 
 
 def main() -> None:
     """Exit 0 good, 1 failure, 2 usage, 70 our bug; interrupted: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
+    # Importing takes long enough to be interrupted.
+    orderly(lambda: import_module("vuelo.cli.app").run())
+
+
+def orderly(run: Callable[[], None]) -> None:
+    """Run a command line so that SIGTERM and SIGHUP end it as Ctrl-C does: with everything closed and rolled back."""
     ended_by: list[int] = []
 
     def interrupt(number: int, _frame: object) -> None:
@@ -20,8 +28,6 @@ def main() -> None:
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
             signal.signal(number, interrupt)
     try:
-        from vuelo.cli.app import run  # noqa: PLC0415  importing takes long enough to be interrupted
-
         run()
     except (KeyboardInterrupt, SystemExit) as ended:
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:  # typer's way to pass Ctrl-C on

@@ -1,0 +1,61 @@
+"""`gasolinera`: collects the commands and turns what goes wrong into a message and an exit code."""
+
+import socket
+import sys
+import traceback
+
+import asyncpg
+import psycopg
+import typer
+
+from gasolinera.cli import db, demo, openapi, serve, stations
+from gasolinera.errors import GasolineraError, unavailable
+from vuelo import VueloError
+from vuelo.report import show_error
+
+FAILURE, BUG = 1, 70
+
+app = typer.Typer(
+    name="gasolinera",
+    help="A digital coupon platform for petrol-station chains.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.command)
+app.command("serve")(serve.command)
+app.command("openapi")(openapi.command)
+app.add_typer(db.app, name="db")
+app.add_typer(stations.app, name="stations")
+
+
+def run() -> None:
+    """Exit 0 good, 1 failure, 2 usage, 70 our bug."""
+    try:
+        app()
+    except GasolineraError as error:
+        _fail(error.message, error.hint)
+    except VueloError as error:
+        show_error(error)
+        sys.exit(FAILURE)
+    except psycopg.ProgrammingError as error:
+        if error.diag.sqlstate is None:  # libpq's words about an address repeat the address, password included
+            _fail("the address of the database is malformed", "check GASOLINERA_DATABASE_URL")
+        _fail(f"the database refused: {error}", None)
+    except (asyncpg.PostgresError, psycopg.Error, ConnectionError, TimeoutError, socket.gaierror) as error:
+        trouble = unavailable(error)
+        hint = "check GASOLINERA_DATABASE_URL, and that the server runs" if trouble else None
+        _fail(f"{trouble.message}: {error}" if trouble else f"the database refused: {error}", hint)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), None)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write("error: this is a bug in gasolinera\n")
+        sys.exit(BUG)
+
+
+def _fail(message: str, hint: str | None) -> None:
+    sys.stderr.write(f"error: {message.strip()}\n")
+    if hint:
+        sys.stderr.write(f"\nhint: {hint}\n")
+    sys.exit(FAILURE)
