@@ -266,7 +266,7 @@ def test_ctrl_c_rolls_back_and_leaves_no_session_behind(
     assert "rolled back" in talk
     assert "Traceback" not in talk
     assert time.monotonic() - begun < 20
-    assert sessions(conn) == 0
+    wait_until(lambda: sessions(conn) == 0, "nobody is left", timeout_s=10)
     assert tables(conn) == ["a"]
     assert [row[1] for row in history()] == [None, "1"]
     assert conn.execute("SELECT FROM pg_locks WHERE locktype = 'advisory'").fetchall() == []
