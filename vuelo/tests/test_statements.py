@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vuelo.errors import ScriptError
@@ -185,6 +185,7 @@ _TOKENS = st.one_of(
 _STATEMENTS = st.lists(_TOKENS, max_size=6).map(lambda tokens: "SELECT " + " ".join(tokens))
 
 
+@example(["SELECT -- no-break space \xa0\n"], ";")
 @given(st.lists(_STATEMENTS, max_size=6), st.sampled_from([";", " ; ", ";\n", "\n;\r\n-- between ;\n", "; /* ; */ "]))
 def test_statements_that_were_joined_are_found_again(statements: list[str], separator: str) -> None:
     blanks = " \t\n\r\f\v"

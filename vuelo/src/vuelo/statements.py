@@ -15,7 +15,8 @@ _NOT_IN_WORD = rf"(?<![{_LETTER}0-9$])"
 _MARKS = rf"{_NOT_IN_WORD}[eE]'|'|\"|--|/\*|{_NOT_IN_WORD}\$(?:[{_LETTER}][{_LETTER}0-9]*)?\$|[();\\]"
 _MARK = re.compile(_MARKS)
 _MARK_OR_WORD = re.compile(rf"{_MARKS}|[{_LETTER}][{_LETTER}0-9$]*")
-_SPACE = re.compile(r"[ \t\n\r\f\v]*")
+_BLANKS = " \t\n\r\f\v"  # what PostgreSQL takes for white space: no other character of Unicode
+_SPACE = re.compile(f"[{_BLANKS}]*")
 _PLAIN_END = re.compile("'")
 _ESCAPE_END = re.compile(r"\\.|''|'", re.DOTALL)
 _NAME_END = re.compile('"')
@@ -227,7 +228,7 @@ class _Splitter:
         return match.end()
 
     def finish(self, draft: _Draft, last_line: int) -> Statement:
-        text = "".join(draft.pieces).rstrip()
+        text = "".join(draft.pieces).rstrip(_BLANKS)
         data = self.copy_lines(draft) if draft.reads_stdin else None
         return Statement(
             text, draft.line, draft.column, last_line, tuple(draft.words), data, writes_stdout=draft.writes_stdout
