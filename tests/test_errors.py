@@ -32,7 +32,9 @@ RAISED: dict[str, tuple[Exception, int, str]] = {
     "ended": (asyncpg.InternalClientError(SECRET), 503, "database.unavailable"),
     "closed": (asyncpg.InterfaceError(f"connection is closed {SECRET}"), 503, "database.unavailable"),
     "misused": (asyncpg.InterfaceError(SECRET), 500, "internal"),
-    "broken": (asyncpg.UndefinedTableError(SECRET), 500, "internal"),
+    "broken": (asyncpg.UndefinedColumnError(SECRET), 500, "internal"),
+    "unmigrated": (asyncpg.UndefinedTableError(SECRET), 503, "database.misconfigured"),
+    "unprivileged": (asyncpg.InsufficientPrivilegeError(SECRET), 503, "database.misconfigured"),
     "denied": (PermissionDeniedException(SECRET), 403, "request.malformed"),
 }
 
