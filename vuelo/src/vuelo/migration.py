@@ -1,10 +1,12 @@
 """What the engine reasons about: a migration as a file, and as a row of the history. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from vuelo.naming import Kind, ScriptName, Version
+from vuelo.settings import Phase
 
 
 class RowType:
@@ -41,6 +43,17 @@ class Applied:
 
 
 @dataclass(frozen=True)
+class ScriptConfig:
+    """What the file `<script>.conf` beside a script changes for it; None leaves it to the service's settings."""
+
+    execute_in_transaction: bool | None = None
+    encoding: str | None = None
+    placeholder_replacement: bool | None = None
+    should_execute: bool = True
+    placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
 class Script:
     """One migration file. `script` is its path below its location, as the history table stores it.
 
@@ -53,6 +66,8 @@ class Script:
     script: str
     checksum: int
     raw_checksum: int
+    config: ScriptConfig = ScriptConfig()
+    phase: Phase = Phase.EXPAND
 
     @property
     def kind(self) -> Kind:
@@ -76,8 +91,19 @@ class BadName:
 
 
 @dataclass(frozen=True)
+class Callback:
+    """A script that runs when something happens: `beforeMigrate.sql`, `afterEachMigrate__tell.sql`."""
+
+    event: str
+    description: str
+    path: Path
+    config: ScriptConfig = ScriptConfig()
+
+
+@dataclass(frozen=True)
 class Found:
-    """What the locations of one service hold, in no particular order of meaning (by path)."""
+    """What the locations of one service hold: by path, callbacks in the order in which they run."""
 
     scripts: tuple[Script, ...]
     bad_names: tuple[BadName, ...]
+    callbacks: tuple[Callback, ...] = ()

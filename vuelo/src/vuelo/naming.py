@@ -10,11 +10,24 @@ _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
 class Kind(StrEnum):
-    """What a file is for; the value is its prefix."""
+    """What a file is for; the value is its usual prefix."""
 
     VERSIONED = "V"
     UNDO = "U"
     REPEATABLE = "R"
+    BASELINE = "B"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What names are made of, where a project has changed it."""
+
+    versioned: str = "V"
+    undo: str = "U"
+    repeatable: str = "R"
+    baseline: str = "B"
+    separator: str = "__"
+    suffixes: tuple[str, ...] = (".sql",)
 
 
 @total_ordering

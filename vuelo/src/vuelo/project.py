@@ -22,13 +22,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from vuelo import settings
 from vuelo.errors import VueloError
 from vuelo.locations import location_path
+from vuelo.settings import Settings
 
 DEFAULT_WAIT_S = 600.0
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _TEXTS = {"url", "environment", "schema", "role", "table", "lock_timeout", "statement_timeout"}
-_TOP = _TEXTS | {"wait_s", "locations", "placeholders", "services", "environments"}
+_TOP = _TEXTS | {"wait_s", "locations", "placeholders", "services", "environments"} | settings.NAMES
 _TIMEOUTS = {"lock_timeout", "statement_timeout"}
 _TIMEOUT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(us|ms|s|min|h|d)?")
 _UNITS_MS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -51,6 +53,7 @@ class Service:
     lock_timeout: str = "10s"
     statement_timeout: str = "0"
     wait_s: float = DEFAULT_WAIT_S
+    settings: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,12 @@ class Project:
             raise VueloError("config.invalid", f"{path}: {error}") from error
         values = _expanded(raw, os.environ if variables is None else variables, str(path))
         return _project(path, values, environment, urls or {}, base or path.absolute().parent)
+
+    def changed(self, **values: Any) -> "Project":
+        """The project with settings (fields of Settings) changed for every service; None leaves one as it is."""
+        given = {name: value for name, value in values.items() if value is not None}
+        services = (replace(one, settings=replace(one.settings, **given)) for one in self.services)
+        return replace(self, services=tuple(services))
 
     def only(self, names: list[str]) -> "Project":
         """The project with these services alone. Raises VueloError `config.no_service`."""
@@ -165,6 +174,7 @@ def _service(name: str, layers: list[dict[str, Any]], url: str | None, base: Pat
         locations=tuple(location_path(location.replace("{service}", name), base) for location in locations),
         placeholders=placeholders,
         wait_s=float(merged.get("wait_s", DEFAULT_WAIT_S)),
+        settings=settings.parsed({key: merged[key] for key in settings.NAMES & merged.keys()}, f"service {name}"),
         **{"schema": name, **texts},
     )
 
