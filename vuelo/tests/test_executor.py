@@ -12,7 +12,7 @@ import pytest
 import vuelo
 from vuelo import executor
 from vuelo.errors import ScriptError, VueloError
-from vuelo.executor import Run
+from vuelo.session import Run
 
 Connection = psycopg.Connection[Any]
 MakeProject = Callable[..., vuelo.Project]

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo import executor
+from vuelo import session
 from vuelo.errors import VueloError
 
 Connection = psycopg.Connection[Any]
@@ -97,7 +97,7 @@ def test_an_address_where_nobody_listens_is_told(make_project: MakeProject, tmp_
 def test_an_address_that_never_answers_is_given_up(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, timeout: str
 ) -> None:
-    monkeypatch.setattr(executor, "CONNECT_TIMEOUT_S", 60 if timeout else 2)
+    monkeypatch.setattr(session, "CONNECT_TIMEOUT_S", 60 if timeout else 2)
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vuelo.errors import ScriptError, VueloError
-    from vuelo.executor import Progress, Result, Step
+    from vuelo.executor import Result, Step
     from vuelo.migration import Applied, Script
     from vuelo.naming import Kind, Version
     from vuelo.plan import Entry, Plan, Problem, State, UndoStep
     from vuelo.project import Project, Service
     from vuelo.run import RunFailedError, info, migrate, plan_undo, reachable, undo
+    from vuelo.session import Progress
 
 __all__ = [
     "Applied",
@@ -45,11 +46,12 @@ __all__ = [
 
 _MODULES = {
     "vuelo.errors": ("ScriptError", "VueloError"),
-    "vuelo.executor": ("Progress", "Result", "Step"),
+    "vuelo.executor": ("Result", "Step"),
     "vuelo.migration": ("Applied", "Script"),
     "vuelo.naming": ("Kind", "Version"),
     "vuelo.plan": ("Entry", "Plan", "Problem", "State", "UndoStep"),
     "vuelo.project": ("Project", "Service"),
+    "vuelo.session": ("Progress",),
     "vuelo.run": ("RunFailedError", "info", "migrate", "plan_undo", "reachable", "undo"),
 }
 

@@ -1,20 +1,13 @@
 """Run one service's steps on one connection: each migration and its history row commit together or not at all."""
 
-import os
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from threading import Event
 from time import monotonic
 
 import psycopg
-from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from vuelo import history
 from vuelo.errors import Place, ScriptError, VueloError
@@ -25,22 +18,12 @@ from vuelo.naming import Kind, Version
 from vuelo.placeholders import Placeholders
 from vuelo.plan import Plan, UndoStep, make_plan, plan_undo
 from vuelo.project import Service
+from vuelo.session import Progress, Run, connected, placeholders_of, start_session
 from vuelo.statements import Statement, split
 
-CONNECT_TIMEOUT_S = 10
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COPY_LINE = re.compile(r", line (\d+)")
 _COPY_LINES_A_WRITE = 1000
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What happens to a service: `done` of `total` steps, and the script that starts now (None: nothing more)."""
-
-    service: str
-    done: int
-    total: int
-    script: str | None
 
 
 @dataclass(frozen=True)
@@ -62,60 +45,6 @@ class Result:
     steps: tuple[Step, ...]
     duration_ms: int
     error: VueloError | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run needs to know of its surroundings: who watches, and whether to stop before the next step."""
-
-    watch: Callable[[Progress], None] = lambda progress: None
-    stop: Event = field(default_factory=Event)
-    opened: Callable[[Connection], None] = lambda connection: None
-
-
-@contextmanager
-def connected(service: Service, run: Run, *, as_role: bool = True) -> Generator[Connection]:
-    """A direct connection, as the service's role unless it only reads. Raises VueloError `connect.*`."""
-    try:
-        conn = psycopg.connect(
-            _address(service),
-            autocommit=True,
-            application_name=f"vuelo {service.name}",
-            client_encoding="UTF8",  # scripts are, whatever the database's own encoding
-            prepare_threshold=None,  # a plan kept for a repeated statement would not outlive the script's own DDL
-        )
-    except psycopg.Error as error:
-        message = f"{service.name}: cannot connect: {str(error).strip()}"
-        raise VueloError("connect.failed", message, "check the url in vuelo.toml and that the server runs") from error
-    with conn:
-        run.opened(conn)
-        if as_role:
-            _check_session(conn, service)
-        yield conn
-
-
-def _check_session(conn: Connection, service: Service) -> None:
-    try:
-        conn.execute("SELECT set_config('role', %s, false)", (service.role or "none",))
-    except psycopg.Error as error:
-        message = f"{service.name}: cannot work as role {service.role}: {error.diag.message_primary}"
-        raise VueloError("connect.role", message, "create the role first, or take `role` out of vuelo.toml") from error
-    try:
-        _start_session(conn, service)
-    except psycopg.Error as error:
-        message = f"{service.name}: cannot begin: {error.diag.message_primary}"
-        raise VueloError("connect.settings", message, "look at the service in vuelo.toml") from error
-
-
-def _address(service: Service) -> str:
-    """With a limit on how long to try, unless somebody has set one. libpq's complaint would show the password."""
-    try:
-        parts = conninfo_to_dict(service.url)
-    except psycopg.Error:
-        hint = "postgresql://user:password@host:port/database, where a % in the password is written %25"
-        raise VueloError("connect.malformed", f"{service.name}: its url is malformed", hint) from None
-    limit = {} if "PGCONNECT_TIMEOUT" in os.environ else {"connect_timeout": CONNECT_TIMEOUT_S}
-    return make_conninfo("", **{**limit, **parts})
 
 
 def migrate(service: Service, run: Run, *, target: Version | None = None, out_of_order: bool = False) -> Iterator[Step]:
@@ -197,20 +126,6 @@ def refuse_problems(service: Service, plan: Plan) -> None:
         raise VueloError("validate.failed", f"{service.name}: the files and the history do not agree\n{listed}")
 
 
-def placeholders_of(conn: Connection, service: Service) -> Placeholders:
-    """The service's own values and Flyway's built-in ones, but for `flyway:filename`, which is each script's."""
-    built_in = {
-        "flyway:defaultSchema": service.schema,
-        "flyway:user": service.role or conn.info.user,
-        "flyway:database": conn.info.dbname,
-        "flyway:timestamp": f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}",
-        "flyway:workingDirectory": str(Path.cwd()),
-        "flyway:table": service.table,
-        "flyway:environment": "default",  # Flyway's name for the environment of whoever has set none
-    }
-    return Placeholders({**built_in, **service.placeholders})
-
-
 @dataclass(frozen=True)
 class _Row:
     version: str | None
@@ -236,10 +151,10 @@ def _apply(conn: Connection, service: Service, run: Run, script: Script, rows: l
     placeholders = with_file_name(placeholders_of(conn, service), script.path)
     try:
         with conn.transaction():
-            _start_session(conn, service)
+            start_session(conn, service)
             _run_script(conn, run, placeholders, script)
             duration_ms = round((monotonic() - started) * 1000)
-            _start_session(conn, service)  # the script may have changed role or timeouts
+            start_session(conn, service)  # the script may have changed role or timeouts
             for row in rows:
                 history.insert(
                     conn, table, version=row.version, description=row.description, type_=row.type, script=row.script,
@@ -251,27 +166,6 @@ def _apply(conn: Connection, service: Service, run: Run, script: Script, rows: l
         raise failure from error
     version = None if script.version is None else script.version.text
     return Step(script.script, version, script.description, duration_ms)
-
-
-def _start_session(conn: Connection, service: Service) -> None:
-    """The same settings for every migration, whatever the one before it has SET."""
-    conn.execute(
-        sql.SQL(
-            """RESET SESSION AUTHORIZATION;
-            RESET ALL;
-            SELECT set_config('role', {role}, false),
-                   set_config('lock_timeout', {lock}, false),
-                   set_config('statement_timeout', {statement}, false),
-                   set_config('search_path',
-                              concat_ws(', ', quote_ident({schema}), nullif(current_setting('search_path'), '')),
-                              false)"""
-        ).format(
-            role=service.role or "none",
-            lock=service.lock_timeout,
-            statement=service.statement_timeout,
-            schema=service.schema,
-        )
-    )
 
 
 def _run_script(conn: Connection, run: Run, placeholders: Placeholders, script: Script) -> None:

@@ -12,11 +12,12 @@ import psycopg
 
 from vuelo import embedded, executor
 from vuelo.errors import VueloError
-from vuelo.executor import Progress, Result, Run, Step
+from vuelo.executor import Result, Step
 from vuelo.history import Connection
 from vuelo.naming import Version
 from vuelo.plan import Plan, UndoStep
 from vuelo.project import Project, Service
+from vuelo.session import Progress, Run
 
 _Answer = TypeVar("_Answer")
 _MOST_AT_ONCE = 16
@@ -76,7 +77,7 @@ def plan_undo(
     with reachable(project) as reached:
         if target is not None and target != _NOTHING:
             _refuse_unknown(target, reached)
-        return _side_by_side(
+        return side_by_side(
             reached.services,
             Run(),
             lambda service, run: executor.inspect_undo(service, run, steps=steps, target=target),
@@ -86,7 +87,7 @@ def plan_undo(
 def info(project: Project, *, target: Version | None = None, out_of_order: bool = False) -> dict[str, Plan]:
     """Each service's plan by its name; nothing is changed. `validate` is this with an eye on the problems."""
     with reachable(project) as reached:
-        return _side_by_side(
+        return side_by_side(
             reached.services,
             Run(),
             lambda service, run: executor.inspect(service, run, target=target, out_of_order=out_of_order),
@@ -95,7 +96,7 @@ def info(project: Project, *, target: Version | None = None, out_of_order: bool 
 
 def _refuse_unknown(target: Version, project: Project) -> None:
     """A version that no file and no history has is a slip, which would run, or undo, too much."""
-    known = set[Version]().union(*_side_by_side(project.services, Run(), executor.known_versions).values())
+    known = set[Version]().union(*side_by_side(project.services, Run(), executor.known_versions).values())
     if target not in known:
         listed = ", ".join(str(version) for version in sorted(known)) or "none"
         raise VueloError("target.unknown", f"no migration has the version {target}", f"there are {listed}")
@@ -133,13 +134,13 @@ def _stepwise(
         return Result(service.name, service.schema, tuple(steps), round((monotonic() - started) * 1000), error)
 
     with reachable(project) as reached:
-        results = list(_side_by_side(reached.services, Run(watch), one).values())
+        results = list(side_by_side(reached.services, Run(watch), one).values())
     if any(result.error for result in results):
         raise RunFailedError(results)
     return results
 
 
-def _side_by_side(
+def side_by_side(
     services: tuple[Service, ...], run: Run, work: Callable[[Service, Run], _Answer]
 ) -> dict[str, _Answer]:
     """Run `work` for every service, in threads. Ctrl-C cancels what runs in the database, then passes on."""

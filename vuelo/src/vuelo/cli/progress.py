@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from vuelo.executor import Progress
 from vuelo.project import Project
 from vuelo.report import talk
+from vuelo.session import Progress
 
 
 @contextmanager
