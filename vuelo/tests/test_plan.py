@@ -13,6 +13,7 @@ from vuelo.errors import VueloError
 from vuelo.migration import Applied, BadName, Found, Script
 from vuelo.naming import Version, parse_name
 from vuelo.plan import Plan, make_plan, plan_undo
+from vuelo.settings import Settings
 
 
 def script(name: str, checksum: int = 1, raw: int | None = None) -> Script:
@@ -147,7 +148,7 @@ CASES: list[tuple[str, Found, list[Applied], list[str], list[str]]] = [
         "undone by the paid Flyway",
         files("V1__a.sql", "V2__b.sql"),
         [row(1, "V1__a.sql"), row(2, "V2__b.sql"), row(3, "V2__b.sql", "UNDO_SQL")],
-        ["V1__a.sql Success", "V2__b.sql Deleted", "V2__b.sql Pending"],
+        ["V1__a.sql Success", "V2__b.sql Undone", "V2__b.sql Pending"],
         ["pending"],
     ),
     ("a description that the table cut off", files(f"V1__{'x' * 220}.sql"),
@@ -174,6 +175,12 @@ def test_states_and_problems(found: Found, rows: list[Applied], lines: list[str]
     assert codes(plan) == problems
 
 
+def test_an_undo_of_ours_is_told_from_a_repair() -> None:
+    found = files("V1__a.sql", "V2__b.sql", "V3__c.sql")
+    rows = [row(1, "V1__a.sql"), row(2, "V2__b.sql"), row(3, "V2__b.sql", "DELETE"), row(4, "V1__a.sql", "DELETE")]
+    assert states(make_plan(found, rows, undone=frozenset({3})))[:2] == ["V1__a.sql Deleted", "V2__b.sql Undone"]
+
+
 def test_only_what_is_pending_does_not_block() -> None:
     plan = make_plan(files("V1__a.sql", "V2__b.sql", "V1.5__c.sql"), [row(1, "V2__b.sql"), row(2, "V0__z.sql")])
     assert {problem.code: problem.blocks for problem in plan.problems} == {"missing": True, "ignored": True}
@@ -181,13 +188,13 @@ def test_only_what_is_pending_does_not_block() -> None:
 
 
 def test_out_of_order_runs_late_files_first() -> None:
-    plan = make_plan(files("V1__a.sql", "V2__b.sql", "V3__c.sql"), [row(1, "V2__b.sql")], out_of_order=True)
+    plan = make_plan(files("V1__a.sql", "V2__b.sql", "V3__c.sql"), [row(1, "V2__b.sql")], Settings(out_of_order=True))
     assert pending(plan) == ["V1__a.sql", "V3__c.sql"]
     assert codes(plan) == ["pending", "pending"]
 
 
 def test_a_target_leaves_what_is_above_it_and_still_runs_repeatables() -> None:
-    plan = make_plan(files("V1__a.sql", "V2__b.sql", "V3__c.sql", "R__r.sql"), [], target=Version.parse("2.0"))
+    plan = make_plan(files("V1__a.sql", "V2__b.sql", "V3__c.sql", "R__r.sql"), [], Settings(target="2.0"))
     assert pending(plan) == ["V1__a.sql", "V2__b.sql", "R__r.sql"]
     assert states(plan)[2] == "V3__c.sql Above Target"
 
@@ -299,8 +306,8 @@ def projects(draw: st.DrawFn) -> tuple[Found, list[Applied]]:
 @given(projects(), st.booleans())
 def test_once_applied_in_order_nothing_is_pending(project: tuple[Found, list[Applied]], any_order: bool) -> None:
     found, rows = project
-    plan = make_plan(found, rows, out_of_order=any_order)
-    after = make_plan(found, applied(rows, plan.pending), out_of_order=any_order)
+    plan = make_plan(found, rows, Settings(out_of_order=any_order))
+    after = make_plan(found, applied(rows, plan.pending), Settings(out_of_order=any_order))
     assert after.pending == ()
     assert [problem.code for problem in after.problems] == [c for c in codes(plan) if c != "pending"]
 
@@ -310,7 +317,7 @@ def test_every_file_is_shown_and_runs_at_most_once(project: tuple[Found, list[Ap
     found, rows = project
     plan = make_plan(found, rows)
     shown = {entry.script for entry in plan.entries}
-    assert shown >= {s for s in found.scripts if s.kind != "U"}
+    assert shown >= {s for s in found.scripts if s.kind in ("V", "R")}
     assert len(set(plan.pending)) == len(plan.pending)
     versions = [s.version for s in plan.pending if s.version]
     assert versions == sorted(versions)
@@ -319,12 +326,12 @@ def test_every_file_is_shown_and_runs_at_most_once(project: tuple[Found, list[Ap
 @given(projects(), st.integers(1, 4))
 def test_undo_then_migrate_restores_the_same_versions(project: tuple[Found, list[Applied]], steps: int) -> None:
     found, rows = project
-    rows = applied(rows, make_plan(found, rows, out_of_order=True).pending)
+    rows = applied(rows, make_plan(found, rows, Settings(out_of_order=True)).pending)
     before = make_plan(found, rows)
     for step in plan_undo(found, rows, steps=steps):
         for taken in (*step.repeatables, step.row):
             rows = [*rows, replace(taken, installed_rank=len(rows) + 1, type="DELETE")]
-    gone = make_plan(found, rows, out_of_order=True)
+    gone = make_plan(found, rows, Settings(out_of_order=True))
     assert len([s for s in gone.pending if s.version]) == min(
         steps, len([r for r in rows if r.version_text and r.type == "SQL"])
     )

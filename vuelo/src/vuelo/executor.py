@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from time import monotonic
 
@@ -19,6 +19,7 @@ from vuelo.placeholders import Placeholders
 from vuelo.plan import Plan, UndoStep, make_plan, plan_undo
 from vuelo.project import Service
 from vuelo.session import Progress, Run, connected, placeholders_of, start_session
+from vuelo.settings import Settings
 from vuelo.statements import Statement, split
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -59,7 +60,7 @@ def migrate(service: Service, run: Run, *, target: Version | None = None, out_of
             history.create(conn, table, service.wait_s, run.stop)
         with history.locked(conn, table, service.wait_s, run.stop):
             found = find_scripts(service.locations, placeholders_of(conn, service))
-            plan = make_plan(found, history.rows(conn, table), target=target, out_of_order=out_of_order)
+            plan = make_plan(found, history.rows(conn, table), _settings(service, target, out_of_order))
             refuse_problems(service, plan)
             for done, script in enumerate(plan.pending):
                 run.watch(Progress(service.name, done, len(plan.pending), script.path.name))
@@ -92,7 +93,12 @@ def inspect(service: Service, run: Run, *, target: Version | None = None, out_of
     with connected(service, run, as_role=False) as conn:
         rows = _rows(conn, service)
         found = find_scripts(service.locations, placeholders_of(conn, service))
-    return make_plan(found, rows, target=target, out_of_order=out_of_order)
+    return make_plan(found, rows, _settings(service, target, out_of_order))
+
+
+def _settings(service: Service, target: Version | None, out_of_order: bool) -> Settings:
+    given = service.settings if target is None else replace(service.settings, target=target.text)
+    return replace(given, out_of_order=True) if out_of_order else given
 
 
 def known_versions(service: Service, run: Run) -> set[Version]:

@@ -50,7 +50,7 @@ class ScriptConfig:
     encoding: str | None = None
     placeholder_replacement: bool | None = None
     should_execute: bool = True
-    placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
+    placeholders: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
 
 @dataclass(frozen=True)

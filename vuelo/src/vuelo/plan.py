@@ -9,6 +9,10 @@ from itertools import takewhile
 from vuelo.errors import VueloError
 from vuelo.migration import Applied, BadName, Found, RowType, Script
 from vuelo.naming import Kind, Version
+from vuelo.settings import Settings
+from vuelo.target import target_of
+
+_DEFAULTS = Settings()
 
 
 class State(StrEnum):
@@ -28,6 +32,7 @@ class State(StrEnum):
     BASELINE_IGNORED = "Ignored (Baseline)"
     BASELINE = "Baseline"
     DELETED = "Deleted"
+    UNDONE = "Undone"
 
 
 @dataclass(frozen=True)
@@ -76,14 +81,19 @@ class UndoStep:
 
 
 def make_plan(
-    found: Found, rows: Sequence[Applied], *, target: Version | None = None, out_of_order: bool = False
+    found: Found, rows: Sequence[Applied], settings: Settings = _DEFAULTS, undone: frozenset[int] = frozenset()
 ) -> Plan:
-    """Hold the files against the history. Rows come in the order of their rank."""
+    """Hold the files against the history, whose rows come in the order of their rank.
+
+    `undone` has the ranks of those DELETE rows that an undo of ours wrote. Raises VueloError `target.invalid`.
+    """
+    target, out_of_order = target_of(settings.target).version, settings.out_of_order
     problems = [*_duplicates(found.scripts), *(_bad_name(bad) for bad in found.bad_names)]
     undos = {script.version: script for script in found.scripts if script.kind is Kind.UNDO}
     versioned = {script.version: script for script in found.scripts if script.kind is Kind.VERSIONED}
     repeatables = {script.description: script for script in found.scripts if script.kind is Kind.REPEATABLE}
-    deleted = deleted_ranks(rows)
+    deleted = taken_back(rows)
+    taken_by_undo = {rank for rank, by in deleted.items() if by.type != RowType.DELETE or by.installed_rank in undone}
     standing = [row for row in rows if row.installed_rank not in deleted and not row.takes_back]
     last_runs = _last_runs(rows)
 
@@ -94,13 +104,13 @@ def make_plan(
             continue
         script = versioned.get(row.version) if row.version else repeatables.get(row.description)
         if row.installed_rank in deleted:
-            state = State.DELETED
+            state = State.UNDONE if row.installed_rank in taken_by_undo else State.DELETED
         elif row.version is None:
             state = _repeatable_state(row, script, last_runs.get(row.description))
         else:
             state = _versioned_state(row, script, highest, versioned.values())
             highest = max(highest or row.version, row.version)
-        undo = undos.get(row.version) if row.version and state is not State.DELETED else None
+        undo = undos.get(row.version) if row.version and row.installed_rank not in deleted else None
         entries.append(Entry(state, row, script, undo))
     problems += [problem for entry in entries for problem in _row_problems(entry)]
 
@@ -123,7 +133,7 @@ def plan_undo(
     `undo.no_script` when one has no U file, `undo.duplicate` when it is not clear which one is meant.
     """
     undos = {script.version: script for script in found.scripts if script.kind is Kind.UNDO}
-    deleted = deleted_ranks(rows)
+    deleted = taken_back(rows)
     standing = [row for row in reversed(rows) if row.installed_rank not in deleted and not row.takes_back]
     chosen = [row for row in takewhile(lambda row: row.type != "BASELINE", standing) if row.version is not None]
     if target is not None:
@@ -152,19 +162,19 @@ def plan_undo(
     return tuple(result)
 
 
-def deleted_ranks(rows: Sequence[Applied]) -> set[int]:
-    """Ranks that a later row takes back.
+def taken_back(rows: Sequence[Applied]) -> dict[int, Applied]:
+    """Ranks that a later row takes back, with that row.
 
     A DELETE row (an undo of ours, or a repair) takes back the latest row of its version, or of its description for a
     repeatable, as Flyway reads it; the UNDO_… rows that the paid Flyway writes mean the same.
     """
-    deleted: set[int] = set()
+    deleted: dict[int, Applied] = {}
     latest: dict[object, int] = {}
     for row in rows:
         key = row.version or row.description
         if row.takes_back:
             if key in latest:
-                deleted.add(latest[key])
+                deleted[latest[key]] = row
         elif row.type not in (RowType.SCHEMA, "BASELINE"):
             latest[key] = row.installed_rank
     return deleted
@@ -263,7 +273,7 @@ def _row_problems(entry: Entry) -> list[Problem]:
         return [Problem("failed", f"{row.script} failed and is not cleared up", "repair the schema, remove the row")]
     if entry.state is State.MISSING:
         return [Problem("missing", f"{row.script} was applied, its file is gone", "bring the file back")]
-    if script is None or row.version is None or entry.state in (State.DELETED, State.BASELINE):
+    if script is None or row.version is None or entry.state in (State.DELETED, State.UNDONE, State.BASELINE):
         return []
     problems: list[Problem] = []
     if row.checksum is not None and row.checksum != script.checksum:
