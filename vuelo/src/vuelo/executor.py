@@ -11,7 +11,7 @@ import psycopg
 
 from vuelo import history
 from vuelo.errors import Place, ScriptError, VueloError
-from vuelo.history import Connection, HistoryTable
+from vuelo.history import Connection, HistoryTable, NewRow
 from vuelo.locations import find_scripts, opened_lines, with_file_name
 from vuelo.migration import Applied, RowType, Script
 from vuelo.naming import Kind, Version
@@ -132,26 +132,17 @@ def refuse_problems(service: Service, plan: Plan) -> None:
         raise VueloError("validate.failed", f"{service.name}: the files and the history do not agree\n{listed}")
 
 
-@dataclass(frozen=True)
-class _Row:
-    version: str | None
-    description: str
-    type: str
-    script: str
-    checksum: int | None
-
-
-def _row_of(script: Script) -> list[_Row]:
+def _row_of(script: Script) -> list[NewRow]:
     version = None if script.version is None else script.version.text
-    return [_Row(version, script.description, RowType.SQL, script.script, script.checksum)]
+    return [NewRow(version, script.description, RowType.SQL, script.script, script.checksum)]
 
 
-def _deletion_of(row: Applied) -> _Row:
+def _deletion_of(row: Applied) -> NewRow:
     """What takes a row back so that Flyway can still read the history: an UNDO_SQL row would make it fail."""
-    return _Row(row.version_text, row.description, RowType.DELETE, row.script, row.checksum)
+    return NewRow(row.version_text, row.description, RowType.DELETE, row.script, row.checksum)
 
 
-def _apply(conn: Connection, service: Service, run: Run, script: Script, rows: list[_Row]) -> Step:
+def _apply(conn: Connection, service: Service, run: Run, script: Script, rows: list[NewRow]) -> Step:
     started = monotonic()
     table = HistoryTable(service.schema, service.table)
     placeholders = with_file_name(placeholders_of(conn, service), script.path)
@@ -162,10 +153,7 @@ def _apply(conn: Connection, service: Service, run: Run, script: Script, rows: l
             duration_ms = round((monotonic() - started) * 1000)
             start_session(conn, service)  # the script may have changed role or timeouts
             for row in rows:
-                history.insert(
-                    conn, table, version=row.version, description=row.description, type_=row.type, script=row.script,
-                    checksum=row.checksum, execution_ms=duration_ms,
-                )  # fmt: skip
+                history.insert(conn, table, replace(row, execution_ms=duration_ms))
     except psycopg.Error as error:  # after the last statement: the history row, or the commit with what was deferred
         failure = _script_error(error, None)
         failure.path = script.path

@@ -103,10 +103,7 @@ def create(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) ->
         if _create_schema(conn, table.schema, wait_s):
             _wait_for_lock(conn, "SELECT pg_try_advisory_xact_lock(%s)", table, wait_s, stop)
             _create_table(conn, table)
-            insert(
-                conn, table, version=None, description="<< Flyway Schema Creation >>", type_=RowType.SCHEMA,
-                script=f'"{table.schema}"', checksum=None, execution_ms=0,
-            )  # fmt: skip
+            insert(conn, table, NewRow(None, "<< Flyway Schema Creation >>", RowType.SCHEMA, f'"{table.schema}"', None))
             return
     with locked(conn, table, wait_s, stop), conn.transaction():
         if not exists(conn, table):
@@ -151,29 +148,31 @@ def _create_schema(conn: Connection, schema: str, wait_s: float) -> bool:
 
 
 def _create_table(conn: Connection, table: HistoryTable) -> None:
-    conn.execute(
+    for statement in table_ddl(table):
+        conn.execute(statement)
+
+
+def table_ddl(table: HistoryTable) -> tuple[sql.Composed, ...]:
+    """Word for word Flyway's own."""
+    return (
         sql.SQL(
             """CREATE TABLE {table} (
-                "installed_rank" INT NOT NULL,
-                "version" VARCHAR(50),
-                "description" VARCHAR(200) NOT NULL,
-                "type" VARCHAR(20) NOT NULL,
-                "script" VARCHAR(1000) NOT NULL,
-                "checksum" INTEGER,
-                "installed_by" VARCHAR(100) NOT NULL,
-                "installed_on" TIMESTAMP NOT NULL DEFAULT now(),
-                "execution_time" INTEGER NOT NULL,
-                "success" BOOLEAN NOT NULL
-            )"""
-        ).format(table=table.identifier)
-    )
-    conn.execute(
+    "installed_rank" INT NOT NULL,
+    "version" VARCHAR(50),
+    "description" VARCHAR(200) NOT NULL,
+    "type" VARCHAR(20) NOT NULL,
+    "script" VARCHAR(1000) NOT NULL,
+    "checksum" INTEGER,
+    "installed_by" VARCHAR(100) NOT NULL,
+    "installed_on" TIMESTAMP NOT NULL DEFAULT now(),
+    "execution_time" INTEGER NOT NULL,
+    "success" BOOLEAN NOT NULL
+)"""
+        ).format(table=table.identifier),
         sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY (installed_rank)").format(
             table.identifier, sql.Identifier(f"{table.name}_pk")
-        )
-    )
-    conn.execute(
-        sql.SQL("CREATE INDEX {} ON {} (success)").format(sql.Identifier(f"{table.name}_s_idx"), table.identifier)
+        ),
+        sql.SQL("CREATE INDEX {} ON {} (success)").format(sql.Identifier(f"{table.name}_s_idx"), table.identifier),
     )
 
 
@@ -188,44 +187,66 @@ def rows(conn: Connection, table: HistoryTable) -> list[Applied]:
         return cursor.execute(query).fetchall()
 
 
-def insert(
-    conn: Connection,
-    table: HistoryTable,
-    *,
-    version: str | None,
-    description: str,
-    type_: str,
-    script: str,
-    checksum: int | None,
-    execution_ms: int,
-) -> None:
-    """Append a row of success, in the caller's transaction and under the lock: its rank is the next one.
+@dataclass(frozen=True)
+class NewRow:
+    """A row to be written; its rank is the next one, its time and (unless given) its author the server's."""
 
-    A Flyway that has made the schema writes that row of its own without the lock: when it takes our rank, ours is one
-    more.
-    """
+    version: str | None
+    description: str
+    type: str
+    script: str
+    checksum: int | None
+    execution_ms: int = 0
+    success: bool = True
+    installed_by: str | None = None
+
+
+def insert_sql(table: HistoryTable, row: NewRow) -> sql.Composed:
+    """The statement that appends a row and returns its rank; nothing where another has taken that rank meanwhile."""
+    description, script = row.description, row.script
     if len(description) > _LONGEST_DESCRIPTION:
         description = description[: _LONGEST_DESCRIPTION - 3] + "..."
     if len(script) > _LONGEST_SCRIPT:
         script = "..." + script[3:_LONGEST_SCRIPT]
-    query = sql.SQL(
+    return sql.SQL(
         """INSERT INTO {table} (installed_rank, version, description, type, script, checksum, installed_by,
-                                execution_time, success)
-           SELECT CASE WHEN {type} = 'SCHEMA' THEN 0 ELSE coalesce(max(installed_rank), 0) + 1 END,
-                  {version}, {description}, {type}, {script}, {checksum}, current_user, {execution_ms}, true
-             FROM {table}
-               ON CONFLICT DO NOTHING"""
+                     execution_time, success)
+SELECT CASE WHEN {type} = 'SCHEMA' THEN 0 ELSE coalesce(max(installed_rank), 0) + 1 END,
+       {version}, {description}, {type}, {script}, {checksum}, coalesce({author}, current_user), {execution_ms},
+       {success}
+  FROM {table}
+    ON CONFLICT DO NOTHING
+RETURNING installed_rank"""
     ).format(
-        table=table.identifier,
-        version=version,
-        description=description,
-        type=type_,
-        script=script,
-        checksum=checksum,
-        execution_ms=execution_ms,
-    )
-    while conn.execute(query).rowcount == 0:
+        table=table.identifier, version=row.version, description=description, type=row.type, script=script,
+        checksum=row.checksum, author=row.installed_by, execution_ms=row.execution_ms, success=row.success,
+    )  # fmt: skip
+
+
+def insert(conn: Connection, table: HistoryTable, row: NewRow) -> int:
+    """Append a row in the caller's transaction and under the lock; gives its rank.
+
+    A Flyway that has made the schema writes that row of its own without the lock: when it takes our rank, ours is one
+    more.
+    """
+    query = insert_sql(table, row)
+    while (inserted := conn.execute(query).fetchone()) is None:
         pass
+    return inserted[0]
+
+
+def settle(conn: Connection, table: HistoryTable, rank: int, execution_ms: int) -> None:
+    """A migration without a transaction has ended well: its row, written as failed before it began, says so."""
+    conn.execute(
+        sql.SQL("UPDATE {} SET success = true, execution_time = {} WHERE installed_rank = {}").format(
+            table.identifier, execution_ms, rank
+        )
+    )
+
+
+def forget(conn: Connection, table: HistoryTable, rank: int) -> None:
+    """A migration without a transaction has failed and left nothing behind: neither does its row stay."""
+    conn.execute(sql.SQL("DELETE FROM {} WHERE installed_rank = {} AND NOT success").format(table.identifier, rank))
 
 
 def _scalar(conn: Connection, query: LiteralString, *values: object) -> object:
