@@ -1,0 +1,145 @@
+"""What vuelo remembers beyond Flyway's history table, in a table of its own beside it: nothing that Flyway reads.
+
+One row a script that was run: its rank in the history, how many statements were done and up to which line, the SHA-256
+of its file, and whether it was an undo. Flyway neither needs nor notices it; without it only these extras are missing.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from vuelo import history
+from vuelo.history import Connection, HistoryTable
+
+USUAL_NAME = "vuelo_log"
+
+
+class Action(StrEnum):
+    MIGRATE = "MIGRATE"
+    UNDO = "UNDO"
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A row. `statements` and `last_line` say how far a script without a transaction came; durations are in ms."""
+
+    installed_rank: int | None
+    action: str
+    script: str
+    statements: int
+    last_line: int
+    last_statement: str
+    duration_ms: int | None
+
+
+def table_beside(table: HistoryTable) -> HistoryTable:
+    """Two histories in one schema have a log each."""
+    usual = table.name == "flyway_schema_history"
+    return HistoryTable(table.schema, USUAL_NAME if usual else f"{table.name}_{USUAL_NAME}")
+
+
+def ddl(table: HistoryTable) -> sql.Composed:
+    log = table_beside(table)
+    return sql.SQL(
+        """CREATE TABLE IF NOT EXISTS {log} (
+    id BIGINT GENERATED ALWAYS AS IDENTITY CONSTRAINT {key} PRIMARY KEY,
+    installed_rank INT,
+    action VARCHAR(20) NOT NULL,
+    script VARCHAR(1000) NOT NULL,
+    fingerprint CHAR(64) NOT NULL,
+    statements INT NOT NULL,
+    last_line INT NOT NULL,
+    last_statement VARCHAR(200) NOT NULL,
+    started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    duration_ms INT
+)"""
+    ).format(log=log.identifier, key=sql.Identifier(f"{log.name}_pk"))
+
+
+def create(conn: Connection, table: HistoryTable) -> None:
+    """Make the table where it is missing; under the lock."""
+    if not history.exists(conn, table_beside(table)):
+        conn.execute(ddl(table))
+        conn.execute(
+            sql.SQL("COMMENT ON TABLE {} IS {}").format(
+                table_beside(table).identifier, "What vuelo ran: statements done, fingerprints, undos; not Flyway's."
+            )
+        )
+
+
+def entry_sql(
+    table: HistoryTable,
+    *,
+    rank: int | None,
+    action: Action,
+    script: str,
+    fingerprint: str,
+    statements: int = 0,
+    last_line: int = 0,
+    duration_ms: int | None = None,
+) -> sql.Composed:
+    return sql.SQL(
+        """INSERT INTO {log} (installed_rank, action, script, fingerprint, statements, last_line, last_statement,
+                     duration_ms)
+VALUES ({rank}, {action}, left({script}, 1000), {fingerprint}, {statements}, {last_line}, '', {duration})
+RETURNING id"""
+    ).format(
+        log=table_beside(table).identifier, rank=rank, action=action.value, script=script, fingerprint=fingerprint,
+        statements=statements, last_line=last_line, duration=duration_ms,
+    )  # fmt: skip
+
+
+def advance(conn: Connection, table: HistoryTable, entry: int, statements: int, line: int, text: str) -> None:
+    """A statement outside a transaction is done: what is known of a run that dies after it."""
+    conn.execute(
+        sql.SQL(
+            "UPDATE {} SET statements = {}, last_line = {}, last_statement = left({}, 200) WHERE id = {}"
+        ).format(table_beside(table).identifier, statements, line, text, entry)
+    )
+
+
+def finish(conn: Connection, table: HistoryTable, entry: int, duration_ms: int, rank: int | None) -> None:
+    conn.execute(
+        sql.SQL(
+            "UPDATE {} SET duration_ms = {}, installed_rank = coalesce({}, installed_rank) WHERE id = {}"
+        ).format(table_beside(table).identifier, duration_ms, rank, entry)
+    )
+
+
+def undone(conn: Connection, table: HistoryTable) -> frozenset[int]:
+    """Ranks of the DELETE rows that an undo of ours wrote, and no repair."""
+    return frozenset(row.installed_rank for row in _rows(conn, table, "UNDO") if row.installed_rank is not None)
+
+
+def last_runs(conn: Connection, table: HistoryTable) -> Mapping[str, Logged]:
+    """The latest run of each script."""
+    return {row.script: row for row in _rows(conn, table, "%")}
+
+
+def of_rank(conn: Connection, table: HistoryTable, rank: int) -> Logged | None:
+    """How far the script of that row came."""
+    found = [row for row in _rows(conn, table, "%") if row.installed_rank == rank]
+    return found[-1] if found else None
+
+
+def _rows(conn: Connection, table: HistoryTable, action: str) -> list[Logged]:
+    log = table_beside(table)
+    if not history.exists(conn, log):
+        return []
+    query = sql.SQL(
+        """SELECT installed_rank, action, script, statements, last_line, last_statement, duration_ms
+             FROM {} WHERE action LIKE {} ORDER BY id"""
+    ).format(log.identifier, action)
+    with conn.cursor(row_factory=class_row(Logged)) as cursor:
+        return cursor.execute(query).fetchall()
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a script's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
