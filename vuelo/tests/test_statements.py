@@ -77,9 +77,44 @@ def test_a_string_that_goes_on_on_the_next_line_keeps_its_kind(script: str, firs
     assert texts(script) == [first, "SELECT 2"]
 
 
+@pytest.mark.parametrize("off", ["off", "OFF", "'off'", "false", "0", "no"])
+def test_backslashes_escape_in_all_strings_while_the_script_says_so(off: str) -> None:
+    script = f"SET standard_conforming_strings = {off}; SELECT 'a\\';'; SET standard_conforming_strings = on;"
+    assert texts(f"{script} SELECT 'a\\'; 1")[1::2] == ["SELECT 'a\\';'", "SELECT 'a\\'"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["set session standard_conforming_strings to off", "SET LOCAL standard_conforming_strings=off",
+     'SET "standard_conforming_strings" = off', "SET /* so */ standard_conforming_strings\n TO false"],
+)  # fmt: skip
+def test_every_way_to_set_it_is_seen(setting: str) -> None:
+    assert texts(rf"{setting}; SELECT '\';'; RESET standard_conforming_strings; SELECT '\'; 1")[1::2] == [
+        r"SELECT '\';'",
+        r"SELECT '\'",
+    ]
+
+
+def test_strings_that_say_their_kind_keep_it_whatever_is_set() -> None:
+    begin = "SET standard_conforming_strings = off"
+    assert texts(f"{begin}; SELECT X'1F', B'1', N'a\\';', E'\\';'; SELECT 2")[1:] == [
+        "SELECT X'1F', B'1', N'a\\';', E'\\';'",
+        "SELECT 2",
+    ]
+    assert texts(f"{begin}; SET standard_conforming_strings = on; SELECT '\\'; SELECT 2")[2:] == [
+        "SELECT '\\'",
+        "SELECT 2",
+    ]
+
+
 @pytest.mark.parametrize(
     "routine",
     [
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; SELECT 2 AS begin; SELECT t.end FROM t; END",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC END",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql STABLE BEGIN ATOMIC ; SELECT 1; ; END",
+        "CREATE SCHEMA s CREATE TABLE t (n int) CREATE VIEW v AS SELECT 1 CREATE INDEX i ON t (n)",
+        "CREATE RULE r AS ON UPDATE TO t WHERE (OLD.n > 1) DO INSTEAD (DELETE FROM t; (SELECT 1); SELECT ')')",
         "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END",
         "create or replace function f() returns int language sql begin atomic select 1; end",
         "CREATE PROCEDURE p() BEGIN ATOMIC INSERT INTO t VALUES (1); INSERT INTO t VALUES (2); END",

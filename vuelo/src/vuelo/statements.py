@@ -14,13 +14,15 @@ _LETTER = r"A-Za-z_\x80-\U0010ffff"
 _NOT_IN_WORD = rf"(?<![{_LETTER}0-9$])"
 _MARKS = rf"{_NOT_IN_WORD}[eE]'|'|\"|--|/\*|{_NOT_IN_WORD}\$(?:[{_LETTER}][{_LETTER}0-9]*)?\$|[();\\]"
 _MARK = re.compile(_MARKS)
-_MARK_OR_WORD = re.compile(rf"{_MARKS}|[{_LETTER}][{_LETTER}0-9$]*")
+_MARK_OR_WORD = re.compile(rf"{_MARKS}|\.?[{_LETTER}][{_LETTER}0-9$]*")
 _BLANKS = " \t\n\r\f\v"  # what PostgreSQL takes for white space: no other character of Unicode
 _SPACE = re.compile(f"[{_BLANKS}]*")
 _PLAIN_END = re.compile("'")
 _ESCAPE_END = re.compile(r"\\.|''|'", re.DOTALL)
 _NAME_END = re.compile('"')
 _COMMENT_MARK = re.compile(r"/\*|\*/")
+_SET_STRINGS = re.compile(r"standard_conforming_strings\"?\s*(?:=|\sTO\s)\s*'?(\w+)", re.IGNORECASE)
+_OFF = ("off", "of", "false", "f", "no", "n", "0")
 _WORDS_THAT_DECIDE = 4  # CREATE OR REPLACE FUNCTION
 
 
@@ -78,10 +80,10 @@ class _Draft:
     def see_word(self, word: str) -> None:
         word = word.lower()
         if len(self.words) < _WORDS_THAT_DECIDE:
-            self.words.append(word)
+            self.words.append(word.removeprefix("."))
         if self.parentheses:
             return
-        if self.is_routine():
+        if self.is_routine() and self.last_word != "as":  # behind AS, as behind a dot, any word is a name
             if word == "begin" or (word == "case" and self.blocks):
                 self.blocks += 1
             elif word == "end" and self.blocks:
@@ -99,15 +101,14 @@ def split(lines: Iterable[str]) -> Iterator[Statement]:
 
 
 class _Splitter:
-    """Walks a script line by line; `draft`, `open` and `continues` are all that it remembers between lines."""
+    """Walks a script line by line; these fields are all that it remembers between lines."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.numbered = enumerate(lines, start=1)
         self.draft: _Draft | None = None
         self.open: _Open | None = None
-        self.continues_after: int | None = (
-            None  # an E'' string closed on this line: a quote on a later one goes on with it
-        )
+        self.continues_after: int | None = None  # an E'' string closed here: a quote on a later line goes on with it
+        self.backslash_escapes = False  # in strings that do not say their kind
 
     def statements(self) -> Iterator[Statement]:
         for number, line in self.numbered:
@@ -184,7 +185,7 @@ class _Splitter:
         assert self.draft is not None
         text, position = mark[0], mark.end()
         if text == "'":
-            ends = _PLAIN_END if self.continues_after is None else _ESCAPE_END
+            ends = _ESCAPE_END if self.backslash_escapes or self.continues_after is not None else _PLAIN_END
             self.begin("string", ends, number, line, mark.start())
             self.continues_after = None
         elif text in ("e'", "E'"):
@@ -230,9 +231,17 @@ class _Splitter:
     def finish(self, draft: _Draft, last_line: int) -> Statement:
         text = "".join(draft.pieces).rstrip(_BLANKS)
         data = self.copy_lines(draft) if draft.reads_stdin else None
+        if draft.words[:1] in (["set"], ["reset"]):
+            self.follow_setting(draft.words, text)
         return Statement(
             text, draft.line, draft.column, last_line, tuple(draft.words), data, writes_stdout=draft.writes_stdout
         )
+
+    def follow_setting(self, words: list[str], text: str) -> None:
+        if setting := _SET_STRINGS.search(text):
+            self.backslash_escapes = setting[1].lower() in _OFF
+        elif words[0] == "reset" and words[1:2] in (["all"], ["standard_conforming_strings"]):
+            self.backslash_escapes = False
 
     def copy_lines(self, draft: _Draft) -> Iterator[str]:
         for _, line in self.numbered:
