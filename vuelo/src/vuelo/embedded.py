@@ -118,21 +118,27 @@ def address_root(url: str, base: Path) -> Path:
     return base / _parsed(url)[0]
 
 
+def database_of(url: str) -> str:
+    """The database that an embedded address names. Raises VueloError `embedded.address`."""
+    return _parsed(url)[1].get("database", "postgres")
+
+
+def chosen_server(url: str) -> tuple[int, Path | None]:
+    """Version and bin folder of an embedded address. Raises VueloError `embedded.address`."""
+    options = _parsed(url)[1]
+    return int(options.get("version", DEFAULT_VERSION)), Path(options["bin"]) if "bin" in options else None
+
+
 @contextmanager
 def reached(url: str, base: Path) -> Generator[str]:
     """A conninfo string for `embedded:PATH?database=NAME&version=16&bin=FOLDER`; makes the database where missing.
 
     PATH is relative to `base`. The server stops when its last user leaves.
     """
-    path, options = _parsed(url)
-    database = options.get("database", "postgres")
-    with running(
-        base / path,
-        version=int(options.get("version", DEFAULT_VERSION)),
-        bin_dir=Path(options["bin"]) if "bin" in options else None,
-    ) as server:
-        _ensure_database(server, database)
-        yield server.url(database)
+    version, bin_dir = chosen_server(url)
+    with running(address_root(url, base), version=version, bin_dir=bin_dir) as server:
+        _ensure_database(server, database_of(url))
+        yield server.url(database_of(url))
 
 
 def _parsed(url: str) -> tuple[str, dict[str, str]]:

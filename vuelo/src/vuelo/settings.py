@@ -48,7 +48,6 @@ class Settings:
     connect_retries_interval: int = 120  # the longest pause between two, in seconds
     encoding: str = "UTF-8"
     skip_default_callbacks: bool = False
-    callback_locations: tuple[str, ...] = ()  # beside the locations
     sql_migration_prefix: str = "V"
     undo_sql_migration_prefix: str = "U"
     repeatable_sql_migration_prefix: str = "R"
@@ -64,6 +63,7 @@ class Settings:
     maintenance_window: str | None = None  # "Sun 02:00-04:30 America/Mexico_City": when contract migrations may run
     webhook: str | None = None  # gets a JSON body after a failure
     webhook_on_success: bool = False
+    scratch_setup: str | None = None  # what a scratch database gets first: an SQL file, or "package.module:function"
     metrics_file: str | None = None  # for Prometheus' textfile collector; rewritten by each run
 
     @property
