@@ -1,0 +1,44 @@
+"""What a rule is, and what it finds. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from vuelo.errors import Place
+
+
+class Severity(StrEnum):
+    """An error makes `vuelo check` fail, a warning only with --strict."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule and its page in the documentation.
+
+    `problem` and `fix` are sentences; `bad` and `good` are SQL that the tests run and the page shows. A line
+    `-- file: V1__Name.sql` in them begins a file; without one everything stands in one migration. The service's
+    schema is `shop`.
+    """
+
+    code: str
+    severity: Severity
+    problem: str
+    fix: str
+    bad: str
+    good: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One place where a rule is broken. `rule` is the rule's code."""
+
+    rule: str
+    severity: Severity
+    message: str
+    hint: str | None
+    service: str
+    path: Path
+    place: Place | None
