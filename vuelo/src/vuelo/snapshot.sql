@@ -1,8 +1,12 @@
 -- Every object of one schema with a definition that does not depend on names' history, storage or server version.
 -- %%(schema)s is its name, %%(left_out)s the tables that are not looked at. Partitions are not objects here: their table shows the key.
+-- Views' texts stand between two characters 31. What belongs to the whole database (extensions, event triggers, publications,
+-- casts, foreign servers) and what an extension has put here is left out.
 -- Columns: object, definition.
 WITH schema AS (
     SELECT oid, nspowner, nspacl FROM pg_namespace WHERE nspname = %(schema)s
+), foreign_made AS (
+    SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), relations AS (
     SELECT c.*, format('%%I.%%I', %(schema)s::text, c.relname) AS name,
            CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
@@ -12,10 +16,16 @@ WITH schema AS (
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'c', 'f')
        AND NOT c.relispartition
        AND c.relname <> ALL (%(left_out)s::text[])
+       AND c.oid NOT IN (SELECT objid FROM foreign_made WHERE classid = 'pg_class'::regclass)
+       AND NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_class AS o ON o.oid = d.refobjid
+                        WHERE c.relkind = 'S' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                          AND d.refclassid = d.classid AND d.deptype IN ('a', 'i')
+                          AND o.relnamespace = c.relnamespace AND o.relname = ANY (%(left_out)s::text[]))
 ), functions AS (
     SELECT p.*, format('%%I.%%I(%%s)', %(schema)s::text, p.proname, pg_get_function_identity_arguments(p.oid)) AS name
       FROM pg_proc AS p
       JOIN schema ON p.pronamespace = schema.oid
+     WHERE p.oid NOT IN (SELECT objid FROM foreign_made WHERE classid = 'pg_proc'::regclass)
 ), grants AS (
     SELECT kind || ' ' || name AS object,
            coalesce(relacl, acldefault(CASE kind WHEN 'sequence' THEN 's'::"char" ELSE 'r'::"char" END, relowner)) AS acl
@@ -26,6 +36,17 @@ WITH schema AS (
     UNION ALL
     SELECT format('schema %%I', %(schema)s::text), coalesce(nspacl, acldefault('n', nspowner)) FROM schema
     UNION ALL
+    SELECT format('type %%I.%%I', %(schema)s::text, t.typname), coalesce(t.typacl, acldefault('T', t.typowner))
+      FROM pg_type AS t
+      JOIN schema ON t.typnamespace = schema.oid
+     WHERE t.typtype IN ('e', 'd', 'r') AND t.oid NOT IN (SELECT objid FROM foreign_made)
+    UNION ALL
+    SELECT format('future %%s made by %%s', CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences'
+                      WHEN 'f' THEN 'functions' WHEN 'T' THEN 'types' ELSE d.defaclobjtype::text END,
+                  pg_get_userbyid(d.defaclrole)), d.defaclacl
+      FROM pg_default_acl AS d
+      JOIN schema ON d.defaclnamespace = schema.oid
+    UNION ALL
     SELECT format('column %%s.%%I', r.name, a.attname), a.attacl
       FROM relations AS r
       JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
@@ -35,7 +56,7 @@ SELECT kind || ' ' || name AS object,
            'owner ' || pg_get_userbyid(relowner),
            CASE relpersistence WHEN 'u' THEN 'unlogged' END,
            'partition by ' || pg_get_partkeydef(oid),
-           CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(oid, true) END,
+           CASE WHEN relkind IN ('v', 'm') THEN chr(31) || pg_get_viewdef(oid, true) || chr(31) END,
            CASE WHEN relkind = 'm' AND NOT relispopulated THEN 'not populated' END,
            CASE WHEN relrowsecurity THEN 'row security' END,
            CASE WHEN relforcerowsecurity THEN 'forced row security' END,
@@ -49,6 +70,8 @@ SELECT kind || ' ' || name AS object,
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = oid AND d.refclassid = d.classid
                       AND d.deptype IN ('a', 'i')) END,
            'options ' || array_to_string(reloptions, ', '),
+           (SELECT concat_ws(E'\n', 'server ' || s.srvname, 'foreign options ' || array_to_string(t.ftoptions, ', '))
+              FROM pg_foreign_table AS t JOIN pg_foreign_server AS s ON s.oid = t.ftserver WHERE t.ftrelid = relations.oid),
            'comment ' || CASE kind WHEN 'type' THEN obj_description(reltype, 'pg_type')
                                    ELSE obj_description(oid, 'pg_class') END) AS definition
   FROM relations
@@ -57,7 +80,10 @@ SELECT format('column %%s.%%I', r.name, a.attname),
        concat_ws(E'\n',
            'position ' || row_number() OVER (PARTITION BY r.oid ORDER BY a.attnum),
            'type ' || format_type(a.atttypid, a.atttypmod),
-           CASE WHEN a.attnotnull THEN 'not null' END,
+           CASE WHEN a.attnotnull THEN 'not null' || CASE WHEN EXISTS (
+                   SELECT FROM pg_constraint AS c
+                    WHERE c.conrelid = r.oid AND c.contype = 'n' AND c.conkey = ARRAY[a.attnum] AND NOT c.convalidated)
+                THEN ' not valid' ELSE '' END END,
            CASE a.attidentity WHEN 'a' THEN 'identity always' WHEN 'd' THEN 'identity by default' END,
            CASE a.attgenerated WHEN 's' THEN 'generated stored ' WHEN 'v' THEN 'generated virtual ' ELSE 'default ' END
                || pg_get_expr(d.adbin, d.adrelid),
@@ -66,6 +92,7 @@ SELECT format('column %%s.%%I', r.name, a.attname),
            CASE WHEN a.attcollation <> t.typcollation THEN 'collation ' || a.attcollation::regcollation::text END,
            'options ' || nullif(array_to_string(
                ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg_attver=%%'), ', '), ''),
+           'foreign options ' || array_to_string(a.attfdwoptions, ', '),
            'comment ' || col_description(r.oid, a.attnum))
   FROM relations AS r
   JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -139,18 +166,85 @@ SELECT format('type %%I.%%I', %(schema)s::text, t.typname),
                 WHEN 'r' THEN 'range of ' || (
                    SELECT format_type(g.rngsubtype, NULL) FROM pg_range AS g WHERE g.rngtypid = t.oid) END,
            CASE WHEN t.typnotnull THEN 'not null' END,
+           CASE WHEN t.typtype = 'd' AND t.typcollation <> (SELECT b.typcollation FROM pg_type AS b WHERE b.oid = t.typbasetype)
+                THEN 'collation ' || t.typcollation::regcollation::text END,
            'default ' || t.typdefault,
            (SELECT string_agg(c.conname || ' ' || pg_get_constraintdef(c.oid, true), E'\n' ORDER BY c.conname)
               FROM pg_constraint AS c WHERE c.contypid = t.oid AND c.contype = 'c'),
            'comment ' || obj_description(t.oid, 'pg_type'))
   FROM pg_type AS t
   JOIN schema ON t.typnamespace = schema.oid
- WHERE t.typtype IN ('e', 'd', 'r')
+ WHERE t.typtype IN ('e', 'd', 'r') AND t.oid NOT IN (SELECT objid FROM foreign_made)
 UNION ALL
 SELECT format('statistics %%I.%%I', %(schema)s::text, s.stxname),
        concat_ws(E'\n', pg_get_statisticsobjdef(s.oid), 'comment ' || obj_description(s.oid, 'pg_statistic_ext'))
   FROM pg_statistic_ext AS s
   JOIN schema ON s.stxnamespace = schema.oid
+UNION ALL
+SELECT format('schema %%I', %(schema)s::text),
+       concat_ws(E'\n', 'owner ' || pg_get_userbyid(nspowner), 'comment ' || obj_description(oid, 'pg_namespace'))
+  FROM schema
+UNION ALL
+SELECT format('collation %%I.%%I', %(schema)s::text, c.collname),
+       concat_ws(E'\n', 'owner ' || pg_get_userbyid(c.collowner), 'provider ' || c.collprovider::text,
+                 'locale ' || coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale'),  -- renamed in 17
+                 'collate ' || c.collcollate, 'ctype ' || c.collctype,
+                 CASE WHEN NOT c.collisdeterministic THEN 'not deterministic' END,
+                 'comment ' || obj_description(c.oid, 'pg_collation'))
+  FROM pg_collation AS c
+  JOIN schema ON c.collnamespace = schema.oid
+ WHERE c.oid NOT IN (SELECT objid FROM foreign_made)
+UNION ALL
+SELECT format('operator %%I.%%s(%%s, %%s)', %(schema)s::text, o.oprname,
+              format_type(nullif(o.oprleft, 0), NULL), format_type(o.oprright, NULL)),
+       concat_ws(E'\n', 'owner ' || pg_get_userbyid(o.oprowner), 'function ' || o.oprcode::oid::regprocedure::text,
+                 'commutator ' || nullif(o.oprcom, 0)::regoperator::text,
+                 'negator ' || nullif(o.oprnegate, 0)::regoperator::text,
+                 'restrict ' || nullif(o.oprrest::oid, 0)::regproc::text, 'join ' || nullif(o.oprjoin::oid, 0)::regproc::text,
+                 CASE WHEN o.oprcanhash THEN 'hashes' END, CASE WHEN o.oprcanmerge THEN 'merges' END,
+                 'comment ' || obj_description(o.oid, 'pg_operator'))
+  FROM pg_operator AS o
+  JOIN schema ON o.oprnamespace = schema.oid
+ WHERE o.oprcode <> 0 AND o.oid NOT IN (SELECT objid FROM foreign_made)
+UNION ALL
+SELECT format('operator class %%I.%%I using %%I', %(schema)s::text, c.opcname, m.amname),
+       concat_ws(E'\n', 'owner ' || pg_get_userbyid(c.opcowner), 'for ' || format_type(c.opcintype, NULL),
+                 CASE WHEN c.opcdefault THEN 'default' END, 'storage ' || format_type(nullif(c.opckeytype, 0), NULL),
+                 (SELECT string_agg(format('operator %%s %%s', a.amopstrategy, a.amopopr::regoperator), E'\n'
+                                    ORDER BY a.amopstrategy, a.amopopr::regoperator::text)
+                    FROM pg_amop AS a WHERE a.amopfamily = c.opcfamily),
+                 (SELECT string_agg(format('function %%s %%s', a.amprocnum, a.amproc::oid::regprocedure), E'\n'
+                                    ORDER BY a.amprocnum, a.amproc::oid::regprocedure::text)
+                    FROM pg_amproc AS a WHERE a.amprocfamily = c.opcfamily))
+  FROM pg_opclass AS c
+  JOIN schema ON c.opcnamespace = schema.oid
+  JOIN pg_am AS m ON m.oid = c.opcmethod
+ WHERE c.oid NOT IN (SELECT objid FROM foreign_made)
+UNION ALL
+SELECT format('text search dictionary %%I.%%I', %(schema)s::text, d.dictname),
+       concat_ws(E'\n', 'owner ' || pg_get_userbyid(d.dictowner),
+                 (SELECT format('template %%I.%%I', n.nspname, t.tmplname)
+                    FROM pg_ts_template AS t JOIN pg_namespace AS n ON n.oid = t.tmplnamespace WHERE t.oid = d.dicttemplate),
+                 'options ' || d.dictinitoption, 'comment ' || obj_description(d.oid, 'pg_ts_dict'))
+  FROM pg_ts_dict AS d
+  JOIN schema ON d.dictnamespace = schema.oid
+ WHERE d.oid NOT IN (SELECT objid FROM foreign_made)
+UNION ALL
+SELECT format('text search configuration %%I.%%I', %(schema)s::text, c.cfgname),
+       concat_ws(E'\n', 'owner ' || pg_get_userbyid(c.cfgowner),
+                 (SELECT format('parser %%I.%%I', n.nspname, p.prsname)
+                    FROM pg_ts_parser AS p JOIN pg_namespace AS n ON n.oid = p.prsnamespace WHERE p.oid = c.cfgparser),
+                 (SELECT string_agg(word || ' ' || dictionaries, E'\n' ORDER BY word)
+                    FROM (SELECT t.alias AS word, string_agg(m.mapdict::regdictionary::text, ', ' ORDER BY m.mapseqno)
+                                     AS dictionaries
+                            FROM pg_ts_config_map AS m
+                            JOIN ts_token_type(c.cfgparser) AS t ON t.tokid = m.maptokentype
+                           WHERE m.mapcfg = c.oid
+                           GROUP BY t.alias) AS mapped),
+                 'comment ' || obj_description(c.oid, 'pg_ts_config'))
+  FROM pg_ts_config AS c
+  JOIN schema ON c.cfgnamespace = schema.oid
+ WHERE c.oid NOT IN (SELECT objid FROM foreign_made)
 UNION ALL
 SELECT format('grant on %%s to %%s', g.object, CASE a.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(a.grantee) END),
        string_agg(a.privilege_type || CASE WHEN a.is_grantable THEN ' with grant option' ELSE '' END, ', '
