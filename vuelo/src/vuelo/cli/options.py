@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vuelo.flyway_keys import FILES
 from vuelo.naming import Version
 from vuelo.project import Project
 
@@ -26,6 +27,9 @@ DEFAULT_CONFIG = Path("vuelo.toml")
 
 
 def load(config: Path, environment: str | None, services: list[str] | None) -> Project:
+    """The project of vuelo.toml, or of Flyway's file where there is none and no other is named."""
+    if config == DEFAULT_CONFIG and not config.exists():
+        config = next((other for other in map(Path, FILES) if other.exists()), config)
     return Project.load(config, environment=environment).only(services or [])
 
 
