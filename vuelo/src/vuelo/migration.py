@@ -3,17 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from vuelo.naming import Kind, ScriptName, Version
 from vuelo.settings import Phase
+
+_LONGEST_DESCRIPTION = 200
 
 
 class RowType:
     """Values of the column `type` that vuelo writes. Flyway's other engines' types (JDBC, …) are only read."""
 
     SCHEMA = "SCHEMA"
+    BASELINE = "BASELINE"
     SQL = "SQL"
+    SQL_BASELINE = "SQL_BASELINE"
     DELETE = "DELETE"
 
 
@@ -32,7 +37,7 @@ class Applied:
     execution_time: int
     success: bool
 
-    @property
+    @cached_property
     def version(self) -> Version | None:
         return None if self.version_text is None else Version.parse(self.version_text)
 
@@ -40,6 +45,23 @@ class Applied:
     def takes_back(self) -> bool:
         """A DELETE row (an undo of ours, or a repair), or one of the UNDO_… rows that the paid Flyway writes."""
         return self.type == RowType.DELETE or self.type.startswith("UNDO")
+
+    @property
+    def is_baseline(self) -> bool:
+        """The mark of a baseline, or a baseline migration, which Flyway 8 called a state script."""
+        return self.type.endswith(("BASELINE", "STATE_SCRIPT"))
+
+    @property
+    def is_synthetic(self) -> bool:
+        """A row that no file stands behind."""
+        return self.type in (RowType.SCHEMA, RowType.BASELINE, RowType.DELETE)
+
+
+def stored_description(description: str) -> str:
+    """As the history table has room for it."""
+    if len(description) <= _LONGEST_DESCRIPTION:
+        return description
+    return description[: _LONGEST_DESCRIPTION - 3] + "..."
 
 
 @dataclass(frozen=True)
@@ -80,6 +102,13 @@ class Script:
     @property
     def description(self) -> str:
         return self.name.description
+
+    @property
+    def row_type(self) -> str:
+        return RowType.SQL_BASELINE if self.kind is Kind.BASELINE else RowType.SQL
+
+    def matches(self, checksum: int | None) -> bool:
+        return checksum in (self.checksum, self.raw_checksum)
 
 
 @dataclass(frozen=True)

@@ -74,24 +74,53 @@ class ScriptName:
     description: str
 
 
-def parse_name(file_name: str) -> ScriptName:
+_USUAL = Naming()
+
+
+def parse_name(file_name: str, naming: Naming = _USUAL) -> ScriptName:
     """Read a name such as `V1_1__Add_users.sql`. Raises ValueError saying what is wrong with it."""
-    stem, suffix = file_name[:-4], file_name[-4:]
-    if suffix.lower() != ".sql":
-        raise ValueError("it does not end with .sql")
-    if stem[:1] not in tuple(Kind):
-        raise ValueError("it does not start with V, U or R")
-    kind = Kind(stem[0])
-    number, separator, description = stem[1:].partition("__")
+    suffix = suffix_of(file_name, naming)
+    if suffix is None:
+        raise ValueError(f"it does not end with {' or '.join(naming.suffixes)}")
+    stem = file_name.removesuffix(suffix)
+    kind, prefix = _kind_of(stem, naming)
+    number, separator, description = stem.removeprefix(prefix).partition(naming.separator)
     description = description.replace("_", " ")
     if kind is Kind.REPEATABLE:
         if number or not separator:
-            raise ValueError("a repeatable migration is named R__Description.sql")
+            raise ValueError(f"a repeatable migration is named {prefix}{naming.separator}Description{suffix}")
         return ScriptName(kind, None, description)
     try:
         version = Version.parse(number)
     except ValueError as error:
-        raise ValueError(f"{error}, then two underscores and a description") from None
+        raise ValueError(f"{error}, then {_spelled(naming.separator)} and a description") from None
     if len(version.text) > _LONGEST_VERSION:
         raise ValueError(f"its version is longer than {_LONGEST_VERSION} characters")
     return ScriptName(kind, version, description)
+
+
+def suffix_of(file_name: str, naming: Naming) -> str | None:
+    """The end of the name that makes it a migration's, as it is written there: suffixes are read without case."""
+    for suffix in naming.suffixes:
+        if file_name.lower().endswith(suffix.lower()):
+            return file_name[len(file_name) - len(suffix) :]
+    return None
+
+
+def _kind_of(stem: str, naming: Naming) -> tuple[Kind, str]:
+    """The longest prefix wins, so that one may begin with another."""
+    prefixes = {
+        naming.versioned: Kind.VERSIONED,
+        naming.undo: Kind.UNDO,
+        naming.repeatable: Kind.REPEATABLE,
+        naming.baseline: Kind.BASELINE,
+    }
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        if stem.startswith(prefix):
+            return prefixes[prefix], prefix
+    *others, last = prefixes
+    raise ValueError(f"it does not start with {', '.join(others)} or {last}")
+
+
+def _spelled(separator: str) -> str:
+    return "two underscores" if separator == "__" else repr(separator)
