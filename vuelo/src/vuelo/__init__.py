@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vuelo.apply import Step
     from vuelo.errors import ScriptError, VueloError
-    from vuelo.executor import Result, Step
+    from vuelo.executor import Result
     from vuelo.migration import Applied, Script
     from vuelo.naming import Kind, Version
     from vuelo.plan import Entry, Plan, Problem, State, UndoStep
@@ -46,7 +47,8 @@ __all__ = [
 
 _MODULES = {
     "vuelo.errors": ("ScriptError", "VueloError"),
-    "vuelo.executor": ("Result", "Step"),
+    "vuelo.apply": ("Step",),
+    "vuelo.executor": ("Result",),
     "vuelo.migration": ("Applied", "Script"),
     "vuelo.naming": ("Kind", "Version"),
     "vuelo.plan": ("Entry", "Plan", "Problem", "State", "UndoStep"),

@@ -1,40 +1,27 @@
-"""Run one service's steps on one connection: each migration and its history row commit together or not at all."""
+"""What a command does to one service, on one connection, under its lock: migrate, undo, and looking on."""
 
-import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
-from time import monotonic
+from datetime import UTC, datetime
+from itertools import groupby
 
 import psycopg
 
-from vuelo import history
-from vuelo.errors import Place, ScriptError, VueloError
+from vuelo import history, sidelog, window
+from vuelo.apply import MovedOnError, Step, Work, apply, apply_group, transaction
+from vuelo.callbacks import around, fire
+from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable, NewRow
-from vuelo.locations import find_scripts, opened_lines, with_file_name
-from vuelo.migration import Applied, RowType, Script
+from vuelo.locations import find_scripts
+from vuelo.migration import Applied, Found, RowType, Script
 from vuelo.naming import Kind, Version
-from vuelo.placeholders import Placeholders
 from vuelo.plan import Plan, UndoStep, make_plan, plan_undo
 from vuelo.project import Service
-from vuelo.session import Progress, Run, connected, placeholders_of, start_session
-from vuelo.settings import Settings
-from vuelo.statements import Statement, split
-
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_COPY_LINE = re.compile(r", line (\d+)")
-_COPY_LINES_A_WRITE = 1000
-
-
-@dataclass(frozen=True)
-class Step:
-    """One script that ran."""
-
-    script: str
-    version: str | None
-    description: str
-    duration_ms: int
+from vuelo.scripts import Site
+from vuelo.session import Progress, Run, connected, placeholders_of
+from vuelo.settings import Phase
+from vuelo.sidelog import Action
 
 
 @dataclass(frozen=True)
@@ -48,36 +35,45 @@ class Result:
     error: VueloError | None = None
 
 
-def migrate(service: Service, run: Run, *, target: Version | None = None, out_of_order: bool = False) -> Iterator[Step]:
+def migrate(service: Service, run: Run) -> Iterator[Step]:
     """Apply what is pending, one step at a time, under the service's lock.
 
     Raises VueloError `validate.failed` before the first step, ScriptError when a script fails.
     """
-    table = HistoryTable(service.schema, service.table)
     with connected(service, run) as conn:
-        if not history.exists(conn, table):  # what cannot be migrated at all gets no history either
-            refuse_problems(service, make_plan(find_scripts(service.locations, placeholders_of(conn, service)), []))
-            history.create(conn, table, service.wait_s, run.stop)
-        with history.locked(conn, table, service.wait_s, run.stop):
-            found = find_scripts(service.locations, placeholders_of(conn, service))
-            plan = make_plan(found, history.rows(conn, table), _settings(service, target, out_of_order))
-            refuse_problems(service, plan)
-            for done, script in enumerate(plan.pending):
-                run.watch(Progress(service.name, done, len(plan.pending), script.path.name))
-                yield _apply(conn, service, run, script, _row_of(script))
-            run.watch(Progress(service.name, len(plan.pending), len(plan.pending), None))
+        site, found = site_of(conn, service, run)
+        fire(site, "afterConnect")
+        if not history.exists(conn, site.table):  # what cannot be migrated at all gets no history either
+            refuse_problems(service, make_plan(found, [], service.settings))
+            if not history.schema_exists(conn, service.schema):
+                fire(site, "createSchema")
+                fire(site, "beforeCreateSchema")
+            history.create(conn, site.table, service.wait_s, run.stop)
+        with locked(site):
+            with transaction(site):
+                sidelog.create(conn, site.table)
+            with around(site, "Migrate"):
+                yield from _apply_pending(site, found)
 
 
 def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version | None = None) -> Iterator[Step]:
     """Take back migrations, newest first; the repeatables that ran since are marked to run again."""
-    table = HistoryTable(service.schema, service.table)
-    with connected(service, run) as conn, history.locked(conn, table, service.wait_s, run.stop):
-        todo = _undo_steps(conn, service, steps, target)
-        for done, step in enumerate(todo):
-            run.watch(Progress(service.name, done, len(todo), step.script.path.name))
-            rows = [_deletion_of(row) for row in (*step.repeatables, step.row)]
-            yield _apply(conn, service, run, step.script, rows)
-        run.watch(Progress(service.name, len(todo), len(todo), None))
+    with connected(service, run) as conn:
+        site, found = site_of(conn, service, run)
+        fire(site, "afterConnect")
+        with locked(site):
+            works = undo_work(site, found, steps, target)
+            if not works:
+                return
+            with transaction(site):
+                sidelog.create(conn, site.table)
+            after = works[0].after
+            with around(site, "Undo"):
+                for work in works:
+                    step = apply(site, replace(work, after=after))
+                    after = step.rank or after
+                    yield step
+            run.watch(Progress(service.name, len(works), len(works), None))
 
 
 def inspect_undo(
@@ -85,35 +81,145 @@ def inspect_undo(
 ) -> tuple[UndoStep, ...]:
     """What `undo` would do. Raises VueloError `undo.no_script` as it would."""
     with connected(service, run) as conn:
-        return _undo_steps(conn, service, steps, target)
+        _, found = site_of(conn, service, run)
+        return plan_undo(found, _rows(conn, service), steps=None if target else steps, target=target)
 
 
-def inspect(service: Service, run: Run, *, target: Version | None = None, out_of_order: bool = False) -> Plan:
+def inspect(service: Service, run: Run) -> Plan:
     """The plan as things stand. Takes no lock, changes nothing, and needs no more than to read the history."""
     with connected(service, run, as_role=False) as conn:
-        rows = _rows(conn, service)
-        found = find_scripts(service.locations, placeholders_of(conn, service))
-    return make_plan(found, rows, _settings(service, target, out_of_order))
-
-
-def _settings(service: Service, target: Version | None, out_of_order: bool) -> Settings:
-    given = service.settings if target is None else replace(service.settings, target=target.text)
-    return replace(given, out_of_order=True) if out_of_order else given
+        site, found = site_of(conn, service, run)
+        return _plan(site, found)
 
 
 def known_versions(service: Service, run: Run) -> set[Version]:
     """Every version that a file or the history has."""
     with connected(service, run) as conn:
+        _, found = site_of(conn, service, run)
         rows = _rows(conn, service)
-        found = find_scripts(service.locations, placeholders_of(conn, service))
-    versions = {script.version for script in found.scripts if script.kind is Kind.VERSIONED}
+    versions = {script.version for script in found.scripts if script.kind in (Kind.VERSIONED, Kind.BASELINE)}
     return {version for version in (*versions, *(row.version for row in rows)) if version is not None}
 
 
-def _undo_steps(conn: Connection, service: Service, steps: int | None, target: Version | None) -> tuple[UndoStep, ...]:
-    rows = _rows(conn, service)
-    found = find_scripts(service.locations, placeholders_of(conn, service))
-    return plan_undo(found, rows, steps=None if target else steps, target=target)
+def site_of(conn: Connection, service: Service, run: Run) -> tuple[Site, Found]:
+    """A service's connection as scripts need it, and the scripts."""
+    placeholders = placeholders_of(conn, service)
+    found = find_scripts(service, placeholders)
+    table = HistoryTable(service.schema, service.table)
+    return Site(conn, service, run, table, placeholders, found.callbacks), found
+
+
+@contextmanager
+def locked(site: Site) -> Generator[None]:
+    """The service's lock for the session; through a pooler, which knows no sessions, each transaction takes it."""
+    if site.service.settings.pooler:
+        yield
+        return
+    with history.locked(site.conn, site.table, site.service.wait_s, site.run.stop):
+        yield
+
+
+def refuse_problems(service: Service, plan: Plan) -> None:
+    blocking = [problem for problem in plan.problems if problem.blocks]
+    if blocking and service.settings.validate_on_migrate:
+        listed = "\n".join(f"  {problem.message}\n    {problem.hint}" for problem in blocking)
+        raise VueloError("validate.failed", f"{service.name}: the files and the history do not agree\n{listed}")
+
+
+def row_of(site: Site, script: Script) -> NewRow:
+    """What the history will say of a script that has run."""
+    version = None if script.version is None else script.version.text
+    author = site.service.settings.installed_by
+    return NewRow(version, script.description, script.row_type, script.script, script.checksum, installed_by=author)
+
+
+def planned_work(site: Site, found: Found) -> tuple[Plan, list[Work]]:
+    """What is to be done, and the scripts to run for it."""
+    rows = _rows(site.conn, site.service)
+    plan = _plan(site, found, rows)
+    total, after = len(plan.pending), rows[-1].installed_rank if rows else 0
+    works = [
+        Work(script, (row_of(site, script),), Action.MIGRATE, _progress(site, done, total, script), after)
+        for done, script in enumerate(plan.pending)
+    ]
+    return plan, works
+
+
+def undo_work(site: Site, found: Found, steps: int | None, target: Version | None) -> list[Work]:
+    """The undo scripts to run, with the rows that say so. Raises VueloError `undo.*`."""
+    rows = _rows(site.conn, site.service)
+    todo = plan_undo(found, rows, steps=None if target else steps, target=target)
+    return [
+        Work(
+            step.script,
+            tuple(_deletion_of(site, row) for row in (*step.repeatables, step.row)),
+            Action.UNDO,
+            _progress(site, done, len(todo), step.script),
+            rows[-1].installed_rank,
+        )
+        for done, step in enumerate(todo)
+    ]
+
+
+def _apply_pending(site: Site, found: Found) -> Iterator[Step]:
+    applied, works = False, list[Work]()
+    while True:
+        plan, works = planned_work(site, found)
+        refuse_problems(site.service, plan)
+        try:
+            for step in _apply_all(site, works):
+                applied = True
+                yield step
+        except MovedOnError:
+            continue
+        break
+    if applied:
+        fire(site, "afterMigrateApplied")
+    site.run.watch(Progress(site.service.name, len(works), len(works), None))
+
+
+def _apply_all(site: Site, works: Sequence[Work]) -> Iterator[Step]:
+    if site.service.settings.group and works:
+        for work in works:
+            _refuse_outside_window(site, work.script)
+        yield from apply_group(site, works)
+        return
+    after = works[0].after if works else 0
+    for repeatable, some in groupby(works, key=lambda work: work.script.kind is Kind.REPEATABLE):
+        if repeatable:
+            fire(site, "beforeRepeatables")
+        for work in some:
+            _refuse_outside_window(site, work.script)
+            step = apply(site, replace(work, after=after))
+            after = step.rank or after
+            yield step
+        if not repeatable:
+            fire(site, "afterVersioned")
+
+
+def _refuse_outside_window(site: Site, script: Script) -> None:
+    said = site.service.settings.maintenance_window
+    if script.phase is not Phase.CONTRACT or said is None:
+        return
+    opening, now = window.parsed(said), datetime.now(UTC)
+    if not opening.contains(now):
+        message = f"{script.path.name} is a contract migration, and the maintenance window is closed"
+        raise VueloError("migrate.window", message, f"it opens {opening.next_start(now):%A %Y-%m-%d %H:%M %Z}: {said}")
+
+
+def _progress(site: Site, done: int, total: int, script: Script) -> Progress:
+    return Progress(site.service.name, done, total, script.path.name)
+
+
+def _deletion_of(site: Site, row: Applied) -> NewRow:
+    """What takes a row back so that Flyway can still read the history: an UNDO_SQL row would make it fail."""
+    author = site.service.settings.installed_by
+    return NewRow(row.version_text, row.description, RowType.DELETE, row.script, row.checksum, installed_by=author)
+
+
+def _plan(site: Site, found: Found, rows: list[Applied] | None = None) -> Plan:
+    known = _rows(site.conn, site.service) if rows is None else rows
+    return make_plan(found, known, site.service.settings, sidelog.undone(site.conn, site.table))
 
 
 def _rows(conn: Connection, service: Service) -> list[Applied]:
@@ -123,113 +229,3 @@ def _rows(conn: Connection, service: Service) -> list[Applied]:
     except psycopg.Error as error:
         message = f"{service.name}: cannot read {table.schema}.{table.name}: {error.diag.message_primary}"
         raise VueloError("history.unreadable", message, "connect as a role that may read it") from error
-
-
-def refuse_problems(service: Service, plan: Plan) -> None:
-    blocking = [problem for problem in plan.problems if problem.blocks]
-    if blocking:
-        listed = "\n".join(f"  {problem.message}\n    {problem.hint}" for problem in blocking)
-        raise VueloError("validate.failed", f"{service.name}: the files and the history do not agree\n{listed}")
-
-
-def _row_of(script: Script) -> list[NewRow]:
-    version = None if script.version is None else script.version.text
-    return [NewRow(version, script.description, RowType.SQL, script.script, script.checksum)]
-
-
-def _deletion_of(row: Applied) -> NewRow:
-    """What takes a row back so that Flyway can still read the history: an UNDO_SQL row would make it fail."""
-    return NewRow(row.version_text, row.description, RowType.DELETE, row.script, row.checksum)
-
-
-def _apply(conn: Connection, service: Service, run: Run, script: Script, rows: list[NewRow]) -> Step:
-    started = monotonic()
-    table = HistoryTable(service.schema, service.table)
-    placeholders = with_file_name(placeholders_of(conn, service), script.path)
-    try:
-        with conn.transaction():
-            start_session(conn, service)
-            _run_script(conn, run, placeholders, script)
-            duration_ms = round((monotonic() - started) * 1000)
-            start_session(conn, service)  # the script may have changed role or timeouts
-            for row in rows:
-                history.insert(conn, table, replace(row, execution_ms=duration_ms))
-    except psycopg.Error as error:  # after the last statement: the history row, or the commit with what was deferred
-        failure = _script_error(error, None)
-        failure.path = script.path
-        raise failure from error
-    version = None if script.version is None else script.version.text
-    return Step(script.script, version, script.description, duration_ms)
-
-
-def _run_script(conn: Connection, run: Run, placeholders: Placeholders, script: Script) -> None:
-    with opened_lines(script.path) as lines:
-        for statement in split(placeholders.replaced(lines)):
-            # Ctrl-C cancels what runs in the database; this is for the moments when nothing does.
-            if run.stop.is_set():
-                raise VueloError("interrupted", "stopped before the end of a migration, which was rolled back")
-            _execute(conn, statement, lambda number: _line_as_sent(placeholders, script, number))
-
-
-def _line_as_sent(placeholders: Placeholders, script: Script, number: int) -> str:
-    with opened_lines(script.path) as lines:
-        line = next(islice(placeholders.replaced(lines), number - 1, None))
-    return line.removeprefix("\ufeff") if number == 1 else line
-
-
-def _execute(conn: Connection, statement: Statement, line_as_sent: Callable[[int], str]) -> None:
-    if _ends_transaction(statement.words):
-        place = Place.of(statement.line, statement.column, line_as_sent(statement.line))
-        message = "a migration runs in a transaction of its own and cannot end it"
-        raise ScriptError("script.transaction", message, place, "take the statement out")
-    text = statement.text.encode()
-    try:
-        if statement.copy_data is not None:
-            with conn.cursor() as cursor, cursor.copy(text) as copy:
-                while chunk := "".join(islice(statement.copy_data, _COPY_LINES_A_WRITE)):
-                    copy.write(chunk)
-        elif statement.writes_stdout:
-            with conn.cursor() as cursor, cursor.copy(text) as copy:
-                for _ in copy:
-                    pass  # as with a SELECT, nobody looks at the rows
-        else:
-            conn.execute(text)
-    except psycopg.Error as error:
-        raise _script_error(error, _place_of(error, statement, line_as_sent)) from error
-
-
-def _ends_transaction(words: tuple[str, ...]) -> bool:
-    return (
-        words[:1] in (("begin",), ("commit",), ("abort",), ("end",))
-        or words[:2] in (("start", "transaction"), ("prepare", "transaction"))
-        or (words[:1] == ("rollback",) and "to" not in words[1:3])
-    )
-
-
-def _script_error(error: psycopg.Error, place: Place | None) -> ScriptError:
-    """The database's words, or the driver's where the database had none."""
-    diag = error.diag
-    message = diag.message_primary or str(error).strip() or type(error).__name__
-    result = ScriptError("script.failed", message, place, diag.message_hint)
-    result.sqlstate = diag.sqlstate
-    result.detail = diag.message_detail
-    result.context = diag.context
-    return result
-
-
-def _place_of(error: psycopg.Error, statement: Statement, line_as_sent: Callable[[int], str]) -> Place:
-    """The place in the file; the database's position counts from 1, without one it is the statement's start."""
-    in_copy = _COPY_LINE.search(error.diag.context or "") if statement.copy_data is not None else None
-    if in_copy:
-        line, column = statement.last_line + int(in_copy[1]), 1
-    else:
-        line, column = _line_and_column(statement, int(error.diag.statement_position or 1) - 1)
-    return Place.of(line, column, line_as_sent(line))
-
-
-def _line_and_column(statement: Statement, position: int) -> tuple[int, int]:
-    """Line and column in the script; `position` counts characters of the statement from 0."""
-    starts = [0, *(match.end() for match in _LINE_END.finditer(statement.text))]
-    line = bisect_right(starts, position) - 1
-    column = position - starts[line]
-    return statement.line + line, column + (statement.column if line == 0 else 1)

@@ -61,6 +61,11 @@ def locked(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) ->
             conn.execute("SELECT pg_advisory_unlock(%s)", (table.lock_key(),))
 
 
+def lock_in_transaction(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) -> None:
+    """The same lock, held until the open transaction ends. Raises VueloError `lock.timeout`."""
+    _wait_for_lock(conn, "SELECT pg_try_advisory_xact_lock(%s)", table, wait_s, stop)
+
+
 def exists(conn: Connection, table: HistoryTable) -> bool:
     return bool(
         _scalar(
@@ -101,7 +106,7 @@ def create(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) ->
     """
     with conn.transaction():
         if _create_schema(conn, table.schema, wait_s):
-            _wait_for_lock(conn, "SELECT pg_try_advisory_xact_lock(%s)", table, wait_s, stop)
+            lock_in_transaction(conn, table, wait_s, stop)
             _create_table(conn, table)
             insert(conn, table, NewRow(None, "<< Flyway Schema Creation >>", RowType.SCHEMA, f'"{table.schema}"', None))
             return
@@ -185,6 +190,13 @@ def rows(conn: Connection, table: HistoryTable) -> list[Applied]:
     ).format(table.identifier)
     with conn.cursor(row_factory=class_row(Applied)) as cursor:
         return cursor.execute(query).fetchall()
+
+
+def last_rank(conn: Connection, table: HistoryTable) -> int:
+    """0 where there is no row."""
+    row = conn.execute(sql.SQL("SELECT coalesce(max(installed_rank), 0) FROM {}").format(table.identifier)).fetchone()
+    assert row is not None
+    return row[0]
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,27 @@ import importlib.util
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vuelo.checksum import checksum
 from vuelo.errors import ScriptError, VueloError
-from vuelo.migration import BadName, Found, Script
+from vuelo.events import EVENTS
+from vuelo.migration import BadName, Callback, Found, Script, ScriptConfig
 from vuelo.naming import Kind, ScriptName, parse_name
 from vuelo.placeholders import Placeholders
+from vuelo.script_config import parse_config, phase_of
+from vuelo.settings import Settings
+
+if TYPE_CHECKING:
+    from vuelo.project import Service
 
 PACKAGE_PREFIX = "package:"
 _FILESYSTEM_PREFIX = "filesystem:"
+_LONGEST_HEADER = 50  # lines
+_NO_CONFIG = ScriptConfig()
 
 
 def location_path(location: str, base: Path) -> Path:
@@ -30,43 +41,103 @@ def location_path(location: str, base: Path) -> Path:
     return Path(spec.submodule_search_locations[0]) / folder
 
 
-def find_scripts(locations: tuple[Path, ...], placeholders: Placeholders) -> Found:
-    """Read every `.sql` file below the locations. Raises VueloError `location.*`."""
+def find_scripts(service: "Service", placeholders: Placeholders) -> Found:
+    """Read every script below the service's locations. Raises VueloError `location.*`, `config.script`."""
     scripts: list[Script] = []
     bad_names: list[BadName] = []
-    for location in locations:
+    callbacks: list[Callback] = []
+    settings = service.settings
+    for location, path, config in _files(service, placeholders):
+        callback = _callback(path, config, settings)
+        if callback is not None:
+            callbacks += [] if settings.skip_default_callbacks else [callback]
+            continue
+        if location not in service.locations:
+            continue
+        script = path.relative_to(location).as_posix()
+        try:
+            name = parse_name(path.name, settings.naming)
+            script.encode()
+            scripts.append(_read_script(name, path, script, config, placeholders, settings))
+        except UnicodeEncodeError:
+            bad_names.append(BadName(path, "its name is not UTF-8"))
+        except UnicodeDecodeError:
+            raise
+        except ValueError as error:
+            bad_names.append(BadName(path, str(error)))
+    return Found(tuple(scripts), tuple(bad_names), tuple(sorted(callbacks, key=lambda one: one.description)))
+
+
+def _files(service: "Service", placeholders: Placeholders) -> Iterator[tuple[Path, Path, ScriptConfig]]:
+    """Every file with a suffix of scripts, with its location and what its `.conf` says."""
+    suffixes = tuple(suffix.lower() for suffix in service.settings.sql_migration_suffixes)
+    for location in (*service.locations, *service.callback_locations):
         if not location.is_dir():
-            raise VueloError("location.missing", f"there is no folder {location}", "create it or remove the location")
-        for path in _sql_files(location):
-            script = path.relative_to(location).as_posix()
-            try:
-                name = parse_name(path.name)
-                script.encode()
-            except UnicodeEncodeError:
-                bad_names.append(BadName(path, "its name is not UTF-8"))
-            except ValueError as error:
-                bad_names.append(BadName(path, str(error)))
-            else:
-                scripts.append(_read_script(name, path, script, placeholders))
-    return Found(tuple(scripts), tuple(bad_names))
+            if service.settings.fail_on_missing_locations:
+                message = f"there is no folder {location}"
+                raise VueloError("location.missing", message, "create it or remove the location")
+            continue
+        for folder, names in _folders(location):
+            known = set(names)
+            for name in names:
+                if name.lower().endswith(suffixes):
+                    path = folder / name
+                    has_config = f"{name}.conf" in known
+                    yield location, path, _config_of(path, placeholders) if has_config else _NO_CONFIG
 
 
-def _sql_files(location: Path) -> list[Path]:
+def _folders(location: Path) -> list[tuple[Path, list[str]]]:
     def refuse(error: OSError) -> None:
         raise VueloError("location.unreadable", f"{error.filename} cannot be read: {error.strerror}") from error
 
-    walk = os.walk(location, onerror=refuse)
-    return sorted(Path(folder, name) for folder, _, names in walk for name in names if name.lower().endswith(".sql"))
+    return sorted((Path(folder), sorted(names)) for folder, _, names in os.walk(location, onerror=refuse))
+
+
+def _config_of(path: Path, placeholders: Placeholders) -> ScriptConfig:
+    config = path.with_name(f"{path.name}.conf")
+    with opened_lines(config) as lines:
+        return parse_config("".join(lines), str(config), placeholders)
+
+
+def _callback(path: Path, config: ScriptConfig, settings: Settings) -> Callback | None:
+    """None for the name of a migration, or of nothing."""
+    event, _, description = path.name[: path.name.rindex(".")].partition(settings.sql_migration_separator)
+    return Callback(event, description.replace("_", " "), path, config) if event in EVENTS else None
 
 
 @contextmanager
-def opened_lines(path: Path) -> Generator[Iterator[str]]:
+def rendered_lines(
+    script: Script | Callback, placeholders: Placeholders, settings: Settings
+) -> Generator[Iterator[str]]:
+    """The lines of a script as they are sent: decoded, and with placeholders replaced unless that is turned off."""
+    with opened_lines(script.path, script.config.encoding or settings.encoding) as lines:
+        if _replaces(script.config, settings):
+            yield placeholders_in(script.path, script.config, placeholders).replaced(lines)
+        else:
+            yield lines
+
+
+def placeholders_in(path: Path, config: ScriptConfig, placeholders: Placeholders) -> Placeholders:
+    """The placeholders as one script sees them: its own ones, and `flyway:filename`."""
+    own = {"flyway" + placeholders.separator + "filename": path.name, **config.placeholders}
+    return replace(placeholders, values={**placeholders.values, **own})
+
+
+def _replaces(config: ScriptConfig, settings: Settings) -> bool:
+    own = config.placeholder_replacement
+    return settings.placeholder_replacement if own is None else own
+
+
+@contextmanager
+def opened_lines(path: Path, encoding: str = "UTF-8") -> Generator[Iterator[str]]:
     """The lines of a script with their own ends (\\n, \\r, \\r\\n and nothing else ends a line), read as they are used.
 
     Whatever goes wrong inside with the script as a text gets the script's path.
     """
     try:
-        opened = path.open(encoding="utf-8", newline="")
+        opened = path.open(encoding=encoding, newline="")
+    except LookupError as error:
+        raise VueloError("config.encoding", f"{path}: there is no encoding {encoding!r}") from error
     except OSError as error:
         raise VueloError("script.unreadable", f"{path} cannot be read: {error.strerror}") from error
     with opened as lines:
@@ -76,19 +147,19 @@ def opened_lines(path: Path) -> Generator[Iterator[str]]:
             error.path = error.path or path
             raise
         except UnicodeDecodeError as error:
-            message = f"{path} is not UTF-8: {error.reason} at byte {error.start}"
-            raise VueloError("script.encoding", message, "save the file as UTF-8") from error
+            message = f"{path} is not {encoding}: {error.reason} at byte {error.start}"
+            raise VueloError("script.encoding", message, f"save the file as {encoding}") from error
 
 
-def with_file_name(placeholders: Placeholders, path: Path) -> Placeholders:
-    """The placeholders as one script sees them: `flyway:filename` is its own."""
-    return Placeholders({**placeholders.values, "flyway:filename": path.name}, placeholders.prefix, placeholders.suffix)
-
-
-def _read_script(name: ScriptName, path: Path, script: str, placeholders: Placeholders) -> Script:
-    with opened_lines(path) as lines:
-        raw = replaced = checksum(lines)
-    if name.kind is Kind.REPEATABLE:
-        with opened_lines(path) as lines:
-            replaced = checksum(with_file_name(placeholders, path).replaced(lines))
-    return Script(name, path, script, replaced, raw)
+def _read_script(
+    name: ScriptName, path: Path, script: str, config: ScriptConfig, placeholders: Placeholders, settings: Settings
+) -> Script:
+    encoding = config.encoding or settings.encoding
+    with opened_lines(path, encoding) as lines:
+        head = list(islice(lines, _LONGEST_HEADER))
+        phase = phase_of(head)
+        raw = replaced = checksum(chain(head, lines))
+    if name.kind is Kind.REPEATABLE and _replaces(config, settings):
+        with opened_lines(path, encoding) as lines:
+            replaced = checksum(placeholders_in(path, config, placeholders).replaced(lines))
+    return Script(name, path, script, replaced, raw, config, phase)

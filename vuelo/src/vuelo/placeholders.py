@@ -15,6 +15,7 @@ class Placeholders:
     values: Mapping[str, str]
     prefix: str = "${"
     suffix: str = "}"
+    separator: str = ":"  # in the names of the built-in ones
 
     def replaced(self, lines: Iterable[str]) -> Iterator[str]:
         """The lines with every placeholder replaced. Raises ScriptError `placeholder.unknown`."""

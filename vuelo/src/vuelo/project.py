@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from vuelo import settings
+from vuelo import flyway_keys, settings
 from vuelo.errors import VueloError
 from vuelo.locations import location_path
 from vuelo.settings import Settings
@@ -30,7 +30,8 @@ from vuelo.settings import Settings
 DEFAULT_WAIT_S = 600.0
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _TEXTS = {"url", "environment", "schema", "role", "table", "lock_timeout", "statement_timeout"}
-_TOP = _TEXTS | {"wait_s", "locations", "placeholders", "services", "environments"} | settings.NAMES
+_LOCATIONS = {"locations", "callback_locations"}
+_TOP = _TEXTS | _LOCATIONS | {"wait_s", "placeholders", "services", "environments"} | settings.NAMES
 _TIMEOUTS = {"lock_timeout", "statement_timeout"}
 _TIMEOUT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(us|ms|s|min|h|d)?")
 _UNITS_MS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -47,6 +48,7 @@ class Service:
     url: str
     schema: str
     locations: tuple[Path, ...]
+    callback_locations: tuple[Path, ...] = ()  # where only callbacks are, beside the locations
     table: str = "flyway_schema_history"
     role: str | None = None
     placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -74,7 +76,12 @@ class Project:
         base: Path | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> "Project":
-        """Read a file. `urls` (by service name) replace the file's own. Raises VueloError `config.*`."""
+        """Read a file, Flyway's too. `urls` (by service name) replace the file's own. Raises VueloError `config.*`."""
+        variables = os.environ if variables is None else variables
+        if flyway_keys.is_flyways(path):
+            from vuelo import flyway_config  # noqa: PLC0415 - it makes projects, so it needs this module first
+
+            return flyway_config.load(path, environment=environment, urls=urls or {}, base=base, variables=variables)
         try:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -83,7 +90,7 @@ class Project:
             raise VueloError("config.unreadable", f"{path} cannot be read: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise VueloError("config.invalid", f"{path}: {error}") from error
-        values = _expanded(raw, os.environ if variables is None else variables, str(path))
+        values = _expanded(raw, variables, str(path))
         return _project(path, values, environment, urls or {}, base or path.absolute().parent)
 
     def changed(self, **values: Any) -> "Project":
@@ -156,11 +163,12 @@ def _project(
 
 def _service(name: str, layers: list[dict[str, Any]], url: str | None, base: Path) -> Service:
     merged: dict[str, Any] = {}
-    locations: list[str] = []
+    locations: dict[str, list[str]] = {key: [] for key in _LOCATIONS}
     placeholders: dict[str, str] = {}
     for layer in layers:
         merged.update({key: value for key, value in layer.items() if value != ""})
-        locations += layer.get("locations", [])
+        for key in _LOCATIONS:
+            locations[key] += layer.get(key, [])
         given: dict[str, Any] = layer.get("placeholders", {})
         placeholders |= {key: str(value).replace("{service}", name) for key, value in given.items()}
     texts: dict[str, str] = {key: merged[key].replace("{service}", name) for key in _TEXTS & merged.keys()}
@@ -169,9 +177,14 @@ def _service(name: str, layers: list[dict[str, Any]], url: str | None, base: Pat
         texts["url"] = url
     if "url" not in texts:
         raise VueloError("config.no_url", f"service {name} has no url", 'say where its database is: url = "…"')
+    paths = {
+        key: tuple(location_path(one.replace("{service}", name), base) for one in listed)
+        for key, listed in locations.items()
+    }
     return Service(
         name=name,
-        locations=tuple(location_path(location.replace("{service}", name), base) for location in locations),
+        locations=paths["locations"],
+        callback_locations=paths["callback_locations"],
         placeholders=placeholders,
         wait_s=float(merged.get("wait_s", DEFAULT_WAIT_S)),
         settings=settings.parsed({key: merged[key] for key in settings.NAMES & merged.keys()}, f"service {name}"),
@@ -196,7 +209,7 @@ def _refuse_wrong_types(values: dict[str, Any], where: str) -> None:
             wanted = 'a time up to 24 days as PostgreSQL writes it, such as "300ms" or "15min", "0" for no limit'
         elif key == "wait_s" and value != "" and not _is_wait(value):
             wanted = f"a number of seconds from 0 to {_LONGEST_WAIT_S:,}"
-        elif key == "locations" and not _is_list_of_texts(value):
+        elif key in _LOCATIONS and not _is_list_of_texts(value):
             wanted = "a list of texts"
         elif key == "placeholders" and not isinstance(value, dict):
             wanted = "a table"

@@ -6,22 +6,47 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from threading import Lock
 from time import monotonic
-from typing import TypeVar
+from typing import TypedDict, TypeVar, Unpack
 
 import psycopg
 
-from vuelo import embedded, executor
+from vuelo import embedded, executor, preview
+from vuelo.apply import Step
 from vuelo.errors import VueloError
-from vuelo.executor import Result, Step
+from vuelo.executor import Result
 from vuelo.history import Connection
 from vuelo.naming import Version
 from vuelo.plan import Plan, UndoStep
 from vuelo.project import Project, Service
 from vuelo.session import Progress, Run
+from vuelo.settings import Phase
+from vuelo.target import target_of
 
 _Answer = TypeVar("_Answer")
+Watch = Callable[[Progress], None]
+Tell = Callable[[str, str], None]
 _MOST_AT_ONCE = 16
 _NOTHING = Version.parse("0")  # as the target of an undo: nothing is left
+
+
+class MigrateSettings(TypedDict, total=False):
+    """Settings that one run may have otherwise; what they mean stands at `vuelo.settings.Settings`."""
+
+    target: str | None
+    cherry_pick: tuple[str, ...] | None
+    out_of_order: bool | None
+    phase: Phase | None
+    ignore_migration_patterns: tuple[str, ...] | None
+    skip_executing_migrations: bool | None
+    group: bool | None
+
+
+def _unwatched(progress: Progress) -> None:
+    pass
+
+
+def _unheard(service: str, text: str) -> None:
+    pass
 
 
 class RunFailedError(VueloError):
@@ -34,24 +59,16 @@ class RunFailedError(VueloError):
 
 
 def migrate(
-    project: Project,
-    *,
-    target: Version | None = None,
-    out_of_order: bool = False,
-    watch: Callable[[Progress], None] = lambda progress: None,
+    project: Project, *, watch: Watch = _unwatched, tell: Tell = _unheard, **changed: Unpack[MigrateSettings]
 ) -> list[Result]:
     """Bring every service up to date, all at once. Raises RunFailedError after all have ended.
 
-    Raises VueloError `target.unknown`, before any is touched, when none of them has the version `target`.
+    `changed` are settings for this run alone. Raises VueloError, before any service is touched: `target.unknown` when
+    none of them has the version that is the target, `cherry_pick.unknown`.
     """
-    with reachable(project) as reached:
-        if target is not None:
-            _refuse_unknown(target, reached)
-        return _stepwise(
-            reached,
-            watch,
-            lambda service, run: executor.migrate(service, run, target=target, out_of_order=out_of_order),
-        )
+    with reachable(project.changed(**changed)) as reached:
+        refuse_unknown_target(reached)
+        return _stepwise(reached, Run(watch, tell=tell), executor.migrate)
 
 
 def undo(
@@ -59,7 +76,8 @@ def undo(
     *,
     steps: int | None = 1,
     target: Version | None = None,
-    watch: Callable[[Progress], None] = lambda progress: None,
+    watch: Watch = _unwatched,
+    tell: Tell = _unheard,
 ) -> list[Result]:
     """Take back the newest `steps` migrations of every service, or all down to and including `target`.
 
@@ -67,7 +85,24 @@ def undo(
     """
     with reachable(project) as reached:
         plan_undo(reached, steps=steps, target=target)
-        return _stepwise(reached, watch, lambda service, run: executor.undo(service, run, steps=steps, target=target))
+        run = Run(watch, tell=tell)
+        return _stepwise(reached, run, lambda service, run: executor.undo(service, run, steps=steps, target=target))
+
+
+def migrate_sql(project: Project, **changed: Unpack[MigrateSettings]) -> dict[str, list[str]]:
+    """What `migrate` would send, by service, in pieces of a script. Raises VueloError as `migrate` would."""
+    with reachable(project.changed(**changed)) as reached:
+        refuse_unknown_target(reached)
+        return side_by_side(reached.services, Run(), preview.migrate_sql)
+
+
+def undo_sql(project: Project, *, steps: int | None = 1, target: Version | None = None) -> dict[str, list[str]]:
+    """What `undo` would send, by service, in pieces of a script. Raises VueloError as `undo` would."""
+    with reachable(project) as reached:
+        plan_undo(reached, steps=steps, target=target)
+        return side_by_side(
+            reached.services, Run(), lambda service, run: preview.undo_sql(service, run, steps=steps, target=target)
+        )
 
 
 def plan_undo(
@@ -84,14 +119,18 @@ def plan_undo(
         )
 
 
-def info(project: Project, *, target: Version | None = None, out_of_order: bool = False) -> dict[str, Plan]:
+def info(project: Project, **changed: Unpack[MigrateSettings]) -> dict[str, Plan]:
     """Each service's plan by its name; nothing is changed. `validate` is this with an eye on the problems."""
-    with reachable(project) as reached:
-        return side_by_side(
-            reached.services,
-            Run(),
-            lambda service, run: executor.inspect(service, run, target=target, out_of_order=out_of_order),
-        )
+    with reachable(project.changed(**changed)) as reached:
+        return side_by_side(reached.services, Run(), executor.inspect)
+
+
+def refuse_unknown_target(project: Project) -> None:
+    """Raises VueloError `target.unknown` for a version, without a question mark, that nothing has."""
+    for text in {service.settings.target for service in project.services}:
+        target = target_of(text)
+        if target.version is not None and target.must_exist:
+            _refuse_unknown(target.version, project)
 
 
 def _refuse_unknown(target: Version, project: Project) -> None:
@@ -115,9 +154,7 @@ def reachable(project: Project) -> Generator[Project]:
         )
 
 
-def _stepwise(
-    project: Project, watch: Callable[[Progress], None], work: Callable[[Service, Run], Iterator[Step]]
-) -> list[Result]:
+def _stepwise(project: Project, run: Run, work: Callable[[Service, Run], Iterator[Step]]) -> list[Result]:
     def one(service: Service, run: Run) -> Result:
         started = monotonic()
         steps: list[Step] = []
@@ -134,7 +171,7 @@ def _stepwise(
         return Result(service.name, service.schema, tuple(steps), round((monotonic() - started) * 1000), error)
 
     with reachable(project) as reached:
-        results = list(side_by_side(reached.services, Run(watch), one).values())
+        results = list(side_by_side(reached.services, run, one).values())
     if any(result.error for result in results):
         raise RunFailedError(results)
     return results

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from threading import Event
 
@@ -22,37 +23,36 @@ CONNECT_TIMEOUT_S = 10
 
 @dataclass(frozen=True)
 class Progress:
-    """What happens to a service: `done` of `total` steps, and the script that starts now (None: nothing more)."""
+    """What happens to a service: `done` of `total` steps, and the script that starts now (None: nothing more).
+
+    Within a script: how many statements are done, up to which line, and how long its last run took, where known.
+    """
 
     service: str
     done: int
     total: int
     script: str | None
+    statements: int = 0
+    line: int = 0
+    expected_ms: int | None = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run needs to know of its surroundings: who watches, and whether to stop before the next step."""
+    """What a run needs to know of its surroundings: who watches, who listens, whether to stop before the next step."""
 
     watch: Callable[[Progress], None] = lambda progress: None
     stop: Event = field(default_factory=Event)
     opened: Callable[[Connection], None] = lambda connection: None
+    tell: Callable[[str, str], None] = lambda service, text: (
+        None
+    )  # service and sentence: what is waited for, tried again, cleaned up
 
 
 @contextmanager
 def connected(service: Service, run: Run, *, as_role: bool = True) -> Generator[Connection]:
     """A direct connection, as the service's role unless it only reads. Raises VueloError `connect.*`."""
-    try:
-        conn = psycopg.connect(
-            _address(service),
-            autocommit=True,
-            application_name=f"vuelo {service.name}",
-            client_encoding="UTF8",  # scripts are, whatever the database's own encoding
-            prepare_threshold=None,  # a plan kept for a repeated statement would not outlive the script's own DDL
-        )
-    except psycopg.Error as error:
-        message = f"{service.name}: cannot connect: {str(error).strip()}"
-        raise VueloError("connect.failed", message, "check the url in vuelo.toml and that the server runs") from error
+    conn = _connect(service, run)
     with conn:
         run.opened(conn)
         if as_role:
@@ -60,20 +60,47 @@ def connected(service: Service, run: Run, *, as_role: bool = True) -> Generator[
         yield conn
 
 
+def _connect(service: Service, run: Run) -> Connection:
+    pause_s = 1.0
+    for attempt in count(1):
+        try:
+            return psycopg.connect(
+                address(service),
+                autocommit=True,
+                application_name=f"vuelo {service.name}",
+                client_encoding="UTF8",  # scripts are, whatever the database's own encoding
+                prepare_threshold=None,  # a plan kept for a repeated statement would not outlive the script's own DDL
+            )
+        except psycopg.Error as error:
+            if attempt > service.settings.connect_retries:
+                message = f"{service.name}: cannot connect: {str(error).strip()}"
+                hint = "check the url in vuelo.toml and that the server runs"
+                raise VueloError("connect.failed", message, hint) from error
+        if run.stop.wait(min(pause_s, service.settings.connect_retries_interval)):
+            raise VueloError("interrupted", "stopped while waiting for the server")
+        pause_s *= 2
+    raise AssertionError("count ends")
+
+
 def _check(conn: Connection, service: Service) -> None:
-    try:
-        conn.execute("SELECT set_config('role', %s, false)", (service.role or "none",))
-    except psycopg.Error as error:
-        message = f"{service.name}: cannot work as role {service.role}: {error.diag.message_primary}"
-        raise VueloError("connect.role", message, "create the role first, or take `role` out of vuelo.toml") from error
-    try:
-        start_session(conn, service)
-    except psycopg.Error as error:
-        message = f"{service.name}: cannot begin: {error.diag.message_primary}"
-        raise VueloError("connect.settings", message, "look at the service in vuelo.toml") from error
+    settings = service.settings
+    with conn.transaction() if settings.pooler else nullcontext():
+        try:
+            conn.execute("SELECT set_config('role', %s, %s)", (service.role or "none", settings.pooler))
+        except psycopg.Error as error:
+            message = f"{service.name}: cannot work as role {service.role}: {error.diag.message_primary}"
+            hint = "create the role first, or take `role` out of vuelo.toml"
+            raise VueloError("connect.role", message, hint) from error
+        try:
+            if settings.init_sql:
+                conn.execute(settings.init_sql.encode())
+            start_session(conn, service)
+        except psycopg.Error as error:
+            message = f"{service.name}: cannot begin: {error.diag.message_primary}"
+            raise VueloError("connect.settings", message, "look at the service in vuelo.toml") from error
 
 
-def _address(service: Service) -> str:
+def address(service: Service) -> str:
     """With a limit on how long to try, unless somebody has set one. libpq's complaint would show the password."""
     try:
         parts = conninfo_to_dict(service.url)
@@ -84,36 +111,46 @@ def _address(service: Service) -> str:
     return make_conninfo("", **{**limit, **parts})
 
 
-def start_session(conn: Connection, service: Service) -> None:
+def start_session(conn: Connection, service: Service, *, lock_timeout: str | None = None) -> None:
     """The same settings for every migration, whatever the one before it has SET."""
-    conn.execute(
-        sql.SQL(
-            """RESET SESSION AUTHORIZATION;
-            RESET ALL;
-            SELECT set_config('role', {role}, false),
-                   set_config('lock_timeout', {lock}, false),
-                   set_config('statement_timeout', {statement}, false),
-                   set_config('search_path',
-                              concat_ws(', ', quote_ident({schema}), nullif(current_setting('search_path'), '')),
-                              false)"""
-        ).format(
-            role=service.role or "none",
-            lock=service.lock_timeout,
-            statement=service.statement_timeout,
-            schema=service.schema,
-        )
+    conn.execute(session_sql(service, lock_timeout))
+
+
+def session_sql(service: Service, lock_timeout: str | None = None) -> sql.Composed:
+    """Through a pooler nothing may outlive the transaction: there these are settings of the transaction alone."""
+    pooler = service.settings.pooler
+    return sql.SQL(
+        """{reset}SELECT set_config('role', {role}, {local}),
+       set_config('lock_timeout', {lock}, {local}),
+       set_config('statement_timeout', {statement}, {local}),
+       set_config('search_path',
+                  concat_ws(', ', quote_ident({schema}), nullif(current_setting('search_path'), '')), {local})"""
+    ).format(
+        reset=sql.SQL("" if pooler else "RESET SESSION AUTHORIZATION;\nRESET ALL;\n"),
+        local=pooler,
+        role=service.role or "none",
+        lock=lock_timeout or service.lock_timeout,
+        statement=service.statement_timeout,
+        schema=service.schema,
     )
 
 
 def placeholders_of(conn: Connection, service: Service) -> Placeholders:
     """The service's own values and Flyway's built-in ones, but for `flyway:filename`, which is each script's."""
+    settings = service.settings
     built_in = {
-        "flyway:defaultSchema": service.schema,
-        "flyway:user": service.role or conn.info.user,
-        "flyway:database": conn.info.dbname,
-        "flyway:timestamp": f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}",
-        "flyway:workingDirectory": str(Path.cwd()),
-        "flyway:table": service.table,
-        "flyway:environment": "default",  # Flyway's name for the environment of whoever has set none
+        "defaultSchema": service.schema,
+        "user": service.role or conn.info.user,
+        "database": conn.info.dbname,
+        "timestamp": f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}",
+        "workingDirectory": str(Path.cwd()),
+        "table": service.table,
+        "environment": "default",  # Flyway's name for the environment of whoever has set none
     }
-    return Placeholders({**built_in, **service.placeholders})
+    named = {f"flyway{settings.placeholder_separator}{name}": value for name, value in built_in.items()}
+    return Placeholders(
+        {**named, **service.placeholders},
+        settings.placeholder_prefix,
+        settings.placeholder_suffix,
+        settings.placeholder_separator,
+    )

@@ -97,18 +97,22 @@ RETURNING id"""
 def advance(conn: Connection, table: HistoryTable, entry: int, statements: int, line: int, text: str) -> None:
     """A statement outside a transaction is done: what is known of a run that dies after it."""
     conn.execute(
-        sql.SQL(
-            "UPDATE {} SET statements = {}, last_line = {}, last_statement = left({}, 200) WHERE id = {}"
-        ).format(table_beside(table).identifier, statements, line, text, entry)
+        sql.SQL("UPDATE {} SET statements = {}, last_line = {}, last_statement = left({}, 200) WHERE id = {}").format(
+            table_beside(table).identifier, statements, line, text, entry
+        )
     )
 
 
 def finish(conn: Connection, table: HistoryTable, entry: int, duration_ms: int, rank: int | None) -> None:
     conn.execute(
-        sql.SQL(
-            "UPDATE {} SET duration_ms = {}, installed_rank = coalesce({}, installed_rank) WHERE id = {}"
-        ).format(table_beside(table).identifier, duration_ms, rank, entry)
+        sql.SQL("UPDATE {} SET duration_ms = {}, installed_rank = coalesce({}, installed_rank) WHERE id = {}").format(
+            table_beside(table).identifier, duration_ms, rank, entry
+        )
     )
+
+
+def remove(conn: Connection, table: HistoryTable, entry: int) -> None:
+    conn.execute(sql.SQL("DELETE FROM {} WHERE id = {}").format(table_beside(table).identifier, entry))
 
 
 def undone(conn: Connection, table: HistoryTable) -> frozenset[int]:

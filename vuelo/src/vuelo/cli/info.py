@@ -11,7 +11,6 @@ from vuelo.cli.options import (
     Target,
     load,
     print_json,
-    version_of,
 )
 from vuelo.report import plan_data, show_plans, show_problems
 
@@ -27,7 +26,7 @@ def command(
 ) -> None:
     """Show every migration with its state, and below them what would stop migrate. Changes nothing."""
     project = load(config, environment, service)
-    plans = run.info(project, target=version_of(target), out_of_order=out_of_order)
+    plans = run.info(project, target=target, out_of_order=out_of_order or None)
     if as_json:
         print_json({"services": [plan_data(name, plan) for name, plan in plans.items()]})
     else:

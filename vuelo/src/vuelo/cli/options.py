@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ Services = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
 Target = Annotated[str | None, typer.Option("--target", help="A version, such as 2 or 1.1.", metavar="VERSION")]
 OutOfOrder = Annotated[bool, typer.Option("--out-of-order", help="Also run versions older than the newest applied.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the SQL that would be sent; change nothing.")]
 
 DEFAULT_CONFIG = Path("vuelo.toml")
 
@@ -43,3 +45,12 @@ def version_of(text: str | None) -> Version | None:
 
 def print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_sql(pieces: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
+    """Pieces of a script by service."""
+    if as_json:
+        print_json({"services": [{"service": name, "sql": "".join(sql)} for name, sql in pieces.items()]})
+    else:
+        for sql in pieces.values():
+            sys.stdout.writelines(sql)

@@ -35,6 +35,11 @@ def watching(project: Project) -> Generator[Callable[[Progress], None]]:
         yield update
 
 
+def telling(service: str, text: str) -> None:
+    """What a run has to say besides its progress: whom it waits for, what it tries again or cleans up."""
+    talk.print(f"{service}: {text}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _print_line(progress: Progress) -> None:
     if progress.script:
         text = f"{progress.service}: {progress.done + 1}/{progress.total} {progress.script}"

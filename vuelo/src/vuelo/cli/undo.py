@@ -6,8 +6,20 @@ import typer
 
 from vuelo import run
 from vuelo.cli.confirm import confirm
-from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, Services, Target, load, print_json, version_of
-from vuelo.cli.progress import watching
+from vuelo.cli.options import (
+    DEFAULT_CONFIG,
+    Config,
+    DryRun,
+    Environment,
+    Json,
+    Services,
+    Target,
+    load,
+    print_json,
+    print_sql,
+    version_of,
+)
+from vuelo.cli.progress import telling, watching
 from vuelo.report import answer, result_data, show_results, talk
 
 Steps = Annotated[int, typer.Option("--steps", min=1, help="How many migrations of each service.")]
@@ -22,6 +34,7 @@ def command(
     steps: Steps = 1,
     target: Target = None,
     yes: Yes = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Undo the newest migrations, or all down to and including --target (0: every one). Data in dropped tables is lost.
@@ -30,6 +43,9 @@ def command(
     """
     project = load(config, environment, service)
     lowest = version_of(target)
+    if dry_run:
+        print_sql(run.undo_sql(project, steps=steps, target=lowest), as_json=as_json)
+        return
     with run.reachable(project) as reached:
         todo = run.plan_undo(reached, steps=steps, target=lowest)
         for name, undo_steps in todo.items():
@@ -41,7 +57,7 @@ def command(
         else:
             confirm(reached, yes=yes)
             with watching(reached) as watch:
-                results = run.undo(reached, steps=steps, target=lowest, watch=watch)
+                results = run.undo(reached, steps=steps, target=lowest, watch=watch, tell=telling)
     if as_json:
         print_json({"services": [result_data(result) for result in results]})
     elif results:

@@ -16,7 +16,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Report changed, renamed, missing, duplicate, misnamed and not yet applied migrations; exit 1 if there are any."""
-    plans = run.info(load(config, environment, service), out_of_order=out_of_order)
+    plans = run.info(load(config, environment, service), out_of_order=out_of_order or None)
     has_problems = any(plan.problems for plan in plans.values())
     if as_json:
         print_json({"valid": not has_problems, "services": [plan_data(name, plan) for name, plan in plans.items()]})

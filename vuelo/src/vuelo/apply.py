@@ -1,0 +1,238 @@
+"""Apply one script, and write what happened: in one transaction with its history rows, or step by step without one."""
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import TypeVar
+
+import psycopg
+
+from vuelo import history, leftovers, sidelog
+from vuelo.callbacks import around_each, fire_each_error, fire_inside
+from vuelo.errors import ScriptError, VueloError
+from vuelo.history import NewRow
+from vuelo.migration import Script
+from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
+from vuelo.session import Progress, start_session
+from vuelo.sidelog import Action
+from vuelo.statements import Statement
+from vuelo.transactions import Need, need_of
+
+_LOCK_TIMEOUT = "55P03"  # lock_not_available
+_PAUSE_S = (0.1, 5.0)
+_SHOWN_EVERY_S = 0.2
+_NO_LIMIT = "0"  # CREATE INDEX CONCURRENTLY waits for transactions that are under way; nobody waits for it
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One script that ran."""
+
+    script: str
+    version: str | None
+    description: str
+    duration_ms: int
+    rank: int | None = None  # of its history row
+
+
+class MovedOnError(Exception):
+    """Another runner has migrated since the plan was made, which only a pooler's connection, without lock, can meet."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A script to run, the history rows to write when it has, and how this is shown.
+
+    `after` is the rank of the newest row that the plan knows.
+    """
+
+    script: Script
+    rows: tuple[NewRow, ...]
+    action: Action
+    progress: Progress
+    after: int = 0
+
+    @property
+    def operation(self) -> str:
+        return "EachUndo" if self.action is Action.UNDO else "EachMigrate"
+
+
+def apply(site: Site, work: Work) -> Step:
+    """Run one script in the way that it needs. Raises ScriptError, VueloError, MovedOnError."""
+    site.run.watch(work.progress)
+    try:
+        if runs_alone(site, work.script):
+            return _apply_alone(site, work)
+        return patiently(site, work.script.path.name, lambda: _apply_in_transaction(site, work))
+    except VueloError:
+        fire_each_error(site, work.operation.removeprefix("Each"))
+        raise
+
+
+def apply_group(site: Site, works: Sequence[Work]) -> list[Step]:
+    """All of them in one transaction. Raises ScriptError, VueloError `group.no_transaction`."""
+    alone = [work.script.path.name for work in works if runs_alone(site, work.script)]
+    if alone:
+        message = f"{', '.join(alone)} cannot run in a transaction, so not in that of a group"
+        raise VueloError("group.no_transaction", message, "migrate up to it first, with --target, or without `group`")
+
+    def all_in_one() -> list[Step]:
+        with transaction(site):
+            if site.service.settings.pooler and history.last_rank(site.conn, site.table) != works[0].after:
+                raise MovedOnError
+            return [_run_and_record(site, work) for work in works]
+
+    return patiently(site, "the group", all_in_one)
+
+
+def patiently(site: Site, what: str, attempt: Callable[[], _Answer]) -> _Answer:
+    """Try a transaction again when lock_timeout has ended it: nobody else should queue behind a lock that we wait for.
+
+    Pauses grow, with chance in them, so that two runners do not keep meeting.
+    """
+    retries = site.service.settings.lock_retries
+    pause_s = _PAUSE_S[0]
+    for number in range(1, retries + 2):
+        try:
+            return attempt()
+        except ScriptError as error:
+            if error.sqlstate != _LOCK_TIMEOUT or number > retries:
+                raise
+            wait_s = pause_s * random.uniform(0.5, 1.5)  # noqa: S311  nobody gains by guessing it
+            text = f"{what} met a lock that others hold; try {number} of {retries} again in {wait_s:.1f} s"
+            site.run.tell(site.service.name, text)
+        if site.run.stop.wait(wait_s):
+            raise VueloError("interrupted", "stopped while waiting for a lock; what had been done was rolled back")
+        pause_s = min(pause_s * 2, _PAUSE_S[1])
+    raise AssertionError("the last try returns or raises")
+
+
+@contextmanager
+def transaction(site: Site) -> Generator[None]:
+    """A transaction with a service's settings. Through a pooler it takes the service's lock, which no session holds."""
+    with site.conn.transaction():
+        if site.service.settings.pooler:
+            history.lock_in_transaction(site.conn, site.table, site.service.wait_s, site.run.stop)
+        start_session(site.conn, site.service)
+        yield
+
+
+def _apply_in_transaction(site: Site, work: Work) -> Step:
+    try:
+        with transaction(site):
+            if site.service.settings.pooler and history.last_rank(site.conn, site.table) != work.after:
+                raise MovedOnError
+            return _run_and_record(site, work)
+    except psycopg.Error as error:  # after the last statement: the history row, or the commit with what was deferred
+        failure = script_error(error, None)
+        failure.path = work.script.path
+        raise failure from error
+
+
+def _run_and_record(site: Site, work: Work) -> Step:
+    started = monotonic()
+    statements = 0
+    start_session(site.conn, site.service)
+    fire_inside(site, f"before{work.operation}")
+    if not site.service.settings.skip_executing_migrations:
+        statements = run_script(site, work.script, _hooks(site, work), in_transaction=True)
+    start_session(site.conn, site.service)  # the script may have changed role or timeouts
+    fire_inside(site, f"after{work.operation}")
+    duration_ms = round((monotonic() - started) * 1000)
+    rank = None
+    for row in work.rows:
+        rank = history.insert(site.conn, site.table, replace(row, execution_ms=duration_ms))
+    _log(site, work, rank, statements, duration_ms)
+    return _step(work, duration_ms, rank)
+
+
+def _apply_alone(site: Site, work: Work) -> Step:
+    """Its row is there, as failed, before it begins: whatever ends this process, the next one knows."""
+    started = monotonic()
+    conn, table = site.conn, site.table
+    with conn.transaction():
+        start_session(conn, site.service)
+        marker = replace(work.rows[-1], success=False) if work.action is Action.MIGRATE else None
+        rank = None if marker is None else history.insert(conn, table, marker)
+        entry = _log(site, work, rank, 0, None)
+    invalid = leftovers.invalid_indexes(site)
+    statements = 0
+
+    def advance(statement: Statement, count: int) -> None:
+        nonlocal statements
+        statements = count
+        sidelog.advance(conn, table, entry, count, statement.last_line, statement.text)
+
+    start_session(conn, site.service, lock_timeout=_NO_LIMIT)
+    try:
+        fire_inside(site, f"before{work.operation}")
+        if not site.service.settings.skip_executing_migrations:
+            run_script(site, work.script, _hooks(site, work, advance), in_transaction=False)
+        start_session(conn, site.service)
+        fire_inside(site, f"after{work.operation}")
+    except VueloError as error:
+        if not conn.closed:
+            start_session(conn, site.service)
+            leftovers.drop(site, [name for name in leftovers.invalid_indexes(site) if name not in invalid])
+            nothing_done = statements == 0 and leftovers.first_statement_is_atomic(site, work.script)
+            if nothing_done and rank is not None:
+                history.forget(conn, table, rank)
+                sidelog.remove(conn, table, entry)
+            error.hint = error.hint or _hint(nothing_done, statements)
+        raise
+    duration_ms = round((monotonic() - started) * 1000)
+    with conn.transaction():
+        if rank is not None:
+            history.settle(conn, table, rank, duration_ms)
+        else:
+            for row in work.rows:
+                rank = history.insert(conn, table, replace(row, execution_ms=duration_ms))
+        sidelog.finish(conn, table, entry, duration_ms, rank)
+    return _step(work, duration_ms, rank)
+
+
+def _hint(nothing_done: bool, statements: int) -> str:
+    if nothing_done:
+        return "it left nothing behind; migrate runs it again"
+    done = f"its first {statements} statements are done" if statements else "part of it may be done"
+    return f"it ran without a transaction and {done}: clear up by hand, then `vuelo repair` and migrate"
+
+
+def _hooks(site: Site, work: Work, done: Callable[[Statement, int], None] = lambda statement, count: None) -> Hooks:
+    shown = monotonic()
+
+    @contextmanager
+    def around(statement: Statement) -> Generator[None]:
+        if need_of(statement) is Need.NO_TRANSACTION:
+            leftovers.drop_unfinished(site, statement)
+        with around_each(site, f"{work.operation}Statement"):
+            yield
+
+    def seen(statement: Statement, count: int) -> None:
+        nonlocal shown
+        done(statement, count)
+        if monotonic() - shown > _SHOWN_EVERY_S:
+            shown = monotonic()
+            site.run.watch(replace(work.progress, statements=count, line=statement.last_line))
+
+    return Hooks(around, seen)
+
+
+def _log(site: Site, work: Work, rank: int | None, statements: int, duration_ms: int | None) -> int:
+    query = sidelog.entry_sql(
+        site.table, rank=rank, action=work.action, script=work.script.script, statements=statements,
+        fingerprint=sidelog.fingerprint(work.script.path), duration_ms=duration_ms,
+    )  # fmt: skip
+    inserted = site.conn.execute(query).fetchone()
+    assert inserted is not None
+    return inserted[0]
+
+
+def _step(work: Work, duration_ms: int, rank: int | None) -> Step:
+    script = work.script
+    version = None if script.version is None else script.version.text
+    return Step(script.script, version, script.description, duration_ms, rank)

@@ -1,0 +1,189 @@
+"""One script on a connection: how it must run, its statements one by one, and where it failed."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import psycopg
+
+from vuelo.errors import Place, ScriptError, VueloError
+from vuelo.history import Connection, HistoryTable
+from vuelo.locations import rendered_lines
+from vuelo.migration import Callback, Script
+from vuelo.placeholders import Placeholders
+from vuelo.project import Service
+from vuelo.session import Run
+from vuelo.statements import Statement, split
+from vuelo.transactions import Need, called_procedure, commits, ends_transaction, need_of
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_COPY_LINE = re.compile(r", line (\d+)")
+_COPY_LINES_A_WRITE = 1000
+_IN_TRANSACTION = "25001"  # active_sql_transaction: "… cannot run inside a transaction block"
+_UNSAFE_NEW_VALUE = "55P04"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where scripts run: a service's connection, with its history and what its placeholders stand for."""
+
+    conn: Connection
+    service: Service
+    run: Run
+    table: HistoryTable
+    placeholders: Placeholders
+    callbacks: tuple[Callback, ...] = ()
+
+    def lines(self, script: Script | Callback) -> AbstractContextManager[Iterator[str]]:
+        return rendered_lines(script, self.placeholders, self.service.settings)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What happens around the statements of a script: a context for each, and a word when it is done."""
+
+    around: Callable[[Statement], AbstractContextManager[Any]] = nullcontext
+    done: Callable[[Statement, int], None] = field(default=lambda statement, count: None)
+
+
+def run_script(site: Site, script: Script | Callback, hooks: Hooks, *, in_transaction: bool) -> int:
+    """Run it statement by statement; gives how many there were. Raises ScriptError, VueloError `interrupted`."""
+    number = 0
+    with site.lines(script) as lines:
+        for number, statement in enumerate(split(lines), start=1):
+            # Ctrl-C cancels what runs in the database; this is for the moments when nothing does.
+            if site.run.stop.is_set():
+                raise VueloError("interrupted", "stopped before the end of a migration")
+            if in_transaction:
+                _refuse_without_transaction(site, script, statement, seen=number > 1)
+            with hooks.around(statement):
+                _execute(site.conn, statement, lambda line: _line_as_sent(site, script, line))
+            hooks.done(statement, number)
+    return number
+
+
+def runs_alone(site: Site, script: Script | Callback) -> bool:
+    """Whether it runs outside a transaction: because it says so, or because a statement of it cannot be inside one.
+
+    Raises ScriptError `script.mixed`, VueloError `pooler.no_transaction`.
+    """
+    said = script.config.execute_in_transaction
+    if said is None and site.service.settings.execute_in_transaction:
+        alone = _cannot_have_a_transaction(site, script)
+    else:
+        alone = not said
+    if alone and site.service.settings.pooler:
+        message = f"{script.path.name} cannot run in a transaction, and through a pooler nothing runs outside one"
+        hint = "migrate over a direct connection, or one that pools sessions, without `pooler`"
+        raise VueloError("pooler.no_transaction", message, hint)
+    return alone
+
+
+def _cannot_have_a_transaction(site: Site, script: Script | Callback) -> bool:
+    """Only a script that begins with a statement that cannot is read to its end."""
+    mixed = site.service.settings.mixed
+    needs: set[Need] = set()
+    with site.lines(script) as lines:
+        for statement in split(lines):
+            needs.add(_need_of(site, statement))
+            if Need.TRANSACTION in needs and Need.NO_TRANSACTION not in needs and not mixed:
+                return False
+            if {Need.TRANSACTION, Need.NO_TRANSACTION} <= needs:
+                if mixed:
+                    return True
+                raise _mixed(site, script, statement)
+    return Need.NO_TRANSACTION in needs or (Need.NEW_VALUE in needs and Need.TRANSACTION not in needs)
+
+
+def _need_of(site: Site, statement: Statement) -> Need:
+    need = need_of(statement)
+    if need is not Need.ASK:
+        return need
+    body = site.conn.execute(
+        "SELECT prosrc FROM pg_catalog.pg_proc WHERE prokind = 'p' AND oid = pg_catalog.to_regproc(%s)",
+        (called_procedure(statement),),
+    ).fetchone()
+    return Need.NO_TRANSACTION if body and commits(body[0]) else Need.TRANSACTION
+
+
+def _refuse_without_transaction(site: Site, script: Script | Callback, statement: Statement, *, seen: bool) -> None:
+    """In a script that was taken for an ordinary one, by what stands before this statement."""
+    if seen and script.config.execute_in_transaction is None and need_of(statement) is Need.NO_TRANSACTION:
+        raise _mixed(site, script, statement)
+
+
+def _mixed(site: Site, script: Script | Callback, statement: Statement) -> ScriptError:
+    place = Place.of(statement.line, statement.column, _line_as_sent(site, script, statement.line))
+    message = "a statement that cannot run in a transaction stands beside one that should"
+    hint = "put them into migrations of their own, or set `mixed` and lose the rollback of the whole script"
+    error = ScriptError("script.mixed", message, place, hint)
+    error.path = script.path
+    return error
+
+
+def _line_as_sent(site: Site, script: Script | Callback, number: int) -> str:
+    with site.lines(script) as lines:
+        line = next(islice(lines, number - 1, None))
+    return line.removeprefix("\ufeff") if number == 1 else line
+
+
+def _execute(conn: Connection, statement: Statement, line_as_sent: Callable[[int], str]) -> None:
+    if ends_transaction(statement.words):
+        place = Place.of(statement.line, statement.column, line_as_sent(statement.line))
+        message = "a migration runs in a transaction of its own and cannot end it"
+        raise ScriptError("script.transaction", message, place, "take the statement out")
+    text = statement.text.encode()
+    try:
+        if statement.copy_data is not None:
+            with conn.cursor() as cursor, cursor.copy(text) as copy:
+                while chunk := "".join(islice(statement.copy_data, _COPY_LINES_A_WRITE)):
+                    copy.write(chunk)
+        elif statement.writes_stdout:
+            with conn.cursor() as cursor, cursor.copy(text) as copy:
+                for _ in copy:
+                    pass  # as with a SELECT, nobody looks at the rows
+        else:
+            conn.execute(text)
+    except psycopg.Error as error:
+        raise script_error(error, _place_of(error, statement, line_as_sent)) from error
+
+
+def script_error(error: psycopg.Error, place: Place | None) -> ScriptError:
+    """The database's words, or the driver's where the database had none."""
+    diag = error.diag
+    message = diag.message_primary or str(error).strip() or type(error).__name__
+    result = ScriptError("script.failed", message, place, diag.message_hint or _hint_for(diag.sqlstate))
+    result.sqlstate = diag.sqlstate
+    result.detail = diag.message_detail
+    result.context = diag.context
+    return result
+
+
+def _hint_for(sqlstate: str | None) -> str | None:
+    if sqlstate == _IN_TRANSACTION:
+        return "say executeInTransaction=false in a file beside the script, named as it is with .conf at the end"
+    if sqlstate == _UNSAFE_NEW_VALUE:
+        return "add the value in a migration of its own, before the one that uses it"
+    return None
+
+
+def _place_of(error: psycopg.Error, statement: Statement, line_as_sent: Callable[[int], str]) -> Place:
+    """The place in the file; the database's position counts from 1, without one it is the statement's start."""
+    in_copy = _COPY_LINE.search(error.diag.context or "") if statement.copy_data is not None else None
+    if in_copy:
+        line, column = statement.last_line + int(in_copy[1]), 1
+    else:
+        line, column = _line_and_column(statement, int(error.diag.statement_position or 1) - 1)
+    return Place.of(line, column, line_as_sent(line))
+
+
+def _line_and_column(statement: Statement, position: int) -> tuple[int, int]:
+    """Line and column in the script; `position` counts characters of the statement from 0."""
+    starts = [0, *(match.end() for match in _LINE_END.finditer(statement.text))]
+    line = bisect_right(starts, position) - 1
+    column = position - starts[line]
+    return statement.line + line, column + (statement.column if line == 0 else 1)
