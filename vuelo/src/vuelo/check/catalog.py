@@ -16,7 +16,8 @@ class Column:
     type: str
     not_null: bool = False
     has_default: bool = False  # identity and generated columns have one too
-    is_generated: bool = False  # as an identity or by an expression, so that nothing can be inserted
+    is_generated: bool = False  # always, as an identity or by an expression: nothing can be inserted
+    is_serial: bool = False  # numbers itself, unless an INSERT gives a number
     length: int | None = None  # of varchar(n) and char(n)
     modifiers: tuple[int, ...] = ()  # what stands in parentheses behind the type: (10, 2) of numeric(10, 2)
 
@@ -95,6 +96,7 @@ class Catalog:
     """Changed by `apply` (see `changes.py`) statement by statement; its records are frozen, so that a copy is cheap."""
 
     search_path: tuple[str, ...]
+    own_schemas: frozenset[str]  # that the service may name
     schemas: set[str] = field(default_factory=set[str])
     tables: dict[Name, Table] = field(default_factory=dict[Name, Table])
     indexes: dict[Name, Index] = field(default_factory=dict[Name, Index])
@@ -123,7 +125,7 @@ class Catalog:
     def find(self, schema: str, name: str) -> Name:
         if schema:
             return schema, name
-        for one in self.search_path:
+        for one in ("pg_temp", *self.search_path):
             if (one, name) in self.tables or (one, name) in self.sequences or (one, name) in self.indexes:
                 return one, name
         return self.search_path[0], name

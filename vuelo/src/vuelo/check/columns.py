@@ -5,7 +5,7 @@ from dataclasses import replace
 from postgast import pg_query_pb2 as pb
 
 from vuelo.check.catalog import Catalog, Column, Constraint, Table
-from vuelo.check.names import SERIALS, length_of, parts, texts, type_of
+from vuelo.check.names import SERIALS, length_of, modifiers_of, parts, texts, type_of
 from vuelo.check.tree import walk
 
 _KINDS = {
@@ -24,14 +24,16 @@ def column_of(catalog: Catalog, table: Table, made: pb.ColumnDef) -> Table:
     written = [one.constraint for one in made.constraints]
     kinds = {one.contype for one in written}
     is_serial = parts(made.type_name.names)[1] in SERIALS
-    generated = {pb.CONSTR_IDENTITY, pb.CONSTR_GENERATED} & kinds
+    generated = [one for one in written if one.contype in (pb.CONSTR_IDENTITY, pb.CONSTR_GENERATED)]
     column = Column(
         made.colname,
         type_of(catalog, made.type_name),
         bool({pb.CONSTR_NOTNULL, pb.CONSTR_PRIMARY, pb.CONSTR_IDENTITY} & kinds) or is_serial,
         bool(generated) or pb.CONSTR_DEFAULT in kinds or is_serial,
-        bool(generated),
+        any(one.generated_when == "a" for one in generated),
+        is_serial or any(one.generated_when == "d" for one in generated),
         length_of(made.type_name),
+        modifiers_of(made.type_name),
     )
     table = replace(table, columns={**table.columns, made.colname: column})
     for one in written:
@@ -55,7 +57,8 @@ def constraint_of(catalog: Catalog, table: Table, made: pb.Constraint, column: s
     referenced = texts(made.pk_attrs)
     if target is not None and not referenced:
         other = table if target == table.name else catalog.tables.get(target)
-        referenced = next((list(c.columns) for c in (other.constraints if other else ()) if c.kind == "primary key"), [])
+        keys = [one.columns for one in (other.constraints if other else ()) if one.kind == "primary key"]
+        referenced = list(keys[0]) if keys else []
     return Constraint(
         made.conname or _free_name(table, [] if kind == "primary key" else shown, _SUFFIXES.get(kind, "not_null")),
         kind,

@@ -67,7 +67,11 @@ def type_name(catalog: Catalog, name: pb.TypeName) -> Name:
     """What the name stands for in the catalog; the schema is "pg_catalog" where PostgreSQL brings it."""
     schema, word = parts(name.names)
     if not schema:
-        return next((one, word) for one in (*catalog.search_path, PG_CATALOG) if one == PG_CATALOG or is_type(catalog, (one, word)))
+        return next(
+            (one, word)
+            for one in (*catalog.search_path, PG_CATALOG)
+            if one == PG_CATALOG or is_type(catalog, (one, word))
+        )
     return schema, word
 
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from postgast import PgQueryError, pg_query_pb2 as pb
+from postgast import PgQueryError
 from postgast import parse as parse_sql
+from postgast import pg_query_pb2 as pb
 
 from vuelo.check.finding import Finding, Rule
 from vuelo.errors import Place, ScriptError

@@ -1,7 +1,6 @@
 """Walking PostgreSQL's parse tree."""
 
 from collections.abc import Iterator
-from typing import Any, cast
 
 from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pb
@@ -22,7 +21,7 @@ def children(node: Message) -> Iterator[Message]:
         if isinstance(value, Message):
             yield inner(value)
         else:
-            yield from (inner(one) for one in cast("Any", value))
+            yield from (inner(one) for one in value)
 
 
 def walk(node: Message) -> Iterator[Message]:
