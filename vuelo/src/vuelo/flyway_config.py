@@ -89,12 +89,13 @@ def _from_toml(path: Path, environment: str | None, variables: Mapping[str, str]
         raise VueloError("config.unknown", message, f"it belongs under [environments.{name}]")
     chosen = _flat(_environment(merged.get("environments", {}), name, path, can_be_missing="url" in from_variables))
     flyways = {key.removeprefix(_PREFIX): value for key, value in chosen.items() if key.startswith(_PREFIX)}
-    own_values = {key: value for key, value in chosen.items() if not key.startswith(_PREFIX)}
-    of_environment = {
-        key: value for key, value in from_variables.items() if key.split(".")[0] in keys.OF_AN_ENVIRONMENT
-    }
-    resolved = {key: _resolved(value, variables, f"{path}: {key}") for key, value in own_values.items()}
-    return name, {**shared, **from_variables, **flyways, **resolved, **of_environment}
+    connection = {key: value for key, value in chosen.items() if not key.startswith(_PREFIX)}
+    resolved = {key: _resolved(value, variables, f"{path}: {key}") for key, value in connection.items()}
+    general = {**shared, **from_variables}
+    if any(key.startswith("placeholders.") for key in flyways):  # an environment's own stand in place of all others
+        general = {key: value for key, value in general.items() if not key.startswith("placeholders.")}
+    last = {key: value for key, value in from_variables.items() if key.split(".")[0] in keys.OF_AN_ENVIRONMENT}
+    return name, {**general, **flyways, **resolved, **last}
 
 
 def _refuse_unknown_tables(merged: dict[str, Any], path: Path) -> None:

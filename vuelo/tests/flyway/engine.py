@@ -7,9 +7,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
@@ -22,19 +22,19 @@ _TOOLS = ("java", "javac", "mvn")
 
 @dataclass(frozen=True)
 class Request:
-    """What FlywayServer reads."""
+    """What FlywayServer reads. `settings` are Flyway's by their full names; the rest is told there."""
 
     command: str
-    url: str
-    user: str
-    password: str
-    schemas: Sequence[str]
-    locations: Sequence[str]
-    placeholders: dict[str, str]
-    init_sql: str | None = None
-    target: str | None = None
-    baseline_version: str | None = None
-    out_of_order: bool = False
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    url: str | None = None
+    user: str | None = None
+    password: str | None = None
+    placeholders: dict[str, str] | None = None
+    config_file: str | None = None
+    model: str | None = None
+    folder: str | None = None
+    variables: dict[str, str] | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Outcome:
     invalid: list[str]
     current: str | None
     migrations: list[Migration] | None
+    values: dict[str, str] | None
 
     @classmethod
     def parse(cls, answer: str) -> "Outcome":

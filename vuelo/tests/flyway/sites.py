@@ -50,19 +50,23 @@ class Site:
     port: str
     database: str
 
-    def flyway(self, command: str, **options: Any) -> Outcome:
+    def flyway(self, command: str, **settings: Any) -> Outcome:
+        """`settings` as vuelo spells them: out_of_order=True. Lists are given with commas."""
         service = self.service
+        given = {
+            "schemas": service.schema,
+            "locations": [f"filesystem:{location}" for location in service.locations],
+            "init_sql": f"SET ROLE {service.role}" if service.role else None,
+            **settings,
+        }
         return self.engine.ask(
             Request(
                 command=command,
                 url=f"jdbc:postgresql://127.0.0.1:{self.port}/{self.database}",
                 user="postgres",
                 password=PASSWORD,
-                schemas=[service.schema],
-                locations=[f"filesystem:{location}" for location in service.locations],
                 placeholders=dict(service.placeholders),
-                init_sql=f"SET ROLE {service.role}" if service.role else None,
-                **options,
+                settings={f"flyway.{camel(name)}": text(value) for name, value in given.items() if value is not None},
             )
         )
 
@@ -116,6 +120,19 @@ class Site:
         """Every object of the schema, the history table included."""
         with self.connect() as conn:
             return snapshot.take(conn, self.service.schema, left_out=())
+
+
+def camel(name: str) -> str:
+    """out_of_order is outOfOrder; a name that has dots stays."""
+    first, *others = name.split("_")
+    return name if "." in name else first + "".join(word.capitalize() for word in others)
+
+
+def text(value: Any) -> str:
+    """As Flyway reads it from its files."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def flyway_lines(outcome: Outcome) -> list[Line]:

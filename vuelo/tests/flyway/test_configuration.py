@@ -1,0 +1,146 @@
+"""Flyway's files, variables and addresses mean the same to both engines."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from vuelo import Project, Service
+from vuelo.errors import VueloError
+from vuelo.flyway_config import read_properties
+from vuelo.jdbc import conninfo
+
+from .engine import Flyway, Request
+
+pytestmark = pytest.mark.needs_java
+
+_PROPERTIES = [
+    "# comment\n! comment\nflyway.a=1\nflyway.b : 2 \n  flyway.c 3\nflyway.d\n",
+    "flyway.a=C:\\sql\\new\nflyway.b=\\u00f1\nflyway.c=\\\\server\nflyway.d=a\\=b\n",
+    "flyway.a=one,\\\n   two,\\\n\tthree\nflyway.b=x\n",
+    "flyway.a=ends\\\nflyway.b=x\nflyway.c=ends\\\n\nflyway.d=ends\\\n  \nflyway.e=last\\",
+    "flyway.a=1\\\n# 2\nflyway.b=x\\\ny=z\nflyway.c=1\\\\\n2\n",
+    "flyway.a=#1\nflyway.b=!2\nflyway.c==3\nflyway.d=:4\nflyway.e=a=b:c d\nflyway.a=twice\r\nflyway.f=crlf\r\n",
+    "flyway.a=ñandú 日本\nother=1\nflyway.placeholders.A.b=c\n=nothing\n",
+    "flyway.a=${VUELO_NOT_SET}x${a.b}${}\n",
+]
+
+
+@pytest.mark.parametrize("text", _PROPERTIES)
+def test_a_conf_has_the_same_keys_and_values(flyway: Flyway, text: str) -> None:
+    assert read_properties(text, {}) == flyway.ask(Request("properties", text=text)).values
+
+
+_ADDRESSES = [
+    *("jdbc:postgresql://h:1/d", "jdbc:postgresql:db", "jdbc:postgresql:///d", "jdbc:postgresql://h/"),
+    *("jdbc:postgresql://[::1]:5433/d", "jdbc:postgresql://[::1]/d", "jdbc:postgresql://a:1,b,[::1]:3/d%2Fx"),
+    *("jdbc:postgresql://h/a+b", "jdbc:postgresql://h/d?", "jdbc:postgresql://h/d?user=uu&password=p%40+%27%5Cx"),
+    *("jdbc:postgresql://h/d?user=a&user=b", "jdbc:postgresql://h/d?password=%C3%B1&ApplicationName=x%26y"),
+]
+
+
+@pytest.mark.parametrize("url", _ADDRESSES)
+def test_an_address_leads_to_the_same_database(flyway: Flyway, url: str) -> None:
+    properties = {"user": "setting", "password": "of a setting"}
+    theirs = flyway.ask(Request("address", text=url, settings=properties)).values
+    assert theirs
+    ours = conninfo_to_dict(conninfo(url, properties, "here"))
+    assert ours["host"] == (theirs["PGHOST"] or "localhost").replace("[", "").replace("]", "")
+    assert (ours["port"], ours["dbname"]) == (theirs["PGPORT"], theirs["PGDBNAME"])
+    assert (ours["user"], ours["password"]) == (theirs["user"], theirs["password"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("jdbc:postgresql:/", "jdbc:postgresql://h", "jdbc:postgresql://h:x/d", "jdbc:postgresql://h:0/d"),
+        *("jdbc:postgresql://h?user=x", "jdbc:postgresql://u:p@h/d", "jdbc:postgresql://h/d?user=%zz"),
+    ],
+)
+def test_an_address_that_the_driver_does_not_take_is_refused(flyway: Flyway, url: str) -> None:
+    assert flyway.ask(Request("address", text=url)).values == {}
+    with pytest.raises(VueloError):
+        conninfo(url, {}, "here")
+
+
+_VARIABLES = {"FLYWAY_TABLE": "of_a_variable", "FLYWAY_PLACEHOLDERS_A_B": "variable", "FLYWAY_NOBODYS": "x"}
+_CONF = """flyway.url=jdbc:postgresql://h/d
+flyway.user=me
+flyway.password=secret
+flyway.schemas=shop,extra
+flyway.locations=filesystem:sql,filesystem:/absolute
+flyway.table=of_the_file
+flyway.target=2
+flyway.outOfOrder=true
+flyway.placeholders.Owner=me
+flyway.postgresql.transactional.lock=false
+"""
+_TOML = """[flyway]
+environment = "prod"
+locations = ["filesystem:sql", "filesystem:/absolute"]
+table = "of_the_file"
+outOfOrder = true
+[flyway.placeholders]
+Owner = "me"
+[environments.prod]
+url = "jdbc:postgresql://h/d"
+user = "me"
+password = "secret"
+schemas = ["shop", "extra"]
+[environments.prod.flyway]
+target = "2"
+defaultSchema = "extra"
+[environments.prod.flyway.placeholders]
+more = "there"
+"""
+
+
+def assert_same(service: Service, theirs: dict[str, str] | None) -> None:
+    assert theirs is not None
+    address = conninfo_to_dict(service.url)
+    assert theirs["url"] == "jdbc:postgresql://h/d"
+    assert (address["host"], address["dbname"]) == ("h", "d")
+    assert (address["user"], address["password"]) == (theirs["user"], theirs["password"])
+    assert {service.schema, *service.settings.schemas} == set(theirs["schemas"].split(","))
+    assert service.schema == (theirs["defaultSchema"] or theirs["schemas"].split(",")[0])
+    assert service.table == theirs["table"]
+    assert sorted(f"filesystem:{one}" for one in service.locations) == theirs["locations"].split(",")
+    assert service.settings.target == theirs["target"]
+    assert str(service.settings.out_of_order).lower() == theirs["outOfOrder"]
+    placeholders = {name: value for name, value in service.placeholders.items() if ":" not in name}
+    shown = ", ".join(f"{name}={value}" for name, value in sorted(placeholders.items()))
+    assert f"{{{shown}}}" == theirs["placeholders"]
+
+
+@pytest.mark.parametrize("variables", [{}, _VARIABLES])
+def test_a_conf_with_variables_means_the_same(flyway: Flyway, tmp_path: Path, variables: dict[str, str]) -> None:
+    path = tmp_path / "flyway.conf"
+    path.write_text(_CONF)
+    request = Request("configuration", config_file=str(path), folder=str(tmp_path), variables=variables)
+    [service] = Project.load(path, variables=variables).services
+    outcome = flyway.ask(request)
+    assert outcome.error is None
+    assert_same(service, outcome.values)
+
+
+def test_a_toml_means_the_same(flyway: Flyway, tmp_path: Path) -> None:
+    path = tmp_path / "flyway.toml"
+    path.write_text(_TOML)
+    request = Request("configuration", model=json.dumps(tomllib.loads(_TOML)), folder=str(tmp_path))
+    [service] = Project.load(path, variables={}).services
+    outcome = flyway.ask(request)
+    assert outcome.error is None
+    assert_same(service, outcome.values)
+
+
+@pytest.mark.parametrize(
+    "setting", ["foo=1", "Group=true", "group=yes", "connectRetries=x", "cleanOnValidationError=true"]
+)
+def test_a_setting_that_flyway_refuses_is_refused(flyway: Flyway, tmp_path: Path, setting: str) -> None:
+    path = tmp_path / "flyway.conf"
+    path.write_text(f"{_CONF}flyway.{setting}\n")
+    assert flyway.ask(Request("configuration", config_file=str(path))).error
+    with pytest.raises(VueloError):
+        Project.load(path, variables={})
