@@ -8,8 +8,10 @@ import psycopg
 import pytest
 
 import vuelo
+from vuelo.creation import begin
 from vuelo.errors import VueloError
-from vuelo.history import HistoryTable, create, exists, locked
+from vuelo.history import HistoryTable, exists, locked
+from vuelo.settings import Settings
 
 Connection = psycopg.Connection[Any]
 MakeProject = Callable[..., vuelo.Project]
@@ -154,6 +156,6 @@ def test_a_schema_that_somebody_else_has_filled_gets_no_history(conn: Connection
     conn.execute(f"CREATE SCHEMA shop; CREATE {objects}".encode())
     table = HistoryTable("shop")
     with pytest.raises(VueloError, match="shop is not empty") as caught:
-        create(conn, table, 1, Event())
+        begin(conn, table, Settings(), 1, Event())
     assert caught.value.code == "migrate.not_empty"
     assert not exists(conn, table)

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import psycopg
 
-from vuelo import history, sidelog, window
+from vuelo import creation, history, sidelog, window
 from vuelo.apply import MovedOnError, Step, Work, apply, apply_group, transaction
 from vuelo.callbacks import around, fire
 from vuelo.errors import VueloError
@@ -22,6 +22,7 @@ from vuelo.scripts import Site
 from vuelo.session import Progress, Run, connected, placeholders_of
 from vuelo.settings import Phase
 from vuelo.sidelog import Action
+from vuelo.watcher import watching
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,15 @@ def migrate(service: Service, run: Run) -> Iterator[Step]:
 
     Raises VueloError `validate.failed` before the first step, ScriptError when a script fails.
     """
-    with connected(service, run) as conn:
-        site, found = site_of(conn, service, run)
+    with connected(service, run) as conn, watching(conn, service, run) as watched:
+        site, found = site_of(conn, service, watched)
         fire(site, "afterConnect")
         if not history.exists(conn, site.table):  # what cannot be migrated at all gets no history either
             refuse_problems(service, make_plan(found, [], service.settings))
             if not history.schema_exists(conn, service.schema):
                 fire(site, "createSchema")
                 fire(site, "beforeCreateSchema")
-            history.create(conn, site.table, service.wait_s, run.stop)
+            creation.begin(conn, site.table, service.settings, service.wait_s, run.stop)
         with locked(site):
             with transaction(site):
                 sidelog.create(conn, site.table)
@@ -58,8 +59,8 @@ def migrate(service: Service, run: Run) -> Iterator[Step]:
 
 def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version | None = None) -> Iterator[Step]:
     """Take back migrations, newest first; the repeatables that ran since are marked to run again."""
-    with connected(service, run) as conn:
-        site, found = site_of(conn, service, run)
+    with connected(service, run) as conn, watching(conn, service, run) as watched:
+        site, found = site_of(conn, service, watched)
         fire(site, "afterConnect")
         with locked(site):
             works = undo_work(site, found, steps, target)
@@ -73,7 +74,7 @@ def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version |
                     step = apply(site, replace(work, after=after))
                     after = step.rank or after
                     yield step
-            run.watch(Progress(service.name, len(works), len(works), None))
+            watched.watch(Progress(service.name, len(works), len(works), None))
 
 
 def inspect_undo(
@@ -138,8 +139,9 @@ def planned_work(site: Site, found: Found) -> tuple[Plan, list[Work]]:
     rows = _rows(site.conn, site.service)
     plan = _plan(site, found, rows)
     total, after = len(plan.pending), rows[-1].installed_rank if rows else 0
+    times = {row.script: row.execution_time for row in rows if row.success and not row.takes_back}
     works = [
-        Work(script, (row_of(site, script),), Action.MIGRATE, _progress(site, done, total, script), after)
+        Work(script, (row_of(site, script),), Action.MIGRATE, _progress(site, done, total, script, times.get(script.script)), after)
         for done, script in enumerate(plan.pending)
     ]
     return plan, works
@@ -149,12 +151,13 @@ def undo_work(site: Site, found: Found, steps: int | None, target: Version | Non
     """The undo scripts to run, with the rows that say so. Raises VueloError `undo.*`."""
     rows = _rows(site.conn, site.service)
     todo = plan_undo(found, rows, steps=None if target else steps, target=target)
+    times = {row.script: row.execution_time for row in rows if row.takes_back}
     return [
         Work(
             step.script,
             tuple(_deletion_of(site, row) for row in (*step.repeatables, step.row)),
             Action.UNDO,
-            _progress(site, done, len(todo), step.script),
+            _progress(site, done, len(todo), step.script, times.get(step.row.script)),
             rows[-1].installed_rank,
         )
         for done, step in enumerate(todo)
@@ -207,8 +210,9 @@ def _refuse_outside_window(site: Site, script: Script) -> None:
         raise VueloError("migrate.window", message, f"it opens {opening.next_start(now):%A %Y-%m-%d %H:%M %Z}: {said}")
 
 
-def _progress(site: Site, done: int, total: int, script: Script) -> Progress:
-    return Progress(site.service.name, done, total, script.path.name)
+def _progress(site: Site, done: int, total: int, script: Script, last_ms: int | None) -> Progress:
+    """With the time that its last run took: of a repeatable, or of a version that was undone."""
+    return Progress(site.service.name, done, total, script.path.name, expected_ms=last_ms)
 
 
 def _deletion_of(site: Site, row: Applied) -> NewRow:

@@ -12,14 +12,13 @@ from time import monotonic
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import sql
 from psycopg.rows import class_row
 
 from vuelo.errors import VueloError
-from vuelo.migration import Applied, RowType
+from vuelo.migration import Applied, stored_description
 
 _LOCK_BASE = int.from_bytes(b"Flyway")
-_LONGEST_DESCRIPTION = 200
 _LONGEST_SCRIPT = 1000
 _POLL_S = (0.05, 1.0)
 
@@ -97,68 +96,9 @@ def schema_exists(conn: Connection, schema: str) -> bool:
     return bool(_scalar(conn, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s)", schema))
 
 
-def create(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) -> None:
-    """Make the schema where it is missing, and the table; a schema that we made gets Flyway's row of rank 0.
-
-    Another runner may do the same at the same time. The schema comes first and the lock second, as in Flyway: the other
-    way round, one that has made the schema would wait for our lock and we for the end of its transaction.
-    Raises VueloError `migrate.not_empty` for a schema that somebody else has filled.
-    """
-    with conn.transaction():
-        if _create_schema(conn, table.schema, wait_s):
-            lock_in_transaction(conn, table, wait_s, stop)
-            _create_table(conn, table)
-            insert(conn, table, NewRow(None, "<< Flyway Schema Creation >>", RowType.SCHEMA, f'"{table.schema}"', None))
-            return
-    with locked(conn, table, wait_s, stop), conn.transaction():
-        if not exists(conn, table):
-            _refuse_not_empty(conn, table)
-            _create_table(conn, table)
-
-
-def _refuse_not_empty(conn: Connection, table: HistoryTable) -> None:
-    """What counts for Flyway counts, and tables of every kind; what belongs to an extension does not."""
-    if _scalar(
-        conn,
-        """WITH object (oid, namespace) AS (
-               SELECT oid, relnamespace FROM pg_catalog.pg_class WHERE relkind IN ('r', 'v', 'S', 'p', 'm', 'f')
-               UNION ALL
-               SELECT oid, typnamespace FROM pg_catalog.pg_type WHERE typcategory NOT IN ('A', 'C')
-               UNION ALL
-               SELECT oid, pronamespace FROM pg_catalog.pg_proc)
-           SELECT EXISTS (
-               SELECT FROM object JOIN pg_catalog.pg_namespace AS n ON n.oid = object.namespace
-                WHERE n.nspname = %s
-                  AND object.oid NOT IN (SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e'))""",
-        table.schema,
-    ):
-        raise VueloError(
-            "migrate.not_empty",
-            f"the schema {table.schema} is not empty and has no history {table.name}",
-            "if its history has another name, say so with `table`; else let Flyway's baseline begin one",
-        )
-
-
-def _create_schema(conn: Connection, schema: str, wait_s: float) -> bool:
-    """Says whether we made it. Waits for another runner that is about to."""
-    if schema_exists(conn, schema):
-        return False
-    try:
-        with conn.transaction():
-            conn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{max(1, round(wait_s * 1000))}ms",))
-            conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    except (errors.DuplicateSchema, errors.UniqueViolation):
-        return False
-    return True
-
-
-def _create_table(conn: Connection, table: HistoryTable) -> None:
-    for statement in table_ddl(table):
-        conn.execute(statement)
-
-
-def table_ddl(table: HistoryTable) -> tuple[sql.Composed, ...]:
+def table_ddl(table: HistoryTable, tablespace: str | None = None) -> tuple[sql.Composed, ...]:
     """Word for word Flyway's own."""
+    placed = sql.SQL("") if tablespace is None else sql.SQL(" TABLESPACE {}").format(sql.Identifier(tablespace))
     return (
         sql.SQL(
             """CREATE TABLE {table} (
@@ -172,8 +112,8 @@ def table_ddl(table: HistoryTable) -> tuple[sql.Composed, ...]:
     "installed_on" TIMESTAMP NOT NULL DEFAULT now(),
     "execution_time" INTEGER NOT NULL,
     "success" BOOLEAN NOT NULL
-)"""
-        ).format(table=table.identifier),
+){placed}"""
+        ).format(table=table.identifier, placed=placed),
         sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY (installed_rank)").format(
             table.identifier, sql.Identifier(f"{table.name}_pk")
         ),
@@ -215,15 +155,13 @@ class NewRow:
 
 def insert_sql(table: HistoryTable, row: NewRow) -> sql.Composed:
     """The statement that appends a row and returns its rank; nothing where another has taken that rank meanwhile."""
-    description, script = row.description, row.script
-    if len(description) > _LONGEST_DESCRIPTION:
-        description = description[: _LONGEST_DESCRIPTION - 3] + "..."
+    description, script = stored_description(row.description), row.script
     if len(script) > _LONGEST_SCRIPT:
         script = "..." + script[3:_LONGEST_SCRIPT]
     return sql.SQL(
         """INSERT INTO {table} (installed_rank, version, description, type, script, checksum, installed_by,
                      execution_time, success)
-SELECT CASE WHEN {type} = 'SCHEMA' THEN 0 ELSE coalesce(max(installed_rank), 0) + 1 END,
+SELECT coalesce(max(installed_rank) + 1, CASE WHEN {type} = 'SCHEMA' THEN 0 ELSE 1 END),
        {version}, {description}, {type}, {script}, {checksum}, coalesce({author}, current_user), {execution_ms},
        {success}
   FROM {table}
@@ -252,6 +190,15 @@ def settle(conn: Connection, table: HistoryTable, rank: int, execution_ms: int) 
     conn.execute(
         sql.SQL("UPDATE {} SET success = true, execution_time = {} WHERE installed_rank = {}").format(
             table.identifier, execution_ms, rank
+        )
+    )
+
+
+def align(conn: Connection, table: HistoryTable, rank: int, description: str, type_: str, checksum: int) -> None:
+    """The row says of its migration what the file says now."""
+    conn.execute(
+        sql.SQL("UPDATE {} SET description = {}, type = {}, checksum = {} WHERE installed_rank = {}").format(
+            table.identifier, stored_description(description), type_, checksum, rank
         )
     )
 
