@@ -1,15 +1,35 @@
-"""What a statement would lock, rewrite or break while the application runs."""
+"""What a statement would lock, rewrite or break while programs use the database."""
 
 from collections.abc import Iterator
 
+from vuelo.check import lint_breaking, lint_columns, lint_constraints, lint_indexes, lint_transactions, lint_types
 from vuelo.check.catalog import Catalog
 from vuelo.check.finding import Finding, Rule
+from vuelo.check.lint_scene import Check, Scene
 from vuelo.check.source import ParsedStatement, SourceFile
 
-RULES: tuple[Rule, ...] = ()
+_TOPICS = (lint_indexes, lint_columns, lint_constraints, lint_breaking, lint_transactions, lint_types)
+RULES: tuple[Rule, ...] = tuple(rule for topic in _TOPICS for rule in topic.RULES)
 
 
 def lint(file: SourceFile, statement: ParsedStatement, before: Catalog, existing: Catalog) -> Iterator[Finding]:
-    """`before` is the state just before the statement, `existing` what there was before this file began."""
-    del file, statement, before, existing
-    yield from ()
+    """`before` is the state just before the statement, `existing` what there was before this file began.
+
+    The file's last statement also brings what only all of them together show.
+    """
+    scene = Scene(file, statement, before, existing)
+    for check in _CHECKS.get(statement.kind, ()):
+        yield from check(scene)
+    if statement is file.statements[-1]:
+        yield from lint_transactions.whole_file(scene)
+
+
+def _by_kind() -> dict[str, list[Check]]:
+    found: dict[str, list[Check]] = {}
+    for topic in _TOPICS:
+        for kind, checks in topic.CHECKS.items():
+            found.setdefault(kind, []).extend(checks)
+    return found
+
+
+_CHECKS = _by_kind()

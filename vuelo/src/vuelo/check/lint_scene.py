@@ -36,10 +36,16 @@ class Scene:
         table = self.table(relation)
         return table is not None and table.kind == "partitioned"
 
-    def found(self, rule: Rule, message: str, *, at: int = 0, hint: str | None = None) -> Finding:
+    def found(
+        self, rule: Rule, message: str, *, at: int = 0, hint: str | None = None, severity: Severity | None = None
+    ) -> Finding:
         """The rule's fix is the hint where there is none that is better. In an undo file every finding is a warning."""
-        finding = self.file.finding(rule, self.statement, message, at=at, hint=hint or rule.fix)
-        return replace(finding, severity=Severity.WARNING) if self.file.script.kind is Kind.UNDO else finding
+        found = self.file.finding(rule, self.statement, message, at=at, hint=hint or rule.fix)
+        return replace(found, severity=Severity.WARNING if self.is_undo else severity or rule.severity)
+
+    @property
+    def is_undo(self) -> bool:
+        return self.file.script.kind is Kind.UNDO
 
 
 Check = Callable[[Scene], Iterator[Finding]]
