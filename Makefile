@@ -49,6 +49,10 @@ format: .venv/development ## Put the code in shape
 docs: .venv/development ## Draw README's picture and the command reference again
 	$(BIN)/python docs/generate.py
 
+.PHONY: bench-migrations
+bench-migrations: .venv/development ## vuelo beside psql and other migration tools: docs/reference/migration-benchmarks.md
+	$(BIN)/python -m bench.migrations $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write the lock files
 	$(COMPILE) pyproject.toml --extra build -o requirements.lock $(ARGS)

@@ -1,0 +1,73 @@
+"""Whole processes, timed: wall clock and peak memory of each, and the spread over rounds."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from threading import Timer
+from time import monotonic
+
+_LONGEST_S = 300
+
+
+class NotRunError(Exception):
+    """Why something could not be measured; it stands in the table instead of a number."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    seconds: float
+    peak_mib: float
+    output: str
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The seconds of every round of one measurement."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return median(self.rounds)
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} ({min(self.rounds):.3f}-{max(self.rounds):.3f})"
+
+
+def run(
+    command: Sequence[str | Path],
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    stdin: str = "",
+    may_fail: bool = False,
+) -> Finished:
+    """Run to the end. Raises NotRunError with what it said when it fails."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as given, tempfile.TemporaryFile("w+b") as said:
+        given.write(stdin)
+        given.seek(0)
+        started = monotonic()
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdin=given,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        limit = Timer(_LONGEST_S, process.kill)
+        limit.start()
+        _, status, usage = os.wait4(process.pid, 0)  # the only call that tells the peak memory of one child
+        limit.cancel()
+        seconds = monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        output = said.read().decode(errors="replace")
+    if process.returncode != 0 and not may_fail:
+        last_line = (output.strip().splitlines() or ["it said nothing"])[-1]
+        raise NotRunError(f"{Path(command[0]).name} failed with {process.returncode}: {last_line[:200]}")
+    return Finished(seconds, usage.ru_maxrss / 1024, output)
