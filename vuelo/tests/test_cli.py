@@ -24,7 +24,8 @@ FILES = {"V1__a.sql": "CREATE TABLE a ();", "U1__a.sql": "DROP TABLE a;", "R__r.
 
 
 def tables(conn: Connection) -> list[str]:
-    query = "SELECT tablename FROM pg_tables WHERE schemaname = 'shop' AND tablename <> 'flyway_schema_history'"
+    query = """SELECT tablename FROM pg_tables WHERE schemaname = 'shop'
+                AND tablename NOT IN ('flyway_schema_history', 'vuelo_log')"""
     return [name for [name] in conn.execute(query)]
 
 
@@ -185,7 +186,7 @@ def test_an_error_as_data(make_project: MakeProject, cli: Cli, tmp_path: Path) -
         (["migrate", "--service", "nope"], 1, "no service nope"),
         (["migrate", "--config", "nowhere.toml"], 1, "there is no nowhere.toml"),
         (["migrate", "--environment", "nope", "--config", "environments.toml"], 1, "no environment 'nope'"),
-        (["migrate", "--target", "abc"], 2, "is no version"),
+        (["migrate", "--target", "abc"], 2, "is no target"),
         (["migrate", "--nope"], 2, "No such option"),
         (["nope"], 2, "No such command"),
         (["undo", "--steps", "0"], 2, "--steps"),

@@ -40,7 +40,8 @@ def place(error: ScriptError) -> tuple[int, int, str]:
 
 
 def tables(conn: Connection, schema: str = "shop") -> list[str]:
-    query = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'flyway_schema_history' ORDER BY 1"
+    query = """SELECT tablename FROM pg_tables WHERE schemaname = %s
+                AND tablename NOT IN ('flyway_schema_history', 'vuelo_log') ORDER BY 1"""
     return [name for [name] in conn.execute(query, (schema,))]
 
 

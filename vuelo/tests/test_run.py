@@ -54,7 +54,7 @@ def sleeps(conn: Connection) -> bool:
 
 def tables(conn: Connection) -> list[str]:
     query = """SELECT tablename FROM pg_tables
-                WHERE schemaname = 'shop' AND tablename <> 'flyway_schema_history' ORDER BY 1"""
+                WHERE schemaname = 'shop' AND tablename NOT IN ('flyway_schema_history', 'vuelo_log') ORDER BY 1"""
     return [name for [name] in conn.execute(query)]
 
 
@@ -172,10 +172,10 @@ def test_a_target_that_no_service_has_is_refused_one_that_any_has_is_not(
     project = make_project({"shop": one, "bank": {**one, "V2__b.sql": "", "U2__b.sql": ""}})
     for target in ("99", "0"):
         with pytest.raises(VueloError, match=f"no migration has the version {target}") as caught:
-            vuelo.migrate(project, target=vuelo.Version.parse(target))
+            vuelo.migrate(project, target=target)
         assert (caught.value.code, caught.value.hint) == ("target.unknown", "there are 1, 2")
     assert tables(conn) == []
-    assert [len(result.steps) for result in vuelo.migrate(project, target=vuelo.Version.parse("2.0"))] == [1, 2]
+    assert [len(result.steps) for result in vuelo.migrate(project, target="2.0")] == [1, 2]
     with pytest.raises(VueloError, match="no migration has the version 99"):
         vuelo.undo(project, target=vuelo.Version.parse("99"))
     (tmp_path / "bank" / "V2__b.sql").unlink()

@@ -11,6 +11,7 @@ from vuelo.cli.options import (
     Target,
     load,
     print_json,
+    target_in,
 )
 from vuelo.report import plan_data, show_plans, show_problems
 
@@ -26,7 +27,7 @@ def command(
 ) -> None:
     """Show every migration with its state, and below them what would stop migrate. Changes nothing."""
     project = load(config, environment, service)
-    plans = run.info(project, target=target, out_of_order=out_of_order or None)
+    plans = run.info(project, target=target_in(target), out_of_order=out_of_order or None)
     if as_json:
         print_json({"services": [plan_data(name, plan) for name, plan in plans.items()]})
     else:

@@ -13,18 +13,16 @@ from vuelo.cli.options import (
     Json,
     OutOfOrder,
     Services,
+    Target,
     load,
     print_json,
     print_sql,
+    target_in,
 )
 from vuelo.cli.progress import telling, watching
 from vuelo.report import result_data, show_results
 from vuelo.settings import Phase
 
-Target = Annotated[
-    str | None,
-    typer.Option("--target", help="A version such as 2.1 (2.1? where it may be missing), latest, next or current."),
-]
 CherryPick = Annotated[
     list[str] | None,
     typer.Option("--cherry-pick", help="Only this version, or repeatable by description; may be given again."),
@@ -53,7 +51,7 @@ def command(
     """Apply pending versioned migrations in order, then new and changed repeatable ones; services side by side."""
     project = load(config, environment, service)
     changed = run.MigrateSettings(
-        target=target,
+        target=target_in(target),
         cherry_pick=tuple(cherry_pick) if cherry_pick else None,
         out_of_order=out_of_order or None,
         phase=phase,

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from vuelo.errors import VueloError
 from vuelo.flyway_keys import FILES
 from vuelo.naming import Version
 from vuelo.project import Project
+from vuelo.target import target_of
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The project file.", metavar="FILE")]
 Environment = Annotated[
@@ -21,7 +23,11 @@ Services = Annotated[
     list[str] | None, typer.Option("--service", "-s", help="Only this service; may be given again. Default: all.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
-Target = Annotated[str | None, typer.Option("--target", help="A version, such as 2 or 1.1.", metavar="VERSION")]
+Lowest = Annotated[str | None, typer.Option("--target", help="A version, such as 2 or 1.1.", metavar="VERSION")]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", help="A version such as 2.1 (2.1? where it may be missing), latest, next or current."),
+]
 OutOfOrder = Annotated[bool, typer.Option("--out-of-order", help="Also run versions older than the newest applied.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the SQL that would be sent; change nothing.")]
 
@@ -41,6 +47,16 @@ def version_of(text: str | None) -> Version | None:
         return None if text is None else Version.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def target_in(text: str | None) -> str | None:
+    """The target as written, once it can be read. Raises typer.BadParameter, which is a usage error."""
+    try:
+        if text is not None:
+            target_of(text)
+    except VueloError as error:
+        raise typer.BadParameter(f"{error.message}: {error.hint}") from None
+    return text
 
 
 def print_json(data: Any) -> None:
