@@ -1,5 +1,6 @@
 """A scratch database looks like the real one, has the roles that the scripts need, and leaves nothing behind."""
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_a_function_sets_it_up(
     tmp_path: Path,
 ) -> None:
     write({"scratch_setup_for_tests.py": "seen = []\ndef prepare(project): seen.append(project.services[0].url)"})
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     setting = 'scratch_setup = "scratch_setup_for_tests:prepare"'
     with scratch.opened(make_project({"shop": {}}, setting), server.url()) as opened:
         assert import_module("scratch_setup_for_tests").seen == [opened.services[0].url]

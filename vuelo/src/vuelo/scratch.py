@@ -4,11 +4,9 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import reduce
 from importlib import import_module
 from itertools import count
 from os import getpid
-from pathlib import Path
 from typing import cast
 
 import psycopg
@@ -58,10 +56,9 @@ def _urls(project: Project) -> list[str]:
 @contextmanager
 def _server(project: Project, url: str | None) -> Generator[str]:
     if url is None:
-        version, bin_dir = reduce(
-            lambda chosen, one: embedded.chosen_server(one) if embedded.is_address(one) else chosen,
-            _urls(project),
-            (embedded.DEFAULT_VERSION, cast("Path | None", None)),
+        embedded_ones = [live for live in _urls(project) if embedded.is_address(live)]
+        version, bin_dir = (
+            embedded.chosen_server(embedded_ones[0]) if embedded_ones else (embedded.DEFAULT_VERSION, None)
         )
         with embedded.temporary(version=version, bin_dir=bin_dir) as server:
             yield server.url()
