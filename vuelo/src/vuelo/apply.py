@@ -84,7 +84,7 @@ def apply_group(site: Site, works: Sequence[Work]) -> list[Step]:
         with transaction(site):
             if site.service.settings.pooler and history.last_rank(site.conn, site.table) != works[0].after:
                 raise MovedOnError
-            return [_run_and_record(site, work) for work in works]
+            return [_shown_and_run(site, work) for work in works]
 
     return patiently(site, "the group", all_in_one)
 
@@ -100,6 +100,8 @@ def patiently(site: Site, what: str, attempt: Callable[[], _Answer]) -> _Answer:
         try:
             return attempt()
         except ScriptError as error:
+            if error.sqlstate == _LOCK_TIMEOUT and (blockers := site.run.blocked_by()):
+                error.hint = f"in its way: {blockers}"
             if error.sqlstate != _LOCK_TIMEOUT or number > retries:
                 raise
             wait_s = pause_s * random.uniform(0.5, 1.5)  # noqa: S311  nobody gains by guessing it
@@ -131,6 +133,11 @@ def _apply_in_transaction(site: Site, work: Work) -> Step:
         failure = script_error(error, None)
         failure.path = work.script.path
         raise failure from error
+
+
+def _shown_and_run(site: Site, work: Work) -> Step:
+    site.run.watch(work.progress)
+    return _run_and_record(site, work)
 
 
 def _run_and_record(site: Site, work: Work) -> Step:

@@ -141,7 +141,13 @@ def planned_work(site: Site, found: Found) -> tuple[Plan, list[Work]]:
     total, after = len(plan.pending), rows[-1].installed_rank if rows else 0
     times = {row.script: row.execution_time for row in rows if row.success and not row.takes_back}
     works = [
-        Work(script, (row_of(site, script),), Action.MIGRATE, _progress(site, done, total, script, times.get(script.script)), after)
+        Work(
+            script,
+            (row_of(site, script),),
+            Action.MIGRATE,
+            _progress(site, done, total, script, times.get(script.script)),
+            after,
+        )
         for done, script in enumerate(plan.pending)
     ]
     return plan, works

@@ -220,9 +220,15 @@ def _refuse_wrong_types(values: dict[str, Any], where: str) -> None:
             raise VueloError("config.invalid", f"{where}: the placeholder {name} is a text or a number")
 
 
+def milliseconds(timeout: str) -> float | None:
+    """Of a time as PostgreSQL writes it; None when it is not one."""
+    found = _TIMEOUT.fullmatch(timeout)
+    return float(found[1]) * _UNITS_MS[found[2] or "ms"] if found else None
+
+
 def _is_timeout(text: str) -> bool:
-    found = _TIMEOUT.fullmatch(text)
-    return found is not None and float(found[1]) * _UNITS_MS[found[2] or "ms"] <= _LONGEST_TIMEOUT_MS
+    length = milliseconds(text)
+    return length is not None and length <= _LONGEST_TIMEOUT_MS
 
 
 def _is_wait(value: Any) -> bool:

@@ -25,7 +25,8 @@ CONNECT_TIMEOUT_S = 10
 class Progress:
     """What happens to a service: `done` of `total` steps, and the script that starts now (None: nothing more).
 
-    Within a script: how many statements are done, up to which line, and how long its last run took, where known.
+    Within a script: how many statements are done, up to which line, how long its last run took, where known, and what
+    PostgreSQL says of a long statement.
     """
 
     service: str
@@ -35,6 +36,7 @@ class Progress:
     statements: int = 0
     line: int = 0
     expected_ms: int | None = None
+    doing: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class Run:
     watch: Callable[[Progress], None] = lambda progress: None
     stop: Event = field(default_factory=Event)
     opened: Callable[[Connection], None] = lambda connection: None
-    tell: Callable[[str, str], None] = lambda service, text: (
-        None
-    )  # service and sentence: what is waited for, tried again, cleaned up
+    # Service and sentence: what is waited for, tried again, cleaned up.
+    tell: Callable[[str, str], None] = lambda service, text: None
+    blocked_by: Callable[[], str] = lambda: ""  # who was last seen in the way of what runs, as `watching` says it
 
 
 @contextmanager
