@@ -14,8 +14,8 @@ from vuelo.settings import Settings
 
 def begin(
     conn: Connection, table: HistoryTable, settings: Settings, wait_s: float, stop: Event, *, baseline: bool = False
-) -> None:
-    """Make what is missing of the schemas, and the table; nothing where another runner was quicker.
+) -> bool:
+    """Make what is missing of the schemas, and the table; says whether we made the table or another was quicker.
 
     The first row marks a baseline if `baseline` says so, or if something is in a schema and `baseline_on_migrate` is
     set; schemas that we made get Flyway's row. The schemas come first and the lock second, as in Flyway: the other way
@@ -32,7 +32,7 @@ def begin(
             raise VueloError("schema.missing", f"there is no schema {table.schema} for the history", hint)
         history.lock_in_transaction(conn, table, wait_s, stop)
         if history.exists(conn, table):
-            return
+            return False
         filled = [schema for schema in schemas if schema not in made and not is_empty(conn, schema)]
         if filled and not (baseline or settings.baseline_on_migrate or settings.skip_executing_migrations):
             raise _not_empty(filled, table)
@@ -42,6 +42,7 @@ def begin(
             history.insert(conn, table, baseline_row(settings))
         if made:
             history.insert(conn, table, _creation_row(made, settings))
+        return True
 
 
 def baseline_row(settings: Settings) -> NewRow:

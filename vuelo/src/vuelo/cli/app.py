@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from vuelo.cli import info, migrate, undo, validate
+from vuelo.cli import baseline, clean, dump, info, migrate, new, repair, undo, validate, wait
 from vuelo.errors import VueloError
 from vuelo.report import error_data, show_error, talk
 
@@ -28,6 +28,12 @@ app.command("migrate")(migrate.command)
 app.command("info")(info.command)
 app.command("validate")(validate.command)
 app.command("undo")(undo.command)
+app.command("dump")(dump.command)
+app.command("repair")(repair.command)
+app.command("baseline")(baseline.command)
+app.command("clean")(clean.command)
+app.command("new")(new.command)
+app.command("wait")(wait.command)
 
 
 def _show_version(wanted: bool) -> None:

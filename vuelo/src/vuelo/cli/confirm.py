@@ -1,13 +1,17 @@
 """Destructive commands make the user type the database's name."""
 
 import sys
+from typing import Annotated
 
 import psycopg
+import typer
 from rich.markup import escape
 
 from vuelo.errors import VueloError
 from vuelo.project import Project
 from vuelo.report import talk
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the database's name.")]
 
 
 def confirm(project: Project, *, yes: bool) -> None:

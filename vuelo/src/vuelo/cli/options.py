@@ -11,6 +11,7 @@ import typer
 from vuelo.errors import VueloError
 from vuelo.flyway_keys import FILES
 from vuelo.naming import Version
+from vuelo.patterns import patterns_of
 from vuelo.project import Project
 from vuelo.target import target_of
 
@@ -29,7 +30,26 @@ Target = Annotated[
     typer.Option("--target", help="A version such as 2.1 (2.1? where it may be missing), latest, next or current."),
 ]
 OutOfOrder = Annotated[bool, typer.Option("--out-of-order", help="Also run versions older than the newest applied.")]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        help="Leave these alone: TYPE:STATE, such as '*:missing' or 'repeatable:pending'; may be given again. "
+        "In place of the setting ignore_migration_patterns.",
+        metavar="PATTERN",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the SQL that would be sent; change nothing.")]
+
+ScratchUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--scratch-url",
+        envvar="VUELO_SCRATCH_URL",
+        help="A server where databases may be made, in place of an embedded one.",
+        metavar="URL",
+    ),
+]
 
 DEFAULT_CONFIG = Path("vuelo.toml")
 
@@ -57,6 +77,17 @@ def target_in(text: str | None) -> str | None:
     except VueloError as error:
         raise typer.BadParameter(f"{error.message}: {error.hint}") from None
     return text
+
+
+def ignored(patterns: list[str] | None) -> tuple[str, ...] | None:
+    """Raises typer.BadParameter for what is no pattern."""
+    if not patterns:
+        return None
+    try:
+        patterns_of(patterns)
+    except VueloError as error:
+        raise typer.BadParameter(f"{error.message}: {error.hint}") from None
+    return tuple(patterns)
 
 
 def print_json(data: Any) -> None:

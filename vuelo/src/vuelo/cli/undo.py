@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vuelo import run
-from vuelo.cli.confirm import confirm
+from vuelo.cli.confirm import Yes, confirm
 from vuelo.cli.options import (
     DEFAULT_CONFIG,
     Config,
@@ -23,7 +23,6 @@ from vuelo.cli.progress import telling, watching
 from vuelo.report import answer, result_data, show_results, talk
 
 Steps = Annotated[int, typer.Option("--steps", min=1, help="How many migrations of each service.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the database's name.")]
 
 
 def command(
