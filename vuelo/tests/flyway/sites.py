@@ -1,16 +1,18 @@
 """One schema of one database that both engines are sent to, and what each of them says about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
 import vuelo
-from vuelo import Plan, Project, Service, Version, snapshot
+from vuelo import Plan, Project, Service, State, Version, snapshot
+from vuelo.run import MigrateSettings
+from vuelo.settings import NAMES
 
 from .engine import Flyway, Outcome, Request
 
@@ -43,12 +45,20 @@ _NOT_APPLIED = 1_000_000
 
 @dataclass(frozen=True)
 class Site:
-    """Commands of vuelo are plain verbs; `flyway` sends the other engine."""
+    """Commands of vuelo are plain verbs; `flyway` sends the other engine. `common` are settings that both have."""
 
     engine: Flyway
     service: Service
     port: str
     database: str
+    common: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def configured(self, **settings: Any) -> "Site":
+        """With settings for both engines, as vuelo spells them; `schemas` are all, the default schema first."""
+        ours = {name: value for name, value in settings.items() if name in NAMES and name != "schemas"}
+        others = {"schemas": tuple(settings.get("schemas", ())[1:])}
+        service = replace(self.service, settings=replace(self.service.settings, **ours, **others))
+        return replace(self, service=service, common={**self.common, **settings})
 
     def flyway(self, command: str, **settings: Any) -> Outcome:
         """`settings` as vuelo spells them: out_of_order=True. Lists are given with commas."""
@@ -57,6 +67,7 @@ class Site:
             "schemas": service.schema,
             "locations": [f"filesystem:{location}" for location in service.locations],
             "init_sql": f"SET ROLE {service.role}" if service.role else None,
+            **self.common,
             **settings,
         }
         return self.engine.ask(
@@ -74,28 +85,29 @@ class Site:
     def project(self) -> Project:
         return Project(Path.cwd(), "test", (self.service,))
 
-    def migrate(self, *, target: str | None = None) -> list[str]:
+    def migrate(self, **changed: Unpack[MigrateSettings]) -> list[str]:
         """What was applied: versions, and descriptions of repeatables, as in Flyway's Outcome."""
-        [result] = vuelo.migrate(self.project, target=Version.parse(target) if target else None)
+        [result] = vuelo.migrate(self.project, **changed)
         return [step.version or step.description for step in result.steps]
 
     def undo(self, steps: int = 1, *, target: str | None = None) -> list[str]:
         [result] = vuelo.undo(self.project, steps=steps, target=Version.parse(target) if target else None)
         return [step.version or step.description for step in result.steps]
 
-    def info(self, *, out_of_order: bool = False) -> Plan:
-        return vuelo.info(self.project, out_of_order=out_of_order)[self.service.name]
+    def info(self, **changed: Unpack[MigrateSettings]) -> Plan:
+        return vuelo.info(self.project, **changed)[self.service.name]
 
-    def lines(self, *, out_of_order: bool = False) -> list[Line]:
-        """vuelo's info: by rank, then what is not applied in vuelo's order."""
+    def lines(self, **changed: Unpack[MigrateSettings]) -> list[Line]:
+        """vuelo's info, with what it calls Undone under Flyway's word for it."""
         lines: list[Line] = []
-        for entry in self.info(out_of_order=out_of_order).entries:
+        for entry in self.info(**changed).entries:
             either = entry.row or entry.script
             assert either is not None
             version = "" if either.version is None else either.version.text
             rank = entry.row.installed_rank if entry.row else _NOT_APPLIED
-            lines.append(Line(rank, version, either.description, entry.state.value))
-        return sorted(lines, key=_rank)
+            state = "Deleted" if entry.state is State.UNDONE else entry.state.value
+            lines.append(Line(rank, version, either.description, state))
+        return lines
 
     def with_locations(self, *locations: Path) -> "Site":
         return replace(self, service=replace(self.service, locations=locations))
@@ -117,9 +129,9 @@ class Site:
             return cursor.execute(query).fetchall()
 
     def catalog(self) -> snapshot.Snapshot:
-        """Every object of the schema, the history table included."""
+        """Every object of the schema, the history table included; vuelo's own table is not Flyway's."""
         with self.connect() as conn:
-            return snapshot.take(conn, self.service.schema, left_out=())
+            return snapshot.take(conn, self.service.schema, left_out=("vuelo_log",))
 
 
 def camel(name: str) -> str:
@@ -136,14 +148,13 @@ def text(value: Any) -> str:
 
 
 def flyway_lines(outcome: Outcome) -> list[Line]:
-    """Flyway's info, sorted as vuelo's; without DELETE rows, which it lists for repeatables and vuelo for nothing."""
+    """Flyway's info without DELETE rows, which it lists for repeatables and vuelo for nothing."""
     assert outcome.migrations is not None, outcome.error
-    lines = [
+    return [
         Line(_NOT_APPLIED if each.rank is None else each.rank, each.version or "", each.description, each.state)
         for each in outcome.migrations
         if each.type != "DELETE"
     ]
-    return sorted(lines, key=_rank)
 
 
 def assert_same_lines(site: Site, **options: Any) -> list[tuple[str, str]]:
@@ -167,10 +178,7 @@ def assert_agreed_and_done(site: Site) -> None:
     assert site.history() == before
 
 
-def _rank(line: Line) -> int:
-    return line.rank
-
-
 def states(lines: Sequence[Line]) -> list[tuple[str, str]]:
     """Version, or description of a repeatable, and state; the schema's own row is left out."""
-    return [(line.version or line.description, line.state) for line in lines if line.rank != 0]
+    named = [(line.version or line.description, line.state) for line in lines]
+    return [line for line in named if line[0] != "<< Flyway Schema Creation >>"]

@@ -12,17 +12,26 @@ from .sites import assert_agreed_and_done
 pytestmark = pytest.mark.needs_java
 
 
-@pytest.mark.parametrize("name", ["B3__Baseline.sql", "afterMigrate.sql", "V\u0663__Arabic_digits.sql"])
-def test_a_script_that_only_flyway_would_run_stops_vuelo(new_site: Sites, tmp_path: Path, name: str) -> None:
-    """Baseline migrations, callbacks, versions in other scripts' digits."""
+def test_a_version_in_other_scripts_digits_is_run_by_flyway_and_refused_by_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
     (tmp_path / "V1__One.sql").write_text("CREATE TABLE one ();")
-    (tmp_path / name).write_text("CREATE TABLE of_flyway ();")
+    (tmp_path / "V\u0663__Arabic_digits.sql").write_text("CREATE TABLE of_flyway ();")
     site = new_site(tmp_path)
     assert [problem.code for problem in site.info().problems] == ["name", "pending"]
     with pytest.raises(RunFailedError):
         site.migrate()
     assert site.flyway("migrate").error is None
     assert site.execute("SELECT relname FROM pg_class WHERE relname = 'of_flyway'") == [("of_flyway",)]
+
+
+def test_a_baseline_migration_above_the_target_is_run_by_flyway_and_left_by_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    for name in ("V1__One", "B2__Two", "V3__Three"):
+        (tmp_path / f"{name}.sql").write_text("SELECT 1;")
+    assert new_site(tmp_path).flyway("migrate", target="1").applied == ["2"]
+    assert new_site(tmp_path).migrate(target="1") == ["1"]
 
 
 def test_a_file_without_a_suffix_is_a_shell_script_for_flyway_and_nothing_for_vuelo(
