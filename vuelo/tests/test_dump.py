@@ -109,6 +109,30 @@ def test_a_service_with_a_role_is_made_as_that_role(conn: Connection, new_databa
         conn.execute("DROP SCHEMA shop CASCADE; DROP ROLE dump_owner")
 
 
+def test_check_tells_what_is_stale(
+    make_project: Callable[..., Any], cli: Callable[..., Any], server: Server, tmp_path: Path
+) -> None:
+    make_project({"shop": {"V1__a.sql": "CREATE TABLE a (b int);"}}, 'schema_file = "kept/{service}.sql"')
+    scratch = ("--scratch-url", server.url())
+    assert cli("dump", "--check", *scratch).returncode == 1
+    assert cli("dump", *scratch).returncode == 0
+    assert "CREATE TABLE shop.a (\n    b integer\n);" in (tmp_path / "kept" / "shop.sql").read_text()
+    assert cli("dump", "--check", *scratch).returncode == 0
+    make_project({"shop": {"V2__b.sql": "ALTER TABLE a ADD c text;"}}, 'schema_file = "kept/{service}.sql"')
+    stale = cli("dump", "--check", *scratch)
+    assert stale.returncode == 1
+    assert "+    c text" in stale.stdout
+    assert "1 of 1 files are stale" in stale.stdout
+
+
+def test_the_live_database_can_be_dumped(
+    make_project: Callable[..., Any], cli: Callable[..., Any], conn: Connection
+) -> None:
+    make_project({"shop": {}})
+    conn.execute("CREATE SCHEMA shop; CREATE TABLE shop.by_hand (a int)")
+    assert "CREATE TABLE shop.by_hand" in cli("dump", "--live").stdout
+
+
 def test_what_cannot_be_written_is_not_left_out_in_silence(conn: Connection) -> None:
     conn.execute(
         """CREATE SCHEMA shop;

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import LiteralString, NamedTuple, cast
 
@@ -13,7 +13,9 @@ from vuelo.errors import VueloError
 from vuelo.history import Connection
 from vuelo.snapshot import OWN_TABLES, canonical_views
 
-_KINDS = ("materialized view", "foreign table", "table", "view", "type", "sequence", "function", "procedure", "schema")
+_KINDS = (
+    "materialized view", "foreign table", "table", "view", "type", "sequence", "function", "procedure", "schema",
+)  # fmt: skip
 _KIND = re.compile(rf"(?:{'|'.join(_KINDS)}) ")
 _DEFAULT = "\x1e"  # stands round a column's default, which may have to wait for a function
 _UNSUPPORTED = ("operator class",)
@@ -85,7 +87,10 @@ class _Grant(NamedTuple):
 
 
 def read(conn: Connection, schema: str, *, left_out: Sequence[str] = OWN_TABLES) -> list[Definition]:
-    """All of one schema; columns in their order, all else by name. Raises VueloError `dump.unsupported` for what we cannot write as SQL."""
+    """All of one schema; columns in their order, all else by name.
+
+    Raises VueloError `dump.unsupported` for what we cannot write as SQL.
+    """
     values = {"schema": schema, "left_out": list(left_out)}
     with conn.transaction():
         conn.execute("SET LOCAL search_path = pg_catalog")
@@ -100,8 +105,10 @@ def read(conn: Connection, schema: str, *, left_out: Sequence[str] = OWN_TABLES)
         by_object[grant.object].append(_grant_sql(grant, schema))
     version = conn.info.server_version
     found = [
-        Definition(
-            **{**row, "text": canonical_views(row["text"], version), "needs": frozenset(row["needs"])},
+        replace(
+            Definition(**row),
+            text=canonical_views(row["text"], version),
+            needs=frozenset(row["needs"]),
             grants=tuple(by_object.pop(row["object"], ())),
         )
         for row in rows

@@ -20,6 +20,7 @@ from vuelo.locations import find_scripts, rendered_lines
 from vuelo.placeholders import Placeholders
 from vuelo.project import Project, Service
 from vuelo.session import Run, connected, placeholders_of
+from vuelo.settings import Phase
 from vuelo.statements import Statement, split
 
 _NUMBERS = count(1)
@@ -44,9 +45,17 @@ def opened(project: Project, url: str | None = None) -> Generator[Project]:
     with ExitStack() as stack:
         reached = stack.enter_context(_server(project, url))
         urls = {live: stack.enter_context(_database(reached, live, own=url is None)) for live in _urls(project)}
-        scratch = replace(project, services=tuple(replace(one, url=urls[one.url]) for one in project.services))
+        scratch = replace(project, services=tuple(_harmless(one, urls[one.url]) for one in project.services))
         _prepare(scratch)
         yield scratch
+
+
+def _harmless(service: Service, url: str) -> Service:
+    """Nobody is told of what happens in a scratch database, and no window or phase keeps anything back."""
+    settings = replace(
+        service.settings, phase=Phase.CONTRACT, maintenance_window=None, webhook=None, metrics_file=None, pooler=False
+    )
+    return replace(service, url=url, settings=settings)
 
 
 def _urls(project: Project) -> list[str]:

@@ -64,6 +64,7 @@ class Settings:
     webhook: str | None = None  # gets a JSON body after a failure
     webhook_on_success: bool = False
     scratch_setup: str | None = None  # what a scratch database gets first: an SQL file, or "package.module:function"
+    schema_file: str | None = None  # where `vuelo dump` keeps the schema: "docs/{service}.sql"
     metrics_file: str | None = None  # for Prometheus' textfile collector; rewritten by each run
 
     @property
