@@ -1,21 +1,25 @@
-"""A bar a service while a run goes on; a line a script where nobody looks at a terminal."""
+"""A bar a service while a run goes on; lines where nobody looks at a terminal."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from time import monotonic
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from vuelo.blockers import duration
 from vuelo.project import Project
 from vuelo.report import talk
 from vuelo.session import Progress
+
+_LINE_EVERY_S = 15.0
 
 
 @contextmanager
 def watching(project: Project) -> Generator[Callable[[Progress], None]]:
     """A watcher to hand to a run. It may be called from several threads."""
     if not talk.is_terminal:
-        yield _print_line
+        yield _printing()
         return
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -29,7 +33,7 @@ def watching(project: Project) -> Generator[Callable[[Progress], None]]:
                 tasks[progress.service],
                 total=max(progress.total, 1),
                 completed=progress.done if progress.total else 1,
-                script=progress.script or "",
+                script="; ".join([progress.script, *_details(progress)]) if progress.script else "",
             )
 
         yield update
@@ -40,7 +44,26 @@ def telling(service: str, text: str) -> None:
     talk.print(f"{service}: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_line(progress: Progress) -> None:
-    if progress.script:
-        text = f"{progress.service}: {progress.done + 1}/{progress.total} {progress.script}"
-        talk.print(text, markup=False, highlight=False, soft_wrap=True)
+def _printing() -> Callable[[Progress], None]:
+    """A line when a script begins, and one every now and then while it runs."""
+    begun: dict[str, tuple[str | None, float]] = {}
+    said: dict[str, float] = {}
+
+    def update(progress: Progress) -> None:
+        service, now = progress.service, monotonic()
+        script, since = begun.get(service, (None, now))
+        if progress.script != script:
+            begun[service], said[service] = (progress.script, now), now
+            if progress.script:
+                telling(service, f"{progress.done + 1}/{progress.total} {progress.script}")
+        elif progress.script and now - said[service] >= _LINE_EVERY_S:
+            said[service] = now
+            telling(service, "; ".join([f"{progress.script} has run for {duration(now - since)}", *_details(progress)]))
+
+    return update
+
+
+def _details(progress: Progress) -> list[str]:
+    last = f"last time {duration(progress.expected_ms / 1000)}" if progress.expected_ms is not None else ""
+    done = f"{progress.statements:,} statements done, to line {progress.line:,}" if progress.statements else ""
+    return [text for text in (last, done, progress.doing) if text]
