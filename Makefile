@@ -29,6 +29,10 @@ demo: .venv/runtime ## A running platform from nothing (ARGS=--once: check and s
 test: .venv/development ## Every test that needs nothing but Python packages
 	$(BIN)/pytest -n 2 -m "not needs_java" $(ARGS)
 
+.PHONY: test-flyway
+test-flyway: .venv/development ## vuelo and the real Flyway on the same databases, both ways (needs Java and Maven)
+	GASOLINERA_TEST_ALL=1 $(BIN)/pytest -n 2 -m needs_java vuelo/tests/flyway $(ARGS)
+
 .PHONY: test-all
 test-all: .venv/development lint ## Lint, and every test on PostgreSQL 18, 16 and Debian's 15, and against the real Flyway
 	scripts/test-all.sh $(ARGS)
