@@ -172,7 +172,10 @@ def _move_function(catalog: Catalog, old: Name, new: Name) -> None:
     if old in catalog.functions:
         catalog.functions[new] = tuple(replace(one, name=new) for one in catalog.functions.pop(old))
         for name, table in list(catalog.tables.items()):
-            triggers = {one: new if called == old else called for one, called in table.triggers.items()}
+            triggers = {
+                one: replace(trigger, function=new) if trigger.function == old else trigger
+                for one, trigger in table.triggers.items()
+            }
             catalog.tables[name] = replace(table, triggers=triggers)
 
 

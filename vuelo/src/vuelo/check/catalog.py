@@ -48,6 +48,14 @@ class Index:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """What it calls, and the transition tables that the function can read."""
+
+    function: Name
+    transitions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Table:
     """A relation with columns. `kind`: "table", "partitioned", "view", "materialized view", "foreign", "type".
 
@@ -63,7 +71,7 @@ class Table:
     is_open: bool = False
     made_in: str = ""
     has_comment: bool = False
-    triggers: Mapping[str, Name] = field(default_factory=dict[str, Name])  # and the functions that they call
+    triggers: Mapping[str, Trigger] = field(default_factory=dict[str, Trigger])
     uses: frozenset[Name] = frozenset()  # relations that a view's query names
 
 
@@ -103,6 +111,7 @@ class Catalog:
     sequences: set[Name] = field(default_factory=set[Name])
     types: dict[Name, Type] = field(default_factory=dict[Name, Type])
     functions: dict[Name, tuple[Function, ...]] = field(default_factory=dict[Name, tuple[Function, ...]])
+    made_from: set[str] = field(default_factory=set[str])  # texts given to functions that make tables by dynamic SQL
     doubtful: set[str] = field(default_factory=set[str])  # words of what could not be read: they may name anything
     has_extensions: bool = False  # which bring functions, types and operators that no file names
 
@@ -115,6 +124,7 @@ class Catalog:
             sequences=set(self.sequences),
             types=dict(self.types),
             functions=dict(self.functions),
+            made_from=set(self.made_from),
             doubtful=set(self.doubtful),
         )
 

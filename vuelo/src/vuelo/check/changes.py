@@ -6,7 +6,7 @@ from dataclasses import replace
 from postgast import pg_query_pb2 as pb
 
 from vuelo.check import alterations, dropping
-from vuelo.check.catalog import Catalog, Column, Function, Index, Name, Table, Type
+from vuelo.check.catalog import Catalog, Column, Function, Index, Name, Table, Trigger, Type
 from vuelo.check.columns import column_of, constraint_of, with_constraint
 from vuelo.check.names import parts, texts, type_name, type_of
 from vuelo.check.queries import columns_of, relations_in
@@ -207,8 +207,9 @@ def _create_trigger(catalog: Catalog, made: pb.CreateTrigStmt, made_in: str) -> 
     table = catalog.table(made.relation)
     if table is not None:
         schema, name = parts(made.funcname)
-        called = find_function(catalog, schema, name)
-        catalog.tables[table.name] = replace(table, triggers={**table.triggers, made.trigname: called})
+        transitions = tuple(one.trigger_transition.name for one in made.transition_rels)
+        trigger = Trigger(find_function(catalog, schema, name), transitions)
+        catalog.tables[table.name] = replace(table, triggers={**table.triggers, made.trigname: trigger})
 
 
 def find_function(catalog: Catalog, schema: str, name: str) -> Name:

@@ -121,14 +121,14 @@ def _forget_function(catalog: Catalog, meant: pb.ObjectWithArgs, *, cascade: boo
     catalog.functions.pop(name, None)
     if cascade:
         for table in list(catalog.tables.values()):
-            triggers = {one: called for one, called in table.triggers.items() if called != name}
+            triggers = {one: trigger for one, trigger in table.triggers.items() if trigger.function != name}
             catalog.tables[table.name] = replace(table, triggers=triggers)
 
 
 def _forget_trigger(catalog: Catalog, name: Name, trigger: str) -> None:
     table = catalog.tables.get(name)
     if table is not None:
-        triggers = {one: called for one, called in table.triggers.items() if one != trigger}
+        triggers = {one: kept for one, kept in table.triggers.items() if one != trigger}
         catalog.tables[name] = replace(table, triggers=triggers)
 
 

@@ -42,3 +42,25 @@ class Finding:
     service: str
     path: Path
     place: Place | None
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A file that was read, and the service that it belongs to."""
+
+    service: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was read, in the order in which it would run, and what was found in it."""
+
+    files: tuple[CheckedFile, ...]
+    findings: tuple[Finding, ...]
+
+    def count(self, severity: Severity) -> int:
+        return sum(one.severity is severity for one in self.findings)
+
+    def fails(self, *, strict: bool = False) -> bool:
+        return bool(self.findings) if strict else self.count(Severity.ERROR) > 0

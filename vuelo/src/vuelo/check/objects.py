@@ -69,7 +69,9 @@ def is_system_relation(schema: str, name: str) -> bool:
 
 
 def _may_be_partition(catalog: Catalog, name: Name) -> bool:
-    """Partitions are often made by a function, where no file names them."""
+    """Partitions are often made by a function, where no file names them; other tables too."""
+    if any(part in name[1] for part in catalog.made_from):
+        return True
     parents = (table.name for table in catalog.tables.values() if table.kind == "partitioned")
     return any(name[0] == parent[0] and name[1].startswith(f"{parent[1]}_") for parent in parents)
 
@@ -124,6 +126,8 @@ def missing_function(
     schema, word = name
     found = functions_named(catalog, schema, word)
     own = [one for one in found if count is None or _takes(one, count)]
+    if word == "unnest":  # in FROM it takes any number of arrays
+        return None
     counts = builtins("function").get(word) if schema in ("", PG_CATALOG) else None
     if own or (counts and (count is None or any(low <= count and (high < 0 or count <= high) for low, high in counts))):
         return None

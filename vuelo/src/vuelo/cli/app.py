@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from vuelo.cli import baseline, clean, dump, info, migrate, new, repair, undo, validate, wait
+from vuelo.cli import baseline, check, clean, dump, info, migrate, new, repair, undo, validate, wait
 from vuelo.errors import VueloError
 from vuelo.report import error_data, show_error, talk
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("migrate")(migrate.command)
 app.command("info")(info.command)
+app.command("check")(check.command)
 app.command("validate")(validate.command)
 app.command("undo")(undo.command)
 app.command("dump")(dump.command)

@@ -1,0 +1,391 @@
+"""Bodies of functions and DO blocks: their grammar, and the names in the SQL that they hold.
+
+libpg_query parses PL/pgSQL without a database, so that it knows no type but PostgreSQL's own; a body is given to it
+under a header of plain types. What it says is data in JSON; every expression in it is parsed once more as SQL.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from postgast import PgQueryError, parse, parse_plpgsql, scan
+from postgast import pg_query_pb2 as pb
+from postgast.native import lib
+
+from vuelo.check.catalog import Catalog, Name
+from vuelo.check.changes import apply, function_of, new_type
+from vuelo.check.names import builtins, parts, type_name
+from vuelo.check.objects import Problem
+from vuelo.check.queries import problems_in
+from vuelo.check.scope import Columns, Scope
+
+WORD = re.compile(r"[a-z_\x80-\U0010ffff][a-z0-9_$\x80-\U0010ffff]*")
+_NEAR_LINE = re.compile(r"near line (\d+)")
+_NEAR_TEXT = re.compile(r'at or near "(.*)"$|^"(.*)" is not', re.DOTALL)
+_NOT_ABOUT_THE_BODY = ("Not implemented", "pseudo-type")  # what libpg_query cannot do without a database
+_MISSING_COMMAS = re.compile(r'(\{"PLpgSQL_rec":\{"refname":"old","dno":1\}\})(?:,\{\}\})+')
+_ASSIGNED = re.compile(r"\s*(?:[^:='\"]|\"[^\"]*\")*?(?::=|=)")
+_OUT = (pb.FUNC_PARAM_OUT, pb.FUNC_PARAM_INOUT, pb.FUNC_PARAM_TABLE)
+_TRIGGER_VARIABLES = (
+    "tg_name", "tg_when", "tg_level", "tg_op", "tg_relid", "tg_relname", "tg_table_name", "tg_table_schema",
+    "tg_nargs", "tg_argv", "tg_event", "tg_tag",
+)  # fmt: skip
+_DEFINES = re.compile(r"\b(?:create|alter|drop|select\b.*\binto)\b", re.IGNORECASE | re.DOTALL)
+_QUERIES = ("select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "call_stmt")
+_SQL, _EXPRESSION = 0, 2  # how an expression of PL/pgSQL is written; from 3 on it is an assignment
+
+
+@dataclass(frozen=True)
+class Body:
+    """The text between the quotes, where it begins in its statement (byte; None where it is not there letter by letter)."""
+
+    name: Name
+    text: str
+    language: str
+    begins: int | None
+    trigger: bool
+    parameters: tuple[pb.FunctionParameter, ...] = ()
+    returns: pb.TypeName | None = None
+    search_path: tuple[str, ...] | None = None
+
+    def location(self, offset: int) -> int:
+        """Of a byte of the body, in the statement."""
+        return 0 if self.begins is None else self.begins + offset
+
+
+def body_of(catalog: Catalog, node: pb.Node, statement: str) -> Body | None:
+    """The body that a statement holds as a text; None for any other statement."""
+    if node.HasField("do_stmt"):
+        options = {one.def_elem.defname: one.def_elem.arg for one in node.do_stmt.args}
+        language = options["language"].string.sval if "language" in options else "plpgsql"
+        text = options["as"].string.sval if "as" in options else ""
+        return Body(("", ""), text, language.lower(), _begins(statement, text), trigger=False)
+    if not node.HasField("create_function_stmt"):
+        return None
+    made = node.create_function_stmt
+    options = {one.def_elem.defname: one.def_elem.arg for one in made.options}
+    if "as" not in options or len(options["as"].list.items) != 1:
+        return None
+    text = options["as"].list.items[0].string.sval
+    return Body(
+        new_type(catalog, made.funcname),
+        text,
+        options["language"].string.sval.lower() if "language" in options else "sql",
+        _begins(statement, text),
+        parts(made.return_type.names)[1] in ("trigger", "event_trigger"),
+        tuple(one.function_parameter for one in made.parameters),
+        made.return_type if made.HasField("return_type") else None,
+        _search_path(made),
+    )
+
+
+def _begins(statement: str, text: str) -> int | None:
+    found = statement.find(text) if text else -1
+    return None if found < 0 else len(statement[:found].encode())
+
+
+def _search_path(made: pb.CreateFunctionStmt) -> tuple[str, ...] | None:
+    """SET search_path of the function itself."""
+    for option in made.options:
+        setting = option.def_elem.arg.variable_set_stmt
+        if option.def_elem.defname == "set" and setting.name == "search_path" and setting.args:
+            words = [word.strip() for one in setting.args for word in one.a_const.sval.sval.split(",")]
+            return tuple(word for word in words if word and word != "pg_temp")
+    return None
+
+
+def problems_of(catalog: Catalog, node: pb.Node, statement: str) -> list[Problem]:
+    """What is wrong in a statement's body, `catalog` being what exists when it runs."""
+    if node.HasField("create_function_stmt") and node.create_function_stmt.HasField("sql_body"):
+        return _standard_body(catalog, node.create_function_stmt)
+    body = body_of(catalog, node, statement)
+    if body is None:
+        return []
+    if body.search_path is not None:
+        catalog = replace(catalog, search_path=body.search_path or ("pg_catalog",))
+    if body.language == "sql":
+        return list(_sql(catalog, body))
+    return list(_plpgsql(catalog, body)) if body.language == "plpgsql" else []
+
+
+def apply_block(catalog: Catalog, node: pb.Node, statement: str, made_in: str) -> None:
+    """What a DO block may have made: its own CREATE and ALTER as if all ran; what it executes as text is in doubt."""
+    if not node.HasField("do_stmt"):
+        return
+    body = body_of(catalog, node, statement)
+    if body is not None and body.language == "plpgsql":
+        for one in _definitions(body.text, _parsed_or_nothing(catalog, body)):
+            apply(catalog, one, made_in)
+        catalog.doubtful |= _doubtful(body.text)
+
+
+def stands(final: Catalog, before: Catalog, node: pb.Node, made_in: str) -> bool:
+    """Whether the function that a statement of a file makes is still the one that exists in the end."""
+    made = function_of(before, node.create_function_stmt, made_in)
+    return any(
+        one.arguments == made.arguments and one.made_in == made_in for one in final.functions.get(made.name, ())
+    )
+
+
+def _doubtful(text: str) -> set[str]:
+    """Words in the strings of a body that runs strings as SQL."""
+    if "execute" not in text.lower():
+        return set()
+    return {word for literal in re.findall(r"'(?:[^']|'')*'", text) for word in WORD.findall(literal.lower())}
+
+
+def _parsed_or_nothing(catalog: Catalog, body: Body) -> Mapping[str, Any]:
+    try:
+        return _parsed(_with_header(catalog, body))
+    except PgQueryError:
+        return {}
+
+
+def _definitions(text: str, function: Mapping[str, Any]) -> Iterator[pb.Node]:
+    """The statements in a body that define something."""
+    if not _DEFINES.search(text):
+        return
+    for expression, _ in _expressions(function, 1):
+        if expression["parseMode"] == _SQL and _DEFINES.match(cast("str", expression["query"]).lstrip()):
+            try:
+                yield from (one.stmt for one in parse(cast("str", expression["query"])).stmts)
+            except PgQueryError:
+                continue
+
+
+def _variables(catalog: Catalog, parameters: tuple[pb.FunctionParameter, ...]) -> dict[str, Columns]:
+    """Parameters by name, with the fields of those that are rows."""
+    return {one.name: _fields(catalog, type_name(catalog, one.arg_type)) for one in parameters if one.name}
+
+
+def _fields(catalog: Catalog, name: Name) -> Columns:
+    table = catalog.tables.get(name)
+    return tuple(table.columns) if table and not table.is_open else None
+
+
+def _standard_body(catalog: Catalog, made: pb.CreateFunctionStmt) -> list[Problem]:
+    """RETURN …, or BEGIN ATOMIC … END."""
+    parameters = tuple(one.function_parameter for one in made.parameters)
+    scope = Scope(variables=_variables(catalog, parameters) | {made.funcname[-1].string.sval: None})
+    return problems_in(catalog, made.sql_body, scope)
+
+
+def _sql(catalog: Catalog, body: Body) -> Iterator[Problem]:
+    try:
+        statements = parse(body.text).stmts
+    except PgQueryError as error:
+        yield Problem("syntax", error.message, body.location(max(error.cursorpos - 1, 0)))
+        return
+    scope = Scope(variables=_variables(catalog, body.parameters))
+    for one in statements:
+        for problem in problems_in(catalog, one.stmt, scope):
+            yield replace(problem, location=body.location(problem.location))
+
+
+def _plpgsql(catalog: Catalog, body: Body) -> Iterator[Problem]:
+    try:
+        function = _parsed(_with_header(catalog, body))
+    except PgQueryError as error:
+        if not error.message.startswith(_NOT_ABOUT_THE_BODY) and "pseudo-type" not in error.message:
+            yield Problem("syntax", error.message, body.location(_place(body.text, error)))
+        return
+    catalog = catalog.copy()
+    for one in _definitions(body.text, function):
+        apply(catalog, one, "")
+    catalog.doubtful |= _doubtful(body.text)
+    scope = Scope(ctes=_transition_tables(catalog, body), variables=_declared(catalog, body, function))
+    for expression, line in _expressions(function, 1):
+        yield from _expression(catalog, body, expression, line, scope)
+
+
+def _parsed(statement: str) -> Mapping[str, Any]:
+    """As `parse_plpgsql`, which trips over what libpg_query writes of a trigger function's variables."""
+    result = lib.pg_query_parse_plpgsql(statement.encode())
+    try:
+        if result.error:
+            parse_plpgsql(statement)  # raises it
+        text = cast("bytes", result.plpgsql_funcs).decode()
+    finally:
+        lib.pg_query_free_plpgsql_parse_result(result)
+    functions = cast("list[dict[str, Any]]", json.loads(_MISSING_COMMAS.sub(r"\1", text)))
+    return functions[0]["PLpgSQL_function"] if functions else {}
+
+
+def _with_header(catalog: Catalog, body: Body) -> str:
+    """A CREATE FUNCTION with the same body and the same kinds of parameters, and no type that needs a database."""
+    modes = {
+        pb.FUNC_PARAM_OUT: "OUT ",
+        pb.FUNC_PARAM_INOUT: "INOUT ",
+        pb.FUNC_PARAM_TABLE: "OUT ",
+        pb.FUNC_PARAM_VARIADIC: "",
+    }
+    given = ", ".join(
+        f"{modes.get(one.mode, '')}{_quoted(one.name)} {_plain_type(catalog, one.arg_type)}" for one in body.parameters
+    )
+    outs = [one for one in body.parameters if one.mode in _OUT]
+    is_set = any(one.mode == pb.FUNC_PARAM_TABLE for one in outs) or (body.returns is not None and body.returns.setof)
+    if body.trigger and body.returns is not None:
+        returned = parts(body.returns.names)[1]
+    elif len(outs) == 1:
+        returned = _plain_type(catalog, outs[0].arg_type)
+    elif outs:
+        returned = "record"
+    else:
+        returned = _plain_type(catalog, body.returns) if body.returns is not None else "void"
+    text = _with_plain_types(catalog, body.text)
+    return f"CREATE FUNCTION f({given}) RETURNS {'SETOF ' * is_set}{returned} LANGUAGE plpgsql AS $vuelo${text}$vuelo$"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if name else ""
+
+
+def _plain_type(catalog: Catalog, name: pb.TypeName) -> str:
+    schema, word = parts(name.names)
+    array = "[]" * bool(name.array_bounds)
+    if name.pct_type or schema not in ("", "pg_catalog"):
+        return _stand_in(catalog, type_name(catalog, name)) + array
+    if word in ("record", "void") or (word in builtins("type") and not word.startswith("any")):
+        return word + array
+    return _stand_in(catalog, type_name(catalog, name)) + array
+
+
+def _stand_in(catalog: Catalog, name: Name) -> str:
+    return "record" if name in catalog.tables else "text"
+
+
+def _with_plain_types(catalog: Catalog, text: str) -> str:
+    """The body with the types of its declarations replaced; every line stays the line it is."""
+    try:
+        tokens = scan(text).tokens
+    except PgQueryError:
+        return text
+    source = text.encode()
+    words = [source[token.start : token.end].decode() for token in tokens]
+    pieces: list[bytes] = []
+    done, declaring, begins = 0, False, False
+    for number, word in enumerate(words):
+        lower = word.lower()
+        if lower in ("declare", "begin"):
+            declaring = begins = lower == "declare"
+        elif declaring and begins:
+            begins = False
+            first = number + 1 + (words[number + 1 : number + 2] in (["constant"], ["CONSTANT"]))
+            last, wanted = _declared_type(catalog, words, first)
+            if wanted is not None:
+                pieces += [source[done : tokens[first].start], wanted.encode()]
+                done = tokens[last].end
+        elif declaring and word == ";":
+            begins = True
+    return (b"".join(pieces) + source[done:]).decode()
+
+
+def _declared_type(catalog: Catalog, words: list[str], first: int) -> tuple[int, str | None]:
+    """The last word of a type that needs a database, and what stands for it."""
+    last = first
+    while words[last + 1 : last + 2] == ["."]:
+        last += 2
+    if words[last + 1 : last + 2] == ["%"] and len(words) > last + 2:
+        is_row = words[last + 2].lower() == "rowtype"
+        return last + 2, "record" if is_row else "text"
+    names = [word.strip('"') if word.startswith('"') else word.lower() for word in words[first : last + 1 : 2]]
+    if not names or names[0] in ("cursor", "alias", "no", "scroll") or last >= len(words):
+        return last, None
+    owners = [names[0]] if len(names) > 1 else list(catalog.search_path)
+    if len(names) == 1 and not any((one, names[0]) in {**catalog.types, **catalog.tables} for one in owners):
+        return last, None
+    is_row = any((one, names[-1]) in catalog.tables for one in owners)
+    return last, "record" if is_row and words[last + 1 : last + 2] != ["["] else "text"
+
+
+def _place(text: str, error: PgQueryError) -> int:
+    """The byte of a body that an error speaks of: its line, and the word there that it quotes."""
+    near = _NEAR_LINE.search(error.context or "")
+    offset = _line_start(text, int(near[1]) if near else 1)
+    quoted = _NEAR_TEXT.search(error.message)
+    word = (quoted[1] or quoted[2]) if quoted else ""
+    found = text.find(word, offset) if word else -1
+    return len(text[: found if found >= 0 else offset].encode())
+
+
+def _line_start(text: str, line: int) -> int:
+    offset = 0
+    for _ in range(line - 1):
+        offset = text.find("\n", offset) + 1
+    return offset
+
+
+def _declared(catalog: Catalog, body: Body, function: Mapping[str, Any]) -> dict[str, Columns]:
+    """Every name that is a variable somewhere in the body, of whatever block: it may stand for anything."""
+    found: dict[str, Columns] = {name: None for name in ("found", "sqlstate", "sqlerrm")}
+    if body.trigger:
+        found |= dict.fromkeys(_TRIGGER_VARIABLES)
+    for datum in cast("list[dict[str, dict[str, Any]]]", function.get("datums", [])):
+        for variable in datum.values():
+            if "refname" in variable:
+                found[variable["refname"]] = None
+    for label in re.findall(r"<<\s*(\w+)\s*>>", body.text):
+        found[label.lower()] = None
+    return found | _variables(catalog, body.parameters)
+
+
+def _transition_tables(catalog: Catalog, body: Body) -> dict[str, Columns]:
+    """What the triggers of a trigger function show it. Several tables may show theirs under one name."""
+    found: dict[str, Columns] = {}
+    for table in catalog.tables.values() if body.trigger else ():
+        for trigger in table.triggers.values():
+            if trigger.function == body.name:
+                for name in trigger.transitions:
+                    columns = None if table.is_open else tuple(table.columns)
+                    found[name] = columns if found.get(name, columns) == columns else None
+    return found
+
+
+def _expressions(part: Any, line: int) -> Iterator[tuple[Mapping[str, Any], int]]:
+    """Every expression with the line of its statement, counted from the body's first."""
+    if isinstance(part, list):
+        for one in cast("list[Any]", part):
+            yield from _expressions(one, line)
+    elif isinstance(part, dict):
+        values = cast("dict[str, Any]", part)
+        if "query" in values and "parseMode" in values:
+            yield values, line
+        line = values["lineno"] if isinstance(values.get("lineno"), int) else line
+        for one in values.values():
+            yield from _expressions(one, line)
+
+
+def _expression(
+    catalog: Catalog, body: Body, expression: Mapping[str, Any], line: int, scope: Scope
+) -> Iterator[Problem]:
+    query, mode = cast("str", expression["query"]), cast("int", expression["parseMode"])
+    before, sql = "", query
+    if mode == _EXPRESSION:
+        before = "SELECT "
+    elif mode > _EXPRESSION and (target := _ASSIGNED.match(query)):
+        before, sql = "SELECT ", query[target.end() :]
+    try:
+        statements = parse(before + sql).stmts
+    except PgQueryError:
+        return  # its grammar was right for PL/pgSQL, whose assignments take more than an expression
+    begins = _found(body.text, sql.strip(), max(line, 1))
+    for one in statements:
+        if one.stmt.WhichOneof("node") not in _QUERIES:
+            continue
+        for problem in problems_in(catalog, one.stmt, scope):
+            offset = problem.location - len(before) - (len(sql) - len(sql.lstrip()))
+            location = _line_start(body.text, line) if begins is None else begins + max(offset, 0)
+            yield replace(problem, location=body.location(location))
+
+
+def _found(text: str, sql: str, line: int) -> int | None:
+    """Where an expression stands in the body (byte). INTO was blanked out of it: its begin is enough then."""
+    start = _line_start(text, line)
+    found = text.find(sql, start)
+    if found < 0 and sql.startswith("SELECT"):  # what was PERFORM
+        found = text.find(sql[len("SELECT") :], start) - len("SELECT")
+    if found < 0:
+        found = text.find(sql.split("  ", 1)[0], start)
+    return None if found < 0 else len(text[:found].encode())
