@@ -222,6 +222,7 @@ def _hooks(site: Site, work: Work, done: Callable[[Statement, int], None] = lamb
     def seen(statement: Statement, count: int) -> None:
         nonlocal shown
         done(statement, count)
+        site.run.did(site.conn)
         if monotonic() - shown > _SHOWN_EVERY_S:
             shown = monotonic()
             site.run.watch(replace(work.progress, statements=count, line=statement.last_line))

@@ -48,6 +48,7 @@ class Run:
     opened: Callable[[Connection], None] = lambda connection: None
     # Service and sentence: what is waited for, tried again, cleaned up.
     tell: Callable[[str, str], None] = lambda service, text: None
+    did: Callable[[Connection], None] = lambda connection: None  # after each statement, before any commit
     blocked_by: Callable[[], str] = lambda: ""  # who was last seen in the way of what runs, as `watching` says it
 
 
