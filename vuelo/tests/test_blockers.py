@@ -11,6 +11,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from vuelo.blockers import Blocker, blocking, described, duration, holding, shortened
+from vuelo.errors import VueloError
+from vuelo.history import HistoryTable, locked
 
 Connection = psycopg.Connection[Any]
 
@@ -150,3 +152,13 @@ def test_a_prepared_transaction_has_no_process() -> None:
 )
 def test_durations_are_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_runner_that_waited_in_vain_names_the_other(conn: Connection, holder: Connection) -> None:
+    table = HistoryTable("shop")
+    holder.execute("SELECT pg_advisory_lock(%s)", (table.lock_key(),))
+    with pytest.raises(VueloError) as caught, locked(conn, table, 0.1, threading.Event()):
+        pass
+    assert caught.value.code == "lock.timeout"
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith(f"process {holder.info.backend_pid} (till, user postgres, idle in transaction")

@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import psycopg
 from psycopg.rows import class_row
 
-from vuelo.history import Connection
+Connection = psycopg.Connection[Any]
 
 _LONGEST_QUERY = 80
 _TEXT = re.compile(r"'(?:[^']|'')*'?")

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from vuelo.blockers import described, holding
 from vuelo.errors import VueloError
 from vuelo.migration import Applied, stored_description
 
@@ -85,7 +86,7 @@ def _wait_for_lock(conn: Connection, attempt: LiteralString, table: HistoryTable
             raise VueloError(
                 "lock.timeout",
                 f"another runner has held the lock of {table.schema} for more than {wait_s:.0f} s",
-                "see who: SELECT * FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory'",
+                described(holding(conn, table.lock_key())) or "it has let go just now: try again",
             )
         if stop.wait(pause_s):
             raise VueloError("interrupted", "stopped while waiting for another runner")

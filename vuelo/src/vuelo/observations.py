@@ -19,7 +19,8 @@ SELECT l.pid, pg_catalog.pg_blocking_pids(l.pid), a.query,
   LEFT JOIN pg_catalog.pg_stat_activity AS a USING (pid)
  ORDER BY l.since"""
 _WORKING = """
-SELECT command, (SELECT c.oid::regclass::text FROM pg_catalog.pg_class AS c WHERE c.oid = relid) AS relation, phase, done, total, unit
+SELECT command, (SELECT c.oid::regclass::text FROM pg_catalog.pg_class AS c WHERE c.oid = relid) AS relation,
+       phase, done, total, unit
   FROM (SELECT pid, command, relid, phase,
                CASE WHEN phase LIKE 'waiting%%' THEN lockers_done WHEN tuples_total > 0 THEN tuples_done
                     ELSE blocks_done END AS done,
