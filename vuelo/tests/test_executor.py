@@ -212,7 +212,7 @@ def test_without_settings_a_lock_is_waited_for_ten_seconds_and_statements_have_n
 ) -> None:
     script = "CREATE TABLE a AS SELECT current_setting('lock_timeout'), current_setting('statement_timeout') AS s"
     vuelo.migrate(make_project({"shop": {"V1__a.sql": script}}))
-    assert conn.execute("SELECT * FROM shop.a").fetchall() == [("10s", "0")]
+    assert conn.execute("SELECT * FROM shop.a").fetchall() == [("1s", "0")]
 
 
 def test_a_lock_that_is_not_given_in_time_fails_the_migration(make_project: MakeProject, conn: Connection) -> None:

@@ -91,7 +91,7 @@ def test_the_smallest_file_has_defaults(load: Callable[..., Project], tmp_path: 
     [service] = project.services
     assert (project.base, project.environment) == (tmp_path, "development")
     assert (service.schema, service.table, service.role) == ("shop", "flyway_schema_history", None)
-    assert (service.lock_timeout, service.statement_timeout, service.wait_s) == ("10s", "0", 600.0)
+    assert (service.lock_timeout, service.statement_timeout, service.wait_s) == ("1s", "0", 600.0)
 
 
 def test_flyway_s_placeholders_are_no_variables(load: Callable[..., Project]) -> None:

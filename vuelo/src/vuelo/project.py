@@ -52,7 +52,7 @@ class Service:
     table: str = "flyway_schema_history"
     role: str | None = None
     placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
-    lock_timeout: str = "10s"
+    lock_timeout: str = "1s"
     statement_timeout: str = "0"
     wait_s: float = DEFAULT_WAIT_S
     settings: Settings = field(default_factory=Settings)
