@@ -13,15 +13,16 @@ RULES: tuple[Rule, ...] = tuple(rule for topic in _TOPICS for rule in topic.RULE
 
 
 def lint(file: SourceFile, statement: ParsedStatement, before: Catalog, existing: Catalog) -> Iterator[Finding]:
-    """`before` is the state just before the statement, `existing` what there was before this file began.
-
-    The file's last statement also brings what only all of them together show.
-    """
+    """`before` is the state just before the statement, `existing` what there was before this file began."""
     scene = Scene(file, statement, before, existing)
     for check in _CHECKS.get(statement.kind, ()):
         yield from check(scene)
-    if statement is file.statements[-1]:
-        yield from lint_transactions.whole_file(scene)
+
+
+def lint_file(file: SourceFile, after: Catalog, existing: Catalog) -> Iterator[Finding]:
+    """What only all statements of a file together show; `after` is the state at its end."""
+    if file.statements:
+        yield from lint_transactions.whole_file(Scene(file, file.statements[-1], after, existing))
 
 
 def _by_kind() -> dict[str, list[Check]]:

@@ -12,6 +12,7 @@ from vuelo.check.lint_scene import Checks, Scene, commands, definition, shown
 from vuelo.check.names import type_name
 from vuelo.check.source import ParsedStatement, SourceFile
 from vuelo.check.tree import walk
+from vuelo.naming import Kind
 from vuelo.statements import Statement
 from vuelo.transactions import Need, need_of
 
@@ -161,7 +162,7 @@ def is_transactional(file: SourceFile) -> bool:
 
 
 def whole_file(scene: Scene) -> Iterator[Finding]:
-    """What only a file's statements together show; `scene` is that of its last one."""
+    """What only a file's statements together show; `scene` is that of its end."""
     file = scene.file
     forced = file.script.config.execute_in_transaction
     alone = [one for one in file.statements if need(one) is Need.NO_TRANSACTION]
@@ -195,7 +196,7 @@ def _validations(scene: Scene) -> Iterator[Finding]:
         alter = one.node.alter_table_stmt
         table = scene.before.qualified(alter.relation)
         for command in commands(alter):
-            if command.subtype == pb.AT_AddConstraint:
+            if command.subtype == pb.AT_AddConstraint and table in scene.existing.tables:
                 added.add((table, definition(command).constraint.conname))
             elif command.subtype == pb.AT_ValidateConstraint and (table, command.name) in added:
                 message = (
@@ -215,19 +216,24 @@ def _work(scene: Scene) -> Iterator[Finding]:
             message = f"rows are written while the transaction keeps everybody out of {shown(held)}"
             yield replace(scene, statement=one).found(WORK, message)
         if held is None:
-            held = next((relation for relation in _locked(one.node) if scene.stands(relation)), None)
+            held = next((relation for relation in _locked(one.node) if _stood(scene, relation)), None)
 
 
 def _several(scene: Scene) -> Iterator[Finding]:
     held: dict[Name, str] = {}
     for one in scene.file.statements:
         for relation in _locked(one.node):
-            if scene.stands(relation):
+            if _stood(scene, relation):
                 held[scene.before.qualified(relation)] = shown(relation)
         if len(held) > 1:
             message = f"the transaction locks {' and then '.join(held.values())}"
             yield replace(scene, statement=one).found(SEVERAL, message)
             return
+
+
+def _stood(scene: Scene, relation: pb.RangeVar) -> bool:
+    """Whether a table existed before the file: at its end one that the file has made may be gone again."""
+    return scene.file.script.kind is not Kind.BASELINE and scene.before.qualified(relation) in scene.existing.tables
 
 
 def _locked(node: pb.Node) -> list[pb.RangeVar]:
