@@ -21,7 +21,7 @@ import vuelo.cli.app
 DOCS = Path(__file__).parent
 REFERENCES = {
     DOCS / "reference" / "gasolinera-cli.md": ("gasolinera", gasolinera.cli.app.app),
-    DOCS / "reference" / "vuelo-cli.md": ("vuelo", vuelo.cli.app.app),
+    DOCS / "reference" / "vuelo-cli.md": ("vuelo", vuelo.cli.app.app_of()),
 }
 _WIDTH = 100
 

@@ -4,37 +4,20 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vuelo.cli import baseline, check, clean, dump, info, migrate, new, repair, undo, validate, wait
 from vuelo.errors import VueloError
-from vuelo.report import error_data, show_error, talk
 
 FAILURE, BUG = 1, 70
 
-app = typer.Typer(
-    name="vuelo",
-    help="Migrate PostgreSQL schemas with plain SQL files. Works with Flyway's files, history table and checksums.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("migrate")(migrate.command)
-app.command("info")(info.command)
-app.command("check")(check.command)
-app.command("validate")(validate.command)
-app.command("undo")(undo.command)
-app.command("dump")(dump.command)
-app.command("repair")(repair.command)
-app.command("baseline")(baseline.command)
-app.command("clean")(clean.command)
-app.command("new")(new.command)
-app.command("wait")(wait.command)
+# In the order of the help; each in the module of its name.
+COMMANDS = ("migrate", "info", "check", "validate", "undo", "dump", "repair", "baseline", "clean", "new", "wait")
 
 
 def _show_version(wanted: bool) -> None:
@@ -43,7 +26,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     *,
     _version: Annotated[
@@ -53,10 +35,25 @@ def options(
     """What can be said before the name of a command."""
 
 
+def app_of(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+    app = typer.Typer(
+        name="vuelo",
+        help="Migrate PostgreSQL schemas with plain SQL files. Works with Flyway's files, history table and checksums.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(options)
+    for name in commands:
+        app.command(name)(import_module(f"vuelo.cli.{name}").command)
+    return app
+
+
 def run() -> None:
     try:
         try:
-            app()
+            # The others are not imported: that takes longer than a run with nothing to do.
+            app_of(sys.argv[1:2] if sys.argv[1:2] and sys.argv[1] in COMMANDS else COMMANDS)()
         finally:
             sys.stdout.flush()
     except VueloError as error:
@@ -69,11 +66,14 @@ def run() -> None:
         sys.exit(FAILURE)
     except Exception:
         traceback.print_exc()
-        talk.print("error: this is a bug in vuelo")
+        sys.stderr.write("error: this is a bug in vuelo\n")
         sys.exit(BUG)
 
 
 def _tell(error: VueloError) -> None:
+    from vuelo.report import show_error  # noqa: PLC0415 - what goes well needs no rich
+    from vuelo.results import error_data  # noqa: PLC0415
+
     if "--json" in sys.argv:
         with suppress(OSError):
             sys.stdout.write(json.dumps({"error": error_data(error)}, indent=2) + "\n")

@@ -20,7 +20,7 @@ from vuelo.cli.options import (
     target_in,
 )
 from vuelo.cli.progress import telling, watching
-from vuelo.report import result_data, show_results
+from vuelo.results import result_data, show_results
 from vuelo.settings import Phase
 
 CherryPick = Annotated[

@@ -1,15 +1,12 @@
 """A bar a service while a run goes on; lines where nobody looks at a terminal."""
 
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import monotonic
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
-
 from vuelo.blockers import duration
 from vuelo.project import Project
-from vuelo.report import talk
 from vuelo.session import Progress
 
 _LINE_EVERY_S = 15.0
@@ -18,9 +15,21 @@ _LINE_EVERY_S = 15.0
 @contextmanager
 def watching(project: Project) -> Generator[Callable[[Progress], None]]:
     """A watcher to hand to a run. It may be called from several threads."""
-    if not talk.is_terminal:
+    if not sys.stderr.isatty():
         yield _printing()
         return
+    with _bars(project) as watch:
+        yield watch
+
+
+@contextmanager
+def _bars(project: Project) -> Generator[Callable[[Progress], None]]:
+    # rich takes longer to import than a run with nothing to do.
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    from vuelo.report import talk  # noqa: PLC0415
+
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn(" {task.fields[script]}", markup=False),
@@ -41,7 +50,7 @@ def watching(project: Project) -> Generator[Callable[[Progress], None]]:
 
 def telling(service: str, text: str) -> None:
     """What a run has to say besides its progress: whom it waits for, what it tries again or cleans up."""
-    talk.print(f"{service}: {text}", markup=False, highlight=False, soft_wrap=True)
+    sys.stderr.write(f"{service}: {text}\n")
 
 
 def _printing() -> Callable[[Progress], None]:

@@ -20,7 +20,8 @@ from vuelo.cli.options import (
     version_of,
 )
 from vuelo.cli.progress import telling, watching
-from vuelo.report import answer, result_data, show_results, talk
+from vuelo.report import answer, talk
+from vuelo.results import result_data, show_results
 
 Steps = Annotated[int, typer.Option("--steps", min=1, help="How many migrations of each service.")]
 
