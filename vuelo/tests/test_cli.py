@@ -71,12 +71,15 @@ def test_info_as_data_has_flyway_s_names(make_project: MakeProject, cli: Cli, tm
     make_project({"shop": {"V2__b.sql": "SELECT 1;"}})
     [shop] = json.loads(cli("info", "--json").stdout)["services"]
     assert (shop["service"], shop["schemaVersion"], shop["upToDate"]) == ("shop", "1", False)
-    _, done, waiting = shop["migrations"]
-    assert {key: done[key] for key in done if key not in ("installedOn", "executionTime")} == {
+    _, done, waiting, undo = shop["migrations"]
+    changing = ("installedOn", "installedOnUTC", "executionTime", "time")
+    assert {key: done[key] for key in done if key not in changing} == {
         "category": "Versioned", "version": "1", "description": "Add users", "type": "SQL", "state": "Success",
         "undoable": "Yes", "script": "V1__Add_users.sql", "filepath": str(tmp_path / "shop" / "V1__Add_users.sql"),
-        "installedBy": "postgres", "checksum": 92137680, "kind": "versioned",
+        "installedBy": "postgres", "checksum": 92137680, "kind": "versioned", "installedRank": 1, "phase": "expand",
+        "undoFilepath": str(tmp_path / "shop" / "U1__x.sql"),
     }  # fmt: skip
+    assert (undo["category"], undo["version"], undo["type"], undo["state"]) == ("Undo", "1", "UNDO_SQL", "Available")
     assert (waiting["version"], waiting["state"], waiting["undoable"]) == ("2", "Pending", "No")
     assert [problem["code"] for problem in shop["problems"]] == ["pending"]
 
@@ -87,8 +90,8 @@ def test_info_as_a_table(make_project: MakeProject, cli: Cli) -> None:
     assert shown.returncode == 0
     assert "shop: schema version none" in shown.stdout
     [line] = [line for line in shown.stdout.splitlines() if "Pending" in line]
-    assert [cell.strip() for cell in line.strip("│┃").split("│")] == [
-        "Versioned", "1", "Add [red]users", "SQL", "", "Pending", "No",
+    assert [cell.strip() for cell in line.strip("|").split("|")] == [
+        "Versioned", "1", "Add [red]users", "SQL", "", "", "Pending", "No",
     ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from vuelo.states import TAKEN_BACK, Entry, State
 talk = Console(stderr=True, emoji=False)  # progress, errors, hints: everything that is not the answer
 answer = Console(width=None if sys.stdout.isatty() else 160, emoji=False)  # a pipe has no width to wrap at
 
-_COLOURS = {
+_COLOURS: dict[str, str] = {
     State.SUCCESS: "green", State.BASELINE: "green", State.OUT_OF_ORDER: "green", State.PENDING: "yellow",
     State.OUTDATED: "yellow", State.FUTURE: "yellow", State.FAILED: "red", State.FAILED_MISSING: "red",
     State.FAILED_FUTURE: "red", State.MISSING: "red", State.IGNORED: "red", State.DELETED: "dim", State.UNDONE: "dim",

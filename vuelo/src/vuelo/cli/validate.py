@@ -3,7 +3,19 @@
 import typer
 
 from vuelo import run
-from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, OutOfOrder, Services, load, print_json
+from vuelo.cli.options import (
+    DEFAULT_CONFIG,
+    Config,
+    Environment,
+    Ignore,
+    Json,
+    OutOfOrder,
+    Services,
+    Target,
+    ignored,
+    load,
+    print_json,
+)
 from vuelo.report import answer, plan_data, show_problems
 
 
@@ -12,14 +24,20 @@ def command(
     config: Config = DEFAULT_CONFIG,
     environment: Environment = None,
     service: Services = None,
+    target: Target = None,
     out_of_order: OutOfOrder = False,
+    ignore: Ignore = None,
     as_json: Json = False,
 ) -> None:
-    """Report changed, renamed, missing, duplicate, misnamed and not yet applied migrations; exit 1 if there are any."""
-    plans = run.info(load(config, environment, service), out_of_order=out_of_order or None)
+    """Report changed, renamed, missing, failed, duplicate, misnamed and not yet applied migrations; exit 1 if any."""
+    project = load(config, environment, service)
+    plans = run.info(
+        project, target=target, out_of_order=out_of_order or None, ignore_migration_patterns=ignored(ignore)
+    )
     has_problems = any(plan.problems for plan in plans.values())
     if as_json:
-        print_json({"valid": not has_problems, "services": [plan_data(name, plan) for name, plan in plans.items()]})
+        services = [plan_data(one, plans[one.name]) for one in project.services]
+        print_json({"valid": not has_problems, "services": services})
     elif has_problems:
         show_problems(plans)
     else:
