@@ -58,6 +58,7 @@ class Report:
 
     files: tuple[CheckedFile, ...]
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()  # what was not looked at, and why
 
     def count(self, severity: Severity) -> int:
         return sum(one.severity is severity for one in self.findings)

@@ -31,6 +31,7 @@ def as_data(report: Report) -> dict[str, Any]:
     return {
         "errors": report.count(Severity.ERROR),
         "warnings": report.count(Severity.WARNING),
+        "notes": list(report.notes),
         "files": [{"service": one.service, "file": _relative(one.path)} for one in report.files],
         "findings": [_finding_data(one) for one in report.findings],
     }

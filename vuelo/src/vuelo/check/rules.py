@@ -1,6 +1,6 @@
 """Every rule, and the records of those that look at names and grammar."""
 
-from vuelo.check import accepted, allows, constraints, lint, structure, values
+from vuelo.check import accepted, allows, constraints, lint, lint_squawk, structure, values
 from vuelo.check.finding import Rule, Severity
 
 SYNTAX = Rule(
@@ -110,5 +110,5 @@ NAMES = (
     ALREADY_EXISTS, LEAVES_SCHEMA, DROPPED_WHILE_USED, CONFLICT_TARGET, VALUE_COUNT,
 )  # fmt: skip
 ALL: tuple[Rule, ...] = (
-    *NAMES, *constraints.RULES, *values.RULES, *structure.RULES, *lint.RULES, *allows.RULES, *accepted.RULES,
+    *NAMES, *constraints.RULES, *values.RULES, *structure.RULES, *lint.RULES, *lint_squawk.RULES, *allows.RULES, *accepted.RULES,
 )  # fmt: skip

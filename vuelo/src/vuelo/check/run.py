@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from vuelo.check import bodies, constraints, lint, rules, structure, values
+from vuelo.check import bodies, constraints, lint, lint_squawk, rules, structure, values
 from vuelo.check.accepted import accepted_of, without_accepted
 from vuelo.check.allows import judged
 from vuelo.check.catalog import Catalog, Table
@@ -30,10 +30,21 @@ def check(project: Project, only: Iterable[str] = (), ignored: Iterable[str] = (
     """
     chosen = _chosen(only, ignored)
     services = [_Service(service) for service in project.services]
-    found = [finding for service in services for finding in service.findings()]
+    for service in services:
+        service.follow()
+    styled, notes = _squawk([file for service in services for file, _ in service.read_files], chosen)
+    found = [finding for service in services for finding in service.findings(styled)]
     files = tuple(file for service in services for file in service.files)
     kept = without_accepted(found, accepted_of(project.base), files)
-    return Report(files, tuple(finding for finding in kept if finding.rule in chosen))
+    return Report(files, tuple(finding for finding in kept if finding.rule in chosen), notes)
+
+
+def _squawk(files: list[SourceFile], chosen: set[str]) -> tuple[list[Finding], tuple[str, ...]]:
+    """One run for all files; and what to say when it cannot run."""
+    if chosen.isdisjoint(rule.code for rule in lint_squawk.RULES):
+        return [], ()
+    program = lint_squawk.binary()
+    return ([], (lint_squawk.ABSENT,)) if program is None else (list(lint_squawk.squawk(files, program)), ())
 
 
 def _chosen(only: Iterable[str], ignored: Iterable[str]) -> set[str]:
@@ -52,8 +63,10 @@ class _Service:
     service: Service
     found: list[Finding] = field(default_factory=list[Finding])
     files: list[CheckedFile] = field(default_factory=list[CheckedFile])
+    read_files: list[tuple[SourceFile, list[Judged]]] = field(default_factory=list[tuple[SourceFile, list[Judged]]])
 
-    def findings(self) -> list[Finding]:
+    def follow(self) -> None:
+        """Read every file, and judge each statement by what stands before it."""
         placeholders = static_placeholders(self.service)
         # The checksums of repeatables are of no interest here, and a placeholder without a value is a finding below.
         quiet = replace(self.service, settings=replace(self.service.settings, placeholder_replacement=False))
@@ -79,7 +92,13 @@ class _Service:
             judged_files.append((file, self.file(file, self.beginning(), [])))
         late = list(self.late(deferred, versioned, catalog))
         for file, found in judged_files:
-            self.found += judged(file, [*found, *((one, at) for owner, one, at in late if owner is file)])
+            self.read_files.append((file, [*found, *((one, at) for owner, one, at in late if owner is file)]))
+
+    def findings(self, styled: list[Finding]) -> list[Finding]:
+        """Of all files, with what squawk has found in them, but for what is allowed in place."""
+        for file, found in self.read_files:
+            own = (one for one in styled if (one.service, one.path) == (file.service, file.script.path))
+            self.found += judged(file, [*found, *((one, _statement_of(file, one)) for one in own)])
         return self.found
 
     def read(self, script: Script, placeholders: Placeholders) -> SourceFile:
@@ -115,7 +134,8 @@ class _Service:
         for number, (owner, statement, before) in enumerate(deferred):
             if owner is file and statement.kind == "create_function_stmt":
                 deferred[number] = (owner, statement, after)
-        found += ((one, _statement_of(file, one)) for one in structure.of_tables(file, catalog))
+        whole = [*structure.of_tables(file, catalog), *lint.lint_file(file, catalog, existing)]
+        found += ((one, _statement_of(file, one)) for one in whole)
         return found
 
     def statement(

@@ -4,9 +4,11 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, Services, load
 from vuelo.errors import VueloError
+from vuelo.report import talk
 
 
 class Format(StrEnum):
@@ -46,5 +48,7 @@ def command(
             raise
         raise VueloError("check.extra", "`vuelo check` needs postgast", "pip install 'vuelo[check]'") from error
     report = check(load(config, environment, service), only=rule or (), ignored=ignore_rule or ())
+    for note in report.notes:
+        talk.print(f"[bold]note:[/] {escape(note)}", highlight=False, soft_wrap=True)
     outputs.show(report, Format.JSON if as_json else output, per_file=per_file)
     raise typer.Exit(1 if report.fails(strict=strict) else 0)
