@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from threading import Lock
 from time import monotonic
 from typing import TypedDict, TypeVar, Unpack
@@ -68,7 +69,7 @@ def migrate(
     """
     with reachable(project.changed(**changed)) as reached:
         refuse_unknown_target(reached)
-        return _stepwise(reached, Run(watch, tell=tell), executor.migrate)
+        return _stepwise(reached, Run(watch, tell=tell), executor.migrate, "migrate")
 
 
 def undo(
@@ -86,7 +87,9 @@ def undo(
     with reachable(project) as reached:
         plan_undo(reached, steps=steps, target=target)
         run = Run(watch, tell=tell)
-        return _stepwise(reached, run, lambda service, run: executor.undo(service, run, steps=steps, target=target))
+        return _stepwise(
+            reached, run, lambda service, run: executor.undo(service, run, steps=steps, target=target), "undo"
+        )
 
 
 def migrate_sql(project: Project, **changed: Unpack[MigrateSettings]) -> dict[str, list[str]]:
@@ -154,7 +157,7 @@ def reachable(project: Project) -> Generator[Project]:
         )
 
 
-def _stepwise(project: Project, run: Run, work: Callable[[Service, Run], Iterator[Step]]) -> list[Result]:
+def _stepwise(project: Project, run: Run, work: Callable[[Service, Run], Iterator[Step]], command: str) -> list[Result]:
     def one(service: Service, run: Run) -> Result:
         started = monotonic()
         steps: list[Step] = []
@@ -172,6 +175,8 @@ def _stepwise(project: Project, run: Run, work: Callable[[Service, Run], Iterato
 
     with reachable(project) as reached:
         results = list(side_by_side(reached.services, run, one).values())
+        if any(service.settings.webhook or service.settings.metrics_file for service in reached.services):
+            import_module("vuelo.alerts").alert(reached, results, command)  # with HTTP and all: only where it is wanted
     if any(result.error for result in results):
         raise RunFailedError(results)
     return results
