@@ -19,10 +19,10 @@ def lint(file: SourceFile, statement: ParsedStatement, before: Catalog, existing
         yield from check(scene)
 
 
-def lint_file(file: SourceFile, after: Catalog, existing: Catalog) -> Iterator[Finding]:
+def lint_file(file: SourceFile, after: Catalog, existing: Catalog, *, mixed: bool = False) -> Iterator[Finding]:
     """What only all statements of a file together show; `after` is the state at its end."""
     if file.statements:
-        yield from lint_transactions.whole_file(Scene(file, file.statements[-1], after, existing))
+        yield from lint_transactions.whole_file(Scene(file, file.statements[-1], after, existing), mixed=mixed)
 
 
 def _by_kind() -> dict[str, list[Check]]:

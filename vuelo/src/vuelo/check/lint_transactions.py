@@ -10,7 +10,7 @@ from vuelo.check.catalog import Name
 from vuelo.check.finding import Finding, Rule, Severity
 from vuelo.check.lint_scene import Checks, Scene, commands, definition, shown
 from vuelo.check.names import type_name
-from vuelo.check.source import ParsedStatement, SourceFile
+from vuelo.check.source import ParsedStatement
 from vuelo.check.tree import walk
 from vuelo.naming import Kind
 from vuelo.statements import Statement
@@ -156,20 +156,15 @@ def need(statement: ParsedStatement) -> Need:
     return need_of(Statement(statement.text, statement.line, statement.column, statement.line, words))
 
 
-def is_transactional(file: SourceFile) -> bool:
-    forced = file.script.config.execute_in_transaction
-    return forced if forced is not None else all(need(one) is not Need.NO_TRANSACTION for one in file.statements)
-
-
-def whole_file(scene: Scene) -> Iterator[Finding]:
-    """What only a file's statements together show; `scene` is that of its end."""
+def whole_file(scene: Scene, *, mixed: bool) -> Iterator[Finding]:
+    """What only a file's statements together show; `scene` is that of its end, `mixed` the service's setting."""
     file = scene.file
     forced = file.script.config.execute_in_transaction
     alone = [one for one in file.statements if need(one) is Need.NO_TRANSACTION]
     if forced:
         for one in alone:
             yield replace(scene, statement=one).found(FORCED, "PostgreSQL refuses this statement in a transaction")
-    elif forced is None and alone and any(need(one) is Need.TRANSACTION for one in file.statements):
+    elif forced is None and alone and not mixed and any(need(one) is Need.TRANSACTION for one in file.statements):
         message = "PostgreSQL refuses this statement in a transaction, and others in the file need one"
         yield replace(scene, statement=alone[0]).found(MIXED, message)
     if forced or (forced is None and not alone):

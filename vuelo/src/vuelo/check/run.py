@@ -134,7 +134,8 @@ class _Service:
         for number, (owner, statement, before) in enumerate(deferred):
             if owner is file and statement.kind == "create_function_stmt":
                 deferred[number] = (owner, statement, after)
-        whole = [*structure.of_tables(file, catalog), *lint.lint_file(file, catalog, existing)]
+        mixed = self.service.settings.mixed
+        whole = [*structure.of_tables(file, catalog), *lint.lint_file(file, catalog, existing, mixed=mixed)]
         found += ((one, _statement_of(file, one)) for one in whole)
         return found
 
