@@ -58,6 +58,7 @@ class Site:
         ours = {name: value for name, value in settings.items() if name in NAMES and name != "schemas"}
         others = {"schemas": tuple(settings.get("schemas", ())[1:])}
         service = replace(self.service, settings=replace(self.service.settings, **ours, **others))
+        service = replace(service, table=settings.get("table", service.table))
         return replace(self, service=service, common={**self.common, **settings})
 
     def flyway(self, command: str, **settings: Any) -> Outcome:
@@ -123,15 +124,15 @@ class Site:
     def history(self) -> list[Row]:
         query = sql.SQL(
             """SELECT installed_rank, version, description, type, script, checksum, success
-                 FROM {}.flyway_schema_history ORDER BY installed_rank"""
-        ).format(sql.Identifier(self.service.schema))
+                 FROM {} ORDER BY installed_rank"""
+        ).format(sql.Identifier(self.service.schema, self.service.table))
         with self.connect() as conn, conn.cursor(row_factory=class_row(Row)) as cursor:
             return cursor.execute(query).fetchall()
 
     def catalog(self) -> snapshot.Snapshot:
         """Every object of the schema, the history table included; vuelo's own table is not Flyway's."""
         with self.connect() as conn:
-            return snapshot.take(conn, self.service.schema, left_out=("vuelo_log",))
+            return snapshot.take(conn, self.service.schema, left_out=("vuelo_log", f"{self.service.table}_vuelo_log"))
 
 
 def camel(name: str) -> str:

@@ -53,3 +53,17 @@ def test_a_script_that_ends_its_transaction_is_run_by_flyway_and_refused_by_vuel
         site.migrate()
     assert site.flyway("migrate").error is None
     assert_agreed_and_done(site)
+
+
+def test_a_group_that_needs_to_leave_its_transaction_is_run_apart_by_flyway_and_refused_by_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    (tmp_path / "V1__One.sql").write_text("CREATE TABLE one (id int);")
+    (tmp_path / "V2__Index.sql").write_text("CREATE INDEX CONCURRENTLY one_id ON one (id);")
+    site = new_site(tmp_path).configured(group=True, mixed=True)
+    with pytest.raises(RunFailedError) as caught:
+        site.migrate()
+    assert [result.error.code for result in caught.value.results if result.error] == ["group.no_transaction"]
+    outcome = site.flyway("migrate", **{"postgresql.transactional.lock": False})
+    assert (outcome.error, outcome.applied) == (None, ["1", "2"])
+    assert_agreed_and_done(site)
