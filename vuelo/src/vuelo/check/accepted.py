@@ -61,7 +61,9 @@ def accepted_of(folder: Path) -> tuple[Accepted, ...]:
     return tuple(Accepted(**entry, where=path) for entry in entries)
 
 
-def without_accepted(found: Sequence[Finding], accepted: Sequence[Accepted], checked: Sequence[CheckedFile]) -> list[Finding]:
+def without_accepted(
+    found: Sequence[Finding], accepted: Sequence[Accepted], checked: Sequence[CheckedFile]
+) -> list[Finding]:
     """The findings that no entry fits, and a warning for each entry that fits none of a file that was checked."""
     used = {one for one in accepted for finding in found if one.rule == finding.rule and one.fits(finding.path)}
     kept = [one for one in found if not any(one.rule == entry.rule and entry.fits(one.path) for entry in used)]

@@ -4,18 +4,17 @@ libpg_query parses PL/pgSQL without a database, so that it knows no type but Pos
 under a header of plain types. What it says is data in JSON; every expression in it is parsed once more as SQL.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from postgast import PgQueryError, parse, parse_plpgsql, scan
+from postgast import PgQueryError, scan
 from postgast import pg_query_pb2 as pb
-from postgast.native import lib
 
 from vuelo.check.catalog import Catalog, Name
 from vuelo.check.changes import apply, function_of, new_type
+from vuelo.check.grammar import plpgsql, statements
 from vuelo.check.names import builtins, parts, type_name
 from vuelo.check.objects import Problem
 from vuelo.check.queries import problems_in
@@ -25,7 +24,6 @@ WORD = re.compile(r"[a-z_\x80-\U0010ffff][a-z0-9_$\x80-\U0010ffff]*")
 _NEAR_LINE = re.compile(r"near line (\d+)")
 _NEAR_TEXT = re.compile(r'at or near "(.*)"$|^"(.*)" is not', re.DOTALL)
 _NOT_ABOUT_THE_BODY = ("Not implemented", "pseudo-type")  # what libpg_query cannot do without a database
-_MISSING_COMMAS = re.compile(r'(\{"PLpgSQL_rec":\{"refname":"old","dno":1\}\})(?:,\{\}\})+')
 _ASSIGNED = re.compile(r"\s*(?:[^:='\"]|\"[^\"]*\")*?(?::=|=)")
 _OUT = (pb.FUNC_PARAM_OUT, pb.FUNC_PARAM_INOUT, pb.FUNC_PARAM_TABLE)
 _TRIGGER_VARIABLES = (
@@ -124,9 +122,7 @@ def apply_block(catalog: Catalog, node: pb.Node, statement: str, made_in: str) -
 def stands(final: Catalog, before: Catalog, node: pb.Node, made_in: str) -> bool:
     """Whether the function that a statement of a file makes is still the one that exists in the end."""
     made = function_of(before, node.create_function_stmt, made_in)
-    return any(
-        one.arguments == made.arguments and one.made_in == made_in for one in final.functions.get(made.name, ())
-    )
+    return any(one.arguments == made.arguments and one.made_in == made_in for one in final.functions.get(made.name, ()))
 
 
 def _doubtful(text: str) -> set[str]:
@@ -138,7 +134,7 @@ def _doubtful(text: str) -> set[str]:
 
 def _parsed_or_nothing(catalog: Catalog, body: Body) -> Mapping[str, Any]:
     try:
-        return _parsed(_with_header(catalog, body))
+        return plpgsql(_with_header(catalog, body))
     except PgQueryError:
         return {}
 
@@ -150,7 +146,7 @@ def _definitions(text: str, function: Mapping[str, Any]) -> Iterator[pb.Node]:
     for expression, _ in _expressions(function, 1):
         if expression["parseMode"] == _SQL and _DEFINES.match(cast("str", expression["query"]).lstrip()):
             try:
-                yield from (one.stmt for one in parse(cast("str", expression["query"])).stmts)
+                yield from statements(cast("str", expression["query"]))
             except PgQueryError:
                 continue
 
@@ -174,19 +170,19 @@ def _standard_body(catalog: Catalog, made: pb.CreateFunctionStmt) -> list[Proble
 
 def _sql(catalog: Catalog, body: Body) -> Iterator[Problem]:
     try:
-        statements = parse(body.text).stmts
+        parsed = statements(body.text)
     except PgQueryError as error:
         yield Problem("syntax", error.message, body.location(max(error.cursorpos - 1, 0)))
         return
     scope = Scope(variables=_variables(catalog, body.parameters))
-    for one in statements:
-        for problem in problems_in(catalog, one.stmt, scope):
+    for one in parsed:
+        for problem in problems_in(catalog, one, scope):
             yield replace(problem, location=body.location(problem.location))
 
 
 def _plpgsql(catalog: Catalog, body: Body) -> Iterator[Problem]:
     try:
-        function = _parsed(_with_header(catalog, body))
+        function = plpgsql(_with_header(catalog, body))
     except PgQueryError as error:
         if not error.message.startswith(_NOT_ABOUT_THE_BODY) and "pseudo-type" not in error.message:
             yield Problem("syntax", error.message, body.location(_place(body.text, error)))
@@ -198,19 +194,6 @@ def _plpgsql(catalog: Catalog, body: Body) -> Iterator[Problem]:
     scope = Scope(ctes=_transition_tables(catalog, body), variables=_declared(catalog, body, function))
     for expression, line in _expressions(function, 1):
         yield from _expression(catalog, body, expression, line, scope)
-
-
-def _parsed(statement: str) -> Mapping[str, Any]:
-    """As `parse_plpgsql`, which trips over what libpg_query writes of a trigger function's variables."""
-    result = lib.pg_query_parse_plpgsql(statement.encode())
-    try:
-        if result.error:
-            parse_plpgsql(statement)  # raises it
-        text = cast("bytes", result.plpgsql_funcs).decode()
-    finally:
-        lib.pg_query_free_plpgsql_parse_result(result)
-    functions = cast("list[dict[str, Any]]", json.loads(_MISSING_COMMAS.sub(r"\1", text)))
-    return functions[0]["PLpgSQL_function"] if functions else {}
 
 
 def _with_header(catalog: Catalog, body: Body) -> str:
@@ -319,7 +302,7 @@ def _line_start(text: str, line: int) -> int:
 
 def _declared(catalog: Catalog, body: Body, function: Mapping[str, Any]) -> dict[str, Columns]:
     """Every name that is a variable somewhere in the body, of whatever block: it may stand for anything."""
-    found: dict[str, Columns] = {name: None for name in ("found", "sqlstate", "sqlerrm")}
+    found: dict[str, Columns] = dict.fromkeys(("found", "sqlstate", "sqlerrm"))
     if body.trigger:
         found |= dict.fromkeys(_TRIGGER_VARIABLES)
     for datum in cast("list[dict[str, dict[str, Any]]]", function.get("datums", [])):
@@ -367,14 +350,14 @@ def _expression(
     elif mode > _EXPRESSION and (target := _ASSIGNED.match(query)):
         before, sql = "SELECT ", query[target.end() :]
     try:
-        statements = parse(before + sql).stmts
+        parsed = statements(before + sql)
     except PgQueryError:
         return  # its grammar was right for PL/pgSQL, whose assignments take more than an expression
     begins = _found(body.text, sql.strip(), max(line, 1))
-    for one in statements:
-        if one.stmt.WhichOneof("node") not in _QUERIES:
+    for one in parsed:
+        if one.WhichOneof("node") not in _QUERIES:
             continue
-        for problem in problems_in(catalog, one.stmt, scope):
+        for problem in problems_in(catalog, one, scope):
             offset = problem.location - len(before) - (len(sql) - len(sql.lstrip()))
             location = _line_start(body.text, line) if begins is None else begins + max(offset, 0)
             yield replace(problem, location=body.location(location))

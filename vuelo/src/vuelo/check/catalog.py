@@ -53,6 +53,7 @@ class Trigger:
 
     function: Name
     transitions: tuple[str, ...] = ()
+    before: frozenset[str] = frozenset()  # "insert", "update": when it may still change the row
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Function:
     returns: str | None = None
     kind: str = "function"  # "procedure", "aggregate"
     columns: tuple[str, ...] | None = None  # what a call in FROM gives, where that is known
+    touches: frozenset[str] | None = frozenset()  # fields of NEW that a trigger function names; None: it may be all
     made_in: str = ""
 
 

@@ -1,5 +1,6 @@
 """What a statement changes of the catalog. What makes no sense is left out in silence: the rules speak of it."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -11,6 +12,9 @@ from vuelo.check.columns import column_of, constraint_of, with_constraint
 from vuelo.check.names import parts, texts, type_name, type_of
 from vuelo.check.queries import columns_of, relations_in
 
+_BEFORE, _ON_INSERT, _ON_UPDATE = 2, 4, 16  # PostgreSQL's TRIGGER_TYPE bits
+_FIELD = re.compile(r"\bnew\s*\.\s*(\w+)", re.IGNORECASE)
+_WHOLE_ROW = re.compile(r"\bnew\s*:?=|\binto\s+(?:strict\s+)?new\b(?!\s*\.)", re.IGNORECASE)
 _OUT = (pb.FUNC_PARAM_OUT, pb.FUNC_PARAM_TABLE)
 _IN = (pb.FUNC_PARAM_IN, pb.FUNC_PARAM_DEFAULT, pb.FUNC_PARAM_INOUT, pb.FUNC_PARAM_VARIADIC)
 
@@ -194,8 +198,20 @@ def function_of(catalog: Catalog, made: pb.CreateFunctionStmt, made_in: str) -> 
         type_of(catalog, made.return_type) if made.HasField("return_type") else None,
         "procedure" if made.is_procedure else "function",
         columns,
+        _touched(made),
         made_in,
     )
+
+
+def _touched(made: pb.CreateFunctionStmt) -> frozenset[str] | None:
+    if parts(made.return_type.names)[1] != "trigger":
+        return frozenset()
+    texts_of_body = [
+        one.string.sval for o in made.options if o.def_elem.defname == "as" for one in o.def_elem.arg.list.items
+    ]
+    if len(texts_of_body) != 1 or _WHOLE_ROW.search(texts_of_body[0]):
+        return None
+    return frozenset(name.lower() for name in _FIELD.findall(texts_of_body[0]))
 
 
 def _returns_table(parameters: list[pb.FunctionParameter]) -> bool:
@@ -208,7 +224,9 @@ def _create_trigger(catalog: Catalog, made: pb.CreateTrigStmt, made_in: str) -> 
     if table is not None:
         schema, name = parts(made.funcname)
         transitions = tuple(one.trigger_transition.name for one in made.transition_rels)
-        trigger = Trigger(find_function(catalog, schema, name), transitions)
+        events = {"insert": _ON_INSERT, "update": _ON_UPDATE} if made.row and made.timing & _BEFORE else {}
+        before = frozenset(event for event, bit in events.items() if made.events & bit)
+        trigger = Trigger(find_function(catalog, schema, name), transitions, before)
         catalog.tables[table.name] = replace(table, triggers={**table.triggers, made.trigname: trigger})
 
 

@@ -1,6 +1,7 @@
 """Columns and constraints as a definition gives them to a table."""
 
 from dataclasses import replace
+from itertools import chain, count
 
 from postgast import pg_query_pb2 as pb
 
@@ -74,7 +75,7 @@ def constraint_of(catalog: Catalog, table: Table, made: pb.Constraint, column: s
 def _free_name(table: Table, columns: list[str], suffix: str) -> str:
     taken = {one.name for one in table.constraints}
     base = "_".join([table.name[1], *columns, suffix])
-    return next(name for name in [base, *(f"{base}{n}" for n in range(1, 1000))] if name not in taken)
+    return next(name for name in chain([base], (f"{base}{n}" for n in count(1))) if name not in taken)
 
 
 def with_constraint(table: Table, constraint: Constraint) -> Table:

@@ -31,7 +31,8 @@ _KINDS = {
 
 def drop(catalog: Catalog, made: pb.DropStmt) -> Problems:
     after = catalog.copy()
-    dropped = {catalog.find(*parts(one.list.items)) for one in made.objects} if made.remove_type in RELATIONS else set()
+    relations = made.objects if made.remove_type in RELATIONS else ()
+    dropped = {catalog.find(*parts(one.list.items)) for one in relations}
     for one in made.objects:
         missing = list(_missing(after, made.remove_type, one))
         if any(missing):
@@ -75,7 +76,7 @@ def _columns_granted(catalog: Catalog, made: pb.GrantStmt, table: Table | None) 
             yield missing_column(catalog, table, column, 0) if table else None
 
 
-def _missing(catalog: Catalog, kind: int, meant: pb.Node) -> Problems:
+def _missing(catalog: Catalog, kind: pb.ObjectType, meant: pb.Node) -> Problems:
     """The object that a node names in the way of its kind."""
     if kind in RELATIONS:
         schema, name = parts(meant.list.items)
@@ -96,7 +97,7 @@ def _missing(catalog: Catalog, kind: int, meant: pb.Node) -> Problems:
         yield from _part_of_table(catalog, meant, "trigger")
 
 
-def _other_kind(catalog: Catalog, name: Name, kind: int) -> Problem | None:
+def _other_kind(catalog: Catalog, name: Name, kind: pb.ObjectType) -> Problem | None:
     table = catalog.tables.get(name)
     what, fitting = _KINDS[kind]
     if table is None or table.kind in fitting:
@@ -109,7 +110,11 @@ def _missing_index(catalog: Catalog, schema: str, name: str) -> Problem | None:
     tables = [table for table in catalog.tables.values() if table.name[0] == found[0]]
     if found in catalog.indexes or any(one.name == name for table in tables for one in table.constraints):
         return None
-    if is_system_relation(schema, name) or name in catalog.doubtful or any(name.startswith(f"{t.name[1]}_") for t in tables if t.kind == "partitioned"):
+    if (
+        is_system_relation(schema, name)
+        or name in catalog.doubtful
+        or any(name.startswith(f"{t.name[1]}_") for t in tables if t.kind == "partitioned")
+    ):
         return None
     hint = did_you_mean(name, [one[1] for one in catalog.indexes])
     return missing_schema(catalog, schema, 0) or Problem("unknown-object", f"there is no index {shown(found)}", 0, hint)
@@ -145,15 +150,13 @@ def _part_of_table(catalog: Catalog, meant: pb.Node, what: str) -> Problems:
         yield Problem("unknown-object", message, 0, did_you_mean(part, names))
 
 
-def _users(catalog: Catalog, kind: int, meant: pb.Node, dropped: Iterable[Name]) -> Problems:
+def _users(catalog: Catalog, kind: pb.ObjectType, meant: pb.Node, dropped: Iterable[Name]) -> Problems:
     """What stands in the way of a DROP without CASCADE."""
     gone = set(dropped)
     if kind in RELATIONS:
         name = catalog.find(*parts(meant.list.items))
         keys = [
-            table.name
-            for table in catalog.tables.values()
-            if any(one.references == name for one in table.constraints)
+            table.name for table in catalog.tables.values() if any(one.references == name for one in table.constraints)
         ]
         users = {*dependents(catalog, name), *keys} - gone - {name}
         what = shown(name)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from postgast import pg_query_pb2 as pb
 
-from vuelo.check.alterations import alter
 from vuelo.check import named
+from vuelo.check.alterations import alter
 from vuelo.check.catalog import Catalog, Name, Table
 from vuelo.check.changes import apply, function_of, new_name, new_type
 from vuelo.check.columns import column_of
@@ -64,7 +64,9 @@ def _new_relation(catalog: Catalog, relation: pb.RangeVar, *, may_exist: bool = 
 def _taken(catalog: Catalog, name: Name, location: int) -> Problem | None:
     """Tables, views, indexes and sequences share their names."""
     if name in catalog.tables or name in catalog.indexes or name in catalog.sequences:
-        what = catalog.tables[name].kind if name in catalog.tables else "index" if name in catalog.indexes else "sequence"
+        what = (
+            catalog.tables[name].kind if name in catalog.tables else "index" if name in catalog.indexes else "sequence"
+        )
         return Problem("already-exists", f"{shown(name)} exists already, as a {what}", location)
     return None
 
@@ -280,7 +282,9 @@ def _command(catalog: Catalog, table: Table, command: pb.AlterTableCmd, at: int)
     if command.subtype == pb.AT_AddColumn:
         column = definition.column_def
         if column.colname in table.columns and not command.missing_ok:
-            yield Problem("already-exists", f"{shown(table.name)} has a column {column.colname} already", column.location)
+            yield Problem(
+                "already-exists", f"{shown(table.name)} has a column {column.colname} already", column.location
+            )
         yield from _column(catalog, column_of(catalog, table, column), column)
     elif command.subtype == pb.AT_AddConstraint:
         yield from _constraint(catalog, table, definition.constraint)

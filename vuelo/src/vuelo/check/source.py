@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from postgast import PgQueryError
-from postgast import parse as parse_sql
 from postgast import pg_query_pb2 as pb
 
+from vuelo.check import grammar
 from vuelo.check.finding import Finding, Rule
 from vuelo.errors import Place, ScriptError
 from vuelo.migration import Script
@@ -98,7 +98,7 @@ def read(service: str, script: Script, lines: Iterable[str]) -> SourceFile:
         for statement in split(reader.watched(lines)):
             allows = reader.allows_before(statement)
             try:
-                nodes = [raw.stmt for raw in parse_sql(statement.text).stmts]
+                nodes = grammar.statements(statement.text)
             except PgQueryError as error:
                 at = len(statement.text.encode()) if error.cursorpos == 0 else error.cursorpos - 1
                 place = place_in(statement.text, statement.line, statement.column, at)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from vuelo.check.catalog import Catalog
 from vuelo.check.finding import Finding, Rule, Severity
 from vuelo.check.objects import shown
-from vuelo.check.source import ParsedStatement, SourceFile
+from vuelo.check.source import SourceFile
 from vuelo.migration import BadName, Found, Script
 from vuelo.naming import Kind
 
@@ -114,7 +114,9 @@ def of_names(service: str, found: Found) -> Iterator[Finding]:
         if script.kind is Kind.VERSIONED and script.version not in undone:
             yield _of_file(service, script, MISSING_UNDO, f"version {script.version} has no undo file")
         elif script.kind is Kind.UNDO and script.version not in versions:
-            yield _of_file(service, script, UNDO_WITHOUT_VERSION, f"there is no migration with version {script.version}")
+            yield _of_file(
+                service, script, UNDO_WITHOUT_VERSION, f"there is no migration with version {script.version}"
+            )
 
 
 def _of_file(service: str, script: Script, rule: Rule, message: str) -> Finding:
@@ -149,7 +151,9 @@ def of_undo(file: SourceFile, before: Catalog, after: Catalog) -> Iterator[Findi
     old, new = _things(before), _things(after)
     for what, names in new.items():
         for name in sorted(names - old[what]):
-            yield file.finding(UNDO_INCOMPLETE, None, f"{what} {name} is still there after the undo", hint=UNDO_INCOMPLETE.fix)
+            yield file.finding(
+                UNDO_INCOMPLETE, None, f"{what} {name} is still there after the undo", hint=UNDO_INCOMPLETE.fix
+            )
     for what, names in old.items():
         for name in sorted(names - new[what]):
             message = f"{what} {name} was there before the migration and is not after its undo"
@@ -162,7 +166,10 @@ def _things(catalog: Catalog) -> dict[str, set[str]]:
         "schema": set(catalog.schemas),
         "relation": {shown(name) for name in tables},
         "column": {
-            f"{shown(name)}.{column}" for name, table in tables.items() if table.kind != "view" for column in table.columns
+            f"{shown(name)}.{column}"
+            for name, table in tables.items()
+            if table.kind != "view"
+            for column in table.columns
         },
         "constraint": {f"{shown(name)}.{one.name}" for name, table in tables.items() for one in table.constraints},
         "trigger": {f"{shown(name)}.{one}" for name, table in tables.items() for one in table.triggers},
