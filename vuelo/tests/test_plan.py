@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vuelo.errors import VueloError
-from vuelo.migration import Applied, BadName, Found, Script
+from vuelo.migration import Applied, BadName, Found, Remembered, Script
 from vuelo.naming import Version, parse_name
 from vuelo.plan import Plan, make_plan, plan_undo
 from vuelo.settings import Settings
@@ -179,7 +179,8 @@ def test_states_and_problems(found: Found, rows: list[Applied], lines: list[str]
 def test_an_undo_of_ours_is_told_from_a_repair() -> None:
     found = files("V1__a.sql", "V2__b.sql", "V3__c.sql")
     rows = [row(1, "V1__a.sql"), row(2, "V2__b.sql"), row(3, "V2__b.sql", "DELETE"), row(4, "V1__a.sql", "DELETE")]
-    assert states(make_plan(found, rows, undone=frozenset({3})))[:2] == ["V1__a.sql Deleted", "V2__b.sql Undone"]
+    shown = states(make_plan(found, rows, remembered=Remembered(frozenset({3}))))
+    assert shown[:2] == ["V1__a.sql Deleted", "V2__b.sql Undone"]
 
 
 def test_only_what_is_pending_does_not_block() -> None:

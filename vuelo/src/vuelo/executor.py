@@ -229,7 +229,7 @@ def _deletion_of(site: Site, row: Applied) -> NewRow:
 
 def _plan(site: Site, found: Found, rows: list[Applied] | None = None) -> Plan:
     known = _rows(site.conn, site.service) if rows is None else rows
-    return make_plan(found, known, site.service.settings, sidelog.undone(site.conn, site.table))
+    return make_plan(found, known, site.service.settings, sidelog.remembered(site.conn, site.table))
 
 
 def _rows(conn: Connection, service: Service) -> list[Applied]:

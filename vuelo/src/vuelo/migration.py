@@ -130,6 +130,16 @@ class Callback:
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """What vuelo's log knows beside the history: DELETE rows (by rank) that an undo wrote, and, of rows whose script has
+    no transaction and did not come to its end, how far it came, as a sentence.
+    """
+
+    undone: frozenset[int] = frozenset()
+    unfinished: Mapping[int, str] = field(default_factory=dict[int, str])
+
+
+@dataclass(frozen=True)
 class Found:
     """What the locations of one service hold: by path, callbacks in the order in which they run."""
 

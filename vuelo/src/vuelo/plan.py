@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from vuelo.errors import VueloError
-from vuelo.migration import Applied, Found, RowType, Script
+from vuelo.migration import Applied, Found, Remembered, RowType, Script
 from vuelo.naming import Kind, Version
 from vuelo.problems import Problem, duplicates, problems_of
 from vuelo.settings import Settings
@@ -23,6 +23,7 @@ from vuelo.states import (
 )
 
 _DEFAULTS = Settings()
+_NOTHING = Remembered()
 _BEFORE_ROWS = (State.BELOW_BASELINE, State.BASELINE_IGNORED)
 
 
@@ -60,18 +61,17 @@ class UndoStep:
 
 
 def make_plan(
-    found: Found, rows: Sequence[Applied], settings: Settings = _DEFAULTS, undone: frozenset[int] = frozenset()
+    found: Found, rows: Sequence[Applied], settings: Settings = _DEFAULTS, remembered: Remembered = _NOTHING
 ) -> Plan:
     """Hold the files against the history, whose rows come in the order of their rank.
 
-    `undone` has the ranks of those DELETE rows that an undo of ours wrote. Raises VueloError `target.invalid`,
-    `cherry_pick.unknown`, `ignore.invalid`.
+    Raises VueloError `target.invalid`, `cherry_pick.unknown`, `ignore.invalid`.
     """
     files, history = Files.of(found.scripts), History.of(rows)
     waiting = waiting_entries(files, history, settings)
     entries = (
         *(entry for entry in waiting if entry.state in _BEFORE_ROWS),
-        *applied_entries(files, history, undone),
+        *applied_entries(files, history, remembered.undone),
         *(entry for entry in waiting if entry.state not in _BEFORE_ROWS),
     )
     pending = [entry.script for entry in waiting if entry.state is State.PENDING and entry.script]
@@ -81,7 +81,7 @@ def make_plan(
     return Plan(
         entries,
         pending=tuple(script for script in pending if runs(script, settings)),
-        problems=tuple(problems_of(found, history, entries, settings)),
+        problems=tuple(problems_of(found, history, entries, settings, remembered.unfinished)),
         kept_back=tuple(script for script in pending if not runs(script, settings)),
     )
 

@@ -1,7 +1,7 @@
 """What is wrong with files and history, as Flyway's validate sees it, each with what to do. Pure."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vuelo.migration import Applied, BadName, Found, Script, stored_description
@@ -23,7 +23,9 @@ class Problem:
     blocks: bool = True
 
 
-def problems_of(found: Found, history: History, entries: Sequence[Entry], settings: Settings) -> list[Problem]:
+def problems_of(
+    found: Found, history: History, entries: Sequence[Entry], settings: Settings, unfinished: Mapping[int, str]
+) -> list[Problem]:
     """In the order: names, duplicates, then line by line of `info`. Raises VueloError `ignore.invalid`."""
     patterns = patterns_of(settings.ignore_migration_patterns)
     problems = duplicates(found.scripts)
@@ -38,7 +40,7 @@ def problems_of(found: Found, history: History, entries: Sequence[Entry], settin
         either = entry.script or entry.row
         assert either is not None
         if entry.state in HAS_FAILED:
-            problems += _failed(entry, patterns)
+            problems += _failed(entry, patterns, unfinished)
         elif picks and (entry.script is None or pick_key(entry.script) not in picks):
             continue
         elif entry.row is None:
@@ -80,11 +82,12 @@ def _taken_twice(row: Applied) -> Problem:
     return Problem("corrupt", message, "somebody has edited the history: restore its rows")
 
 
-def _failed(entry: Entry, patterns: tuple[Pattern, ...]) -> list[Problem]:
+def _failed(entry: Entry, patterns: tuple[Pattern, ...], unfinished: Mapping[int, str]) -> list[Problem]:
     if entry.state is State.FAILED_FUTURE and all_ignored(patterns, State.FUTURE):
         return []
     assert entry.row is not None
-    message = f"{entry.row.script} failed and is not cleared up"
+    how_far = unfinished.get(entry.row.installed_rank)
+    message = f"{entry.row.script} failed and is not cleared up{f'; {how_far}' if how_far else ''}"
     return [Problem("failed", message, "remove what it left half done, then run vuelo repair")]
 
 

@@ -13,7 +13,7 @@ from vuelo.callbacks import around
 from vuelo.errors import VueloError
 from vuelo.executor import locked, site_of
 from vuelo.history import NewRow
-from vuelo.migration import Applied, Found, RowType, Script, stored_description
+from vuelo.migration import Applied, Found, Remembered, RowType, Script, stored_description
 from vuelo.patterns import patterns_of
 from vuelo.plan import make_plan
 from vuelo.project import Project, Service
@@ -48,7 +48,7 @@ def repair(project: Project, *, dry_run: bool = False) -> dict[str, tuple[Fix, .
         return side_by_side(reached.services, Run(), lambda service, run: _repair(service, run, dry_run=dry_run))
 
 
-def fixes(found: Found, rows: Sequence[Applied], settings: Settings, undone: frozenset[int]) -> tuple[Fix, ...]:
+def fixes(found: Found, rows: Sequence[Applied], settings: Settings, remembered: Remembered) -> tuple[Fix, ...]:
     """What a repair does, in its order: what failed goes first, and the rest is judged without it. Pure.
 
     Raises VueloError `ignore.invalid`.
@@ -56,7 +56,7 @@ def fixes(found: Found, rows: Sequence[Applied], settings: Settings, undone: fro
     removed = [Fix(Repair.REMOVED, row) for row in rows if not row.success]
     patterns = patterns_of(settings.ignore_migration_patterns)
     everything = replace(settings, target="latest", out_of_order=True, cherry_pick=())
-    plan = make_plan(found, [row for row in rows if row.success], everything, undone)
+    plan = make_plan(found, [row for row in rows if row.success], everything, remembered)
     deleted: list[Fix] = []
     aligned: list[Fix] = []
     for entry in plan.entries:
@@ -103,7 +103,7 @@ def _repair(service: Service, run: Run, *, dry_run: bool) -> tuple[Fix, ...]:
 
 def _fixes_now(site: Site, found: Found) -> tuple[Fix, ...]:
     rows = history.rows(site.conn, site.table)
-    return fixes(found, rows, site.service.settings, sidelog.undone(site.conn, site.table))
+    return fixes(found, rows, site.service.settings, sidelog.remembered(site.conn, site.table))
 
 
 def _carry_out(site: Site, fix: Fix) -> None:

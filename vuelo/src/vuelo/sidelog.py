@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import LiteralString
 
 from psycopg import sql
 from psycopg.rows import class_row
 
 from vuelo import history
 from vuelo.history import Connection, HistoryTable
+from vuelo.migration import Remembered
 
 USUAL_NAME = "vuelo_log"
 
@@ -115,30 +117,42 @@ def remove(conn: Connection, table: HistoryTable, entry: int) -> None:
     conn.execute(sql.SQL("DELETE FROM {} WHERE id = {}").format(table_beside(table).identifier, entry))
 
 
-def undone(conn: Connection, table: HistoryTable) -> frozenset[int]:
-    """Ranks of the DELETE rows that an undo of ours wrote, and no repair."""
-    return frozenset(row.installed_rank for row in _rows(conn, table, "UNDO") if row.installed_rank is not None)
+def remembered(conn: Connection, table: HistoryTable) -> Remembered:
+    """Nothing where there is no log, or the session may not read it: whoever may read the history sees that much."""
+    rows = _rows(conn, table, "action = 'UNDO' OR duration_ms IS NULL")
+    return Remembered(
+        undone=frozenset(row.installed_rank for row in rows if row.action == Action.UNDO and row.installed_rank),
+        unfinished={
+            row.installed_rank: _how_far(row) for row in rows if row.installed_rank and row.duration_ms is None
+        },
+    )
+
+
+def _how_far(row: Logged) -> str:
+    if not row.statements:
+        return "none of its statements is known to be done"
+    first_line = row.last_statement.splitlines()[0]
+    return f"known to be done: {row.statements} of its statements, the last at line {row.last_line}: {first_line}"
 
 
 def last_runs(conn: Connection, table: HistoryTable) -> Mapping[str, Logged]:
     """The latest run of each script."""
-    return {row.script: row for row in _rows(conn, table, "%")}
+    return {row.script: row for row in _rows(conn, table, "true")}
 
 
-def of_rank(conn: Connection, table: HistoryTable, rank: int) -> Logged | None:
-    """How far the script of that row came."""
-    found = [row for row in _rows(conn, table, "%") if row.installed_rank == rank]
-    return found[-1] if found else None
-
-
-def _rows(conn: Connection, table: HistoryTable, action: str) -> list[Logged]:
+def _rows(conn: Connection, table: HistoryTable, condition: LiteralString) -> list[Logged]:
     log = table_beside(table)
-    if not history.exists(conn, log):
+    readable = conn.execute(
+        """SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname = %s AND c.relname = %s AND pg_catalog.has_table_privilege(c.oid, 'SELECT')""",
+        (log.schema, log.name),
+    ).fetchone()
+    if readable is None:
         return []
     query = sql.SQL(
         """SELECT installed_rank, action, script, statements, last_line, last_statement, duration_ms
-             FROM {} WHERE action LIKE {} ORDER BY id"""
-    ).format(log.identifier, action)
+             FROM {} WHERE {} ORDER BY id"""
+    ).format(log.identifier, sql.SQL(condition))
     with conn.cursor(row_factory=class_row(Logged)) as cursor:
         return cursor.execute(query).fetchall()
 
