@@ -217,7 +217,7 @@ def test_target_and_out_of_order(make_project: MakeProject, cli: Cli) -> None:
     assert "1, 2\n" in cli("migrate", "--target", "2.0").stdout
     make_project({"shop": {"V1_5__late.sql": ""}})
     assert cli("migrate").returncode == 1
-    assert "1.5, 3 " in cli("migrate", "--out-of-order").stdout
+    assert "1.5, 3\n" in cli("migrate", "--out-of-order").stdout
 
 
 def test_undo_asks_for_the_name_of_the_database(
