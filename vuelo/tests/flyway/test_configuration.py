@@ -10,8 +10,10 @@ from psycopg.conninfo import conninfo_to_dict
 from vuelo import Project, Service
 from vuelo.errors import VueloError
 from vuelo.flyway_config import read_properties
+from vuelo.flyway_locations import folders
 from vuelo.jdbc import conninfo
 
+from .conftest import Sites
 from .engine import Flyway, Request
 
 pytestmark = pytest.mark.needs_java
@@ -144,3 +146,19 @@ def test_a_setting_that_flyway_refuses_is_refused(flyway: Flyway, tmp_path: Path
     assert flyway.ask(Request("configuration", config_file=str(path))).error
     with pytest.raises(VueloError):
         Project.load(path, variables={})
+
+
+_FOLDERS = ["db", "db/one", "db/one/deep", "db/two", "db/three/sql", "db/three/sql/deep", "other"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["db/*", "db/t*", "db/?ne", "db/**/sql", "db/*/sql", "*", "**/deep", "db/one/*", "no*"],
+)
+def test_wildcards_find_the_same_migrations(new_site: Sites, tmp_path: Path, pattern: str) -> None:
+    for number, folder in enumerate(_FOLDERS, start=1):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / f"V{number}__T.sql").write_text("SELECT 1;")
+    site = new_site(*folders([f"filesystem:{pattern}"], tmp_path))
+    theirs = site.flyway("info", locations=f"filesystem:{tmp_path}/{pattern}").migrations or []
+    assert [script.version and script.version.text for script in site.info().pending] == [one.version for one in theirs]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from vuelo import RunFailedError
+from vuelo.flyway_locations import folders
 
 from .conftest import Sites
 from .sites import assert_agreed_and_done
@@ -67,3 +68,24 @@ def test_a_group_that_needs_to_leave_its_transaction_is_run_apart_by_flyway_and_
     outcome = site.flyway("migrate", **{"postgresql.transactional.lock": False})
     assert (outcome.error, outcome.applied) == (None, ["1", "2"])
     assert_agreed_and_done(site)
+
+
+def test_two_stars_at_the_end_are_nothing_to_flyway_and_everything_below_to_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    (tmp_path / "db" / "one").mkdir(parents=True)
+    (tmp_path / "db" / "one" / "V1__One.sql").write_text("SELECT 1;")
+    site = new_site(*folders(["filesystem:db/**"], tmp_path))
+    assert site.flyway("info", locations=f"filesystem:{tmp_path}/db/**").migrations == []
+    assert site.migrate() == ["1"]
+
+
+def test_the_path_of_a_script_begins_at_the_wildcard_in_flyway_and_below_the_folder_found_in_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    (tmp_path / "db" / "one").mkdir(parents=True)
+    (tmp_path / "db" / "one" / "V1__One.sql").write_text("SELECT 1;")
+    site = new_site(*folders(["filesystem:db/*"], tmp_path))
+    outcome = site.flyway("info", locations=f"filesystem:{tmp_path}/db/*")
+    assert [each.script for each in outcome.migrations or []] == ["one/V1__One.sql"]
+    assert [script.script for script in site.info().pending] == ["V1__One.sql"]

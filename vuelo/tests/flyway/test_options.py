@@ -1,5 +1,6 @@
 """Each option of Flyway's does the same in both engines: rows, objects and states, whoever migrates."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ _INDEX = "CREATE INDEX CONCURRENTLY one_id ON one (id);"
 class Case:
     """A project, its settings, and what migrate applies; `prepare` is run in the database first."""
 
-    files: dict[str, str | bytes]
+    files: Mapping[str, str | bytes]
     applied: list[str]
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     prepare: str = ""
@@ -216,7 +217,7 @@ def test_what_flyway_refuses_vuelo_refuses_and_leaves_the_same(new_site: Sites, 
 
 def test_a_failed_script_without_a_transaction_is_seen_by_both_until_repaired(new_site: Sites, tmp_path: Path) -> None:
     files = {"V1__One.sql": "CREATE TABLE one ();\nSELECT 1 / 0;", "V1__One.sql.conf": "executeInTransaction=false"}
-    case = Case(dict(files), [], _SESSION_LOCK)
+    case = Case(files, [], _SESSION_LOCK)
     by_vuelo, by_flyway = (made(new_site, tmp_path, case) for _ in range(2))
     with pytest.raises(RunFailedError):
         by_vuelo.migrate()
@@ -262,7 +263,7 @@ def test_patterns_of_what_is_ignored_are_read_the_same(
 
 
 def test_without_validation_a_changed_file_stops_neither(new_site: Sites, tmp_path: Path) -> None:
-    site = made(new_site, tmp_path, Case(dict(_ONE), [], {"validate_on_migrate": False}))
+    site = made(new_site, tmp_path, Case(_ONE, [], {"validate_on_migrate": False}))
     site.migrate()
     (tmp_path / "V1__One.sql").write_text("CREATE TABLE another ();")
     assert site.flyway("migrate").error is None
