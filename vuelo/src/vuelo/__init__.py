@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vuelo.apply import Step
     from vuelo.errors import ScriptError, VueloError
     from vuelo.executor import Result
+    from vuelo.guard import require_current
     from vuelo.migration import Applied, Script
     from vuelo.naming import Kind, Version
     from vuelo.plan import Entry, Plan, Problem, State, UndoStep
@@ -42,6 +43,7 @@ __all__ = [
     "migrate",
     "plan_undo",
     "reachable",
+    "require_current",
     "undo",
 ]
 
@@ -49,6 +51,7 @@ _MODULES = {
     "vuelo.errors": ("ScriptError", "VueloError"),
     "vuelo.apply": ("Step",),
     "vuelo.executor": ("Result",),
+    "vuelo.guard": ("require_current",),
     "vuelo.migration": ("Applied", "Script"),
     "vuelo.naming": ("Kind", "Version"),
     "vuelo.plan": ("Entry", "Plan", "Problem", "State", "UndoStep"),
