@@ -131,8 +131,8 @@ class Callback:
 
 @dataclass(frozen=True)
 class Remembered:
-    """What vuelo's log knows beside the history: DELETE rows (by rank) that an undo wrote, and, of rows whose script has
-    no transaction and did not come to its end, how far it came, as a sentence.
+    """What vuelo's log knows beside the history, by rank: DELETE rows that an undo wrote, and, of rows whose script has
+    no transaction and did not come to its end, a sentence that says how far it came.
     """
 
     undone: frozenset[int] = frozenset()
