@@ -78,12 +78,12 @@ def show_plans(plans: Mapping[str, Plan], selection: Selection = EVERYTHING) -> 
         entries = selection.of(plan)
         title = f"{service}: schema version {plan.current_version or 'none'}"
         if entries:
-            _print_plain(_painted(title, "bold"))
-            _print_plain(_table(entries))
+            print_plain(_painted(title, "bold"))
+            print_plain(_table(entries))
         elif plan.entries:
-            _print_plain(f"{title}; none of its {len(plan.entries)} migrations is asked for")
+            print_plain(f"{title}; none of its {len(plan.entries)} migrations is asked for")
         else:
-            _print_plain(f"{service}: no migrations found; vuelo new writes one")
+            print_plain(f"{service}: no migrations found; vuelo new writes one")
 
 
 def _table(entries: Iterable[Entry]) -> str:
@@ -109,7 +109,8 @@ def _painted(text: str, style: str) -> str:
     return Style.parse(style).render(text)
 
 
-def _print_plain(text: str) -> None:
+def print_plain(text: str) -> None:
+    """A line of the answer as it is, where there may be ten thousand of them."""
     answer.file.write(text + "\n")
 
 
@@ -118,8 +119,7 @@ def show_problems(plans: Mapping[str, Plan], *, only_blocking: bool = False) -> 
         for problem in plan.problems:
             if only_blocking and not problem.blocks:
                 continue
-            text = f"[bold]{escape(service)}[/]: {escape(problem.message)}\n    {escape(problem.hint)}"
-            answer.print(text, highlight=False, soft_wrap=True)
+            print_plain(f"{_painted(service, 'bold')}: {problem.message}\n    {problem.hint}")
 
 
 def _headline(error: VueloError) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Ignore, Json, Services, ignored, load, print_json
 from vuelo.repair import Fix, repair
-from vuelo.report import answer
+from vuelo.report import answer, print_plain
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 
@@ -31,10 +31,7 @@ def command(
         for fix in fixes:
             verb = f"would be {fix.repair}" if dry_run else fix.repair.value
             text = f"{name}: {fix.row.script} (rank {fix.row.installed_rank}) {verb}"
-            answer.print(
-                f"{text}: {', '.join(fix.changes)}" if fix.changes else text,
-                markup=False, highlight=False, soft_wrap=True,
-            )  # fmt: skip
+            print_plain(f"{text}: {', '.join(fix.changes)}" if fix.changes else text)
     if not any(done.values()):
         answer.print("nothing to repair")
 
