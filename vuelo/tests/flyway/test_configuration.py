@@ -161,4 +161,5 @@ def test_wildcards_find_the_same_migrations(new_site: Sites, tmp_path: Path, pat
         (tmp_path / folder / f"V{number}__T.sql").write_text("SELECT 1;")
     site = new_site(*folders([f"filesystem:{pattern}"], tmp_path))
     theirs = site.flyway("info", locations=f"filesystem:{tmp_path}/{pattern}").migrations or []
-    assert [script.version and script.version.text for script in site.info().pending] == [one.version for one in theirs]
+    ours = [(script.version and script.version.text, script.script) for script in site.info().pending]
+    assert ours == [(one.version, one.script) for one in theirs]

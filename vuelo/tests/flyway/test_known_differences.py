@@ -78,14 +78,3 @@ def test_two_stars_at_the_end_are_nothing_to_flyway_and_everything_below_to_vuel
     site = new_site(*folders(["filesystem:db/**"], tmp_path))
     assert site.flyway("info", locations=f"filesystem:{tmp_path}/db/**").migrations == []
     assert site.migrate() == ["1"]
-
-
-def test_the_path_of_a_script_begins_at_the_wildcard_in_flyway_and_below_the_folder_found_in_vuelo(
-    new_site: Sites, tmp_path: Path
-) -> None:
-    (tmp_path / "db" / "one").mkdir(parents=True)
-    (tmp_path / "db" / "one" / "V1__One.sql").write_text("SELECT 1;")
-    site = new_site(*folders(["filesystem:db/*"], tmp_path))
-    outcome = site.flyway("info", locations=f"filesystem:{tmp_path}/db/*")
-    assert [each.script for each in outcome.migrations or []] == ["one/V1__One.sql"]
-    assert [script.script for script in site.info().pending] == ["V1__One.sql"]
