@@ -1,0 +1,2 @@
+-- Takes the customers along.
+DROP TABLE shop.customers;

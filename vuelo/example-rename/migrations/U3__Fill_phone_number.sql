@@ -1,0 +1,2 @@
+-- Nothing to take back: what the trigger keeps equal stays equal.
+SELECT 1;
