@@ -6,9 +6,10 @@ import pytest
 
 from vuelo import RunFailedError
 from vuelo.flyway_locations import folders
+from vuelo.settings import Phase
 
 from .conftest import Sites
-from .sites import assert_agreed_and_done
+from .sites import assert_agreed_and_done, assert_same_lines
 
 pytestmark = pytest.mark.needs_java
 
@@ -78,3 +79,49 @@ def test_two_stars_at_the_end_are_nothing_to_flyway_and_everything_below_to_vuel
     site = new_site(*folders(["filesystem:db/**"], tmp_path))
     assert site.flyway("info", locations=f"filesystem:{tmp_path}/db/**").migrations == []
     assert site.migrate() == ["1"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "REINDEX INDEX CONCURRENTLY parts_1_id;",
+        "REINDEX TABLE CONCURRENTLY parts_1;",
+        "ALTER TABLE parts DETACH PARTITION parts_1 CONCURRENTLY;",
+        "CALL commits();",
+    ],
+)
+def test_statements_that_flyway_does_not_know_to_need_no_transaction_are_run_by_vuelo_alone(
+    new_site: Sites, tmp_path: Path, statement: str
+) -> None:
+    (tmp_path / "V1__Tables.sql").write_text(
+        """CREATE TABLE parts (id int) PARTITION BY RANGE (id);
+        CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (9);
+        CREATE INDEX parts_1_id ON parts_1 (id);
+        CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;"""
+    )
+    (tmp_path / "V2__Alone.sql").write_text(statement)
+    by_vuelo, by_flyway = new_site(tmp_path), new_site(tmp_path)
+    assert by_vuelo.migrate() == ["1", "2"]
+    outcome = by_flyway.flyway("migrate", **{"postgresql.transactional.lock": False})
+    assert outcome.error is not None
+    assert by_flyway.history()[-1].version == "1"
+    assert by_flyway.migrate() == ["2"]
+    assert_agreed_and_done(by_vuelo)
+    assert_agreed_and_done(by_flyway)
+
+
+def test_a_migration_of_the_contract_phase_is_pending_for_flyway_and_out_of_order_in_the_end(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    (tmp_path / "V1__One.sql").write_text("CREATE TABLE one (a int, b int);")
+    (tmp_path / "V2__Contract.sql").write_text("-- vuelo: phase=contract\nALTER TABLE one DROP COLUMN a;")
+    site = new_site(tmp_path)
+    assert site.migrate() == ["1"]
+    assert site.flyway("info").pending == ["2"]
+    (tmp_path / "V3__Three.sql").write_text("CREATE TABLE three ();")
+    assert site.migrate() == ["3"]
+    flyways = {one.version: one.state for one in site.flyway("info").migrations or []}
+    assert (flyways["2"], flyways["3"]) == ("Ignored", "Success")
+    assert site.migrate(phase=Phase.CONTRACT) == ["2"]
+    assert assert_same_lines(site)[-1] == ("2", "Out of Order")
+    assert_agreed_and_done(site)
