@@ -28,6 +28,7 @@ _FUNCTIONS = """SELECT p.oid, p.oid::regprocedure::text, l.lanname, l.lanvalidat
  ORDER BY 2"""
 _MISSING = ("42P01", "42883", "42704", "3F000")  # table, function, object, schema: no variable can be meant
 _STATIC = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES)\b", re.IGNORECASE)
+_TARGET = re.compile(r"\s*[\w.\"$]+(?:\[[^]]*\])*\s*:?=\s*(?=\()")  # of an assignment, before a query in parentheses
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,12 @@ def _collect(node: Any, found: list[str]) -> None:
             _collect(child, found)
     elif isinstance(node, dict):
         for key, child in cast("dict[str, Any]", node).items():
-            if key == "PLpgSQL_expr" and _STATIC.match(str(child.get("query", ""))):
-                found.append(child["query"])
+            if key == "PLpgSQL_expr":
+                query = str(child.get("query", ""))
+                if _STATIC.match(query):
+                    found.append(query)
+                elif "select" in query.lower():
+                    found.append(f"SELECT {_TARGET.sub('', query, count=1)}")
             elif key not in ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"):
                 _collect(child, found)
 

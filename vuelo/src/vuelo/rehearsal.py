@@ -73,6 +73,7 @@ class _Stage:
     trace: Trace
     run: Run
     result: Rehearsal
+    added: dict[str, int] = field(default_factory=dict[str, int])  # rows, by migration and table
 
     def state(self) -> _State:
         own = snapshot.own_tables(self.service)
@@ -112,6 +113,8 @@ class _StoppedError(Exception):
 
 def _all_steps(stage: _Stage) -> None:
     pending = executor.inspect(stage.service, stage.run).pending
+    if not pending:
+        return
     versioned = [script for script in pending if script.kind is not Kind.REPEATABLE]
     repeatables = [script for script in pending if script.kind is Kind.REPEATABLE]
     undos = _undo_names(stage)
@@ -146,22 +149,36 @@ def _up(stage: _Stage, script: Script, repeatables: list[Script], *, undoable: b
     _seed(stage, repeatables)
     before = stage.state()
     _run(stage, name, picked, "up.failed")
-    first = stage.state().schema
+    first = stage.state()
+    for table, old in before.rows.items():
+        stage.added[f"{name} {table}"] = first.rows[table].rows - old.rows if table in first.rows else 0
     if not undoable:
         return
     _undo(stage, f"the undo of {name}")
     _compare_undone(stage, name, before)
     _run(stage, name, picked, "again.failed", timed=False)
-    stage.compare("again.schema", name, "up, down and up again made another schema", first, stage.state().schema)
+    stage.compare("again.schema", name, "up, down and up again made another schema", first.schema, stage.state().schema)
 
 
 def _down(stage: _Stage, script: Script, undo: str) -> None:
     """With what the whole schema's sample data leave in the tables that stay."""
+    full = stage.state().rows
     _undo(stage, undo, timed=True)
     before = stage.state()
+    stage.find("undo.rows", undo, "it removes rows of tables that stay", _removed(stage, script, full, before.rows))
     _run(stage, script.path.name, _picking(stage.service, _version(script)), "again.failed", timed=False)
     _undo(stage, undo)
     _compare_undone(stage, script.path.name, before)
+
+
+def _removed(stage: _Stage, script: Script, full: dict[str, Contents], left: dict[str, Contents]) -> list[str]:
+    """Beyond those that the migration itself has added to tables that were there before it."""
+    found: list[str] = []
+    for table in full.keys() & left.keys():
+        kept = full[table].rows - max(0, stage.added.get(f"{script.path.name} {table}", 0))
+        if left[table].rows < kept:
+            found.append(f"table {table} had {full[table].rows} rows and has {left[table].rows}")
+    return sorted(found)
 
 
 def _compare_undone(stage: _Stage, name: str, before: _State) -> None:
