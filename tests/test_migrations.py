@@ -37,7 +37,7 @@ def snapshots(project: vuelo.Project) -> dict[str, snapshot.Snapshot]:
 
 def rows(project: vuelo.Project) -> dict[str, tuple[int, int]]:
     with psycopg.connect(project.services[0].url, autocommit=True) as conn:
-        counted = {s.name: overview(conn, s.schema, s.table) for s in project.services}
+        counted = {s.name: overview(conn, s) for s in project.services}
     return {name: (found.tables, found.rows) for name, found in counted.items()}
 
 
@@ -78,7 +78,7 @@ def test_each_step_down_is_the_inverse_of_its_step_up(server: Server, empty_data
         vuelo.migrate(project, target=version)
         passed.append(snapshots(project))
     for version, before in zip(("3", "2", "1"), reversed(passed[:-1]), strict=True):
-        vuelo.undo(project, target=version)
+        vuelo.undo(project, target=Version.parse(version))
         after = snapshots(project)
         assert {name: snapshot.differences(before[name], after[name]) for name in before} == {
             name: [] for name in before

@@ -75,7 +75,7 @@ def _what_exists(project: vuelo.Project, results: list[vuelo.Result]) -> Table:
     plans = vuelo.info(project)
     for service, result in zip(project.services, results, strict=True):
         with psycopg.connect(service.url, autocommit=True) as conn:
-            counted = overview(conn, service.schema, service.table)
+            counted = overview(conn, service)
         time = f"{result.duration_ms / 1000:.2f} s"
         version = str(plans[service.name].current_version)
         table.add_row(
