@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vuelo.errors import ScriptError
+from vuelo.placeholders import Placeholders, line_as_sent
 from vuelo.statements import split
 
 
@@ -137,6 +138,23 @@ def test_lines_and_columns_count_from_one() -> None:
     script = "-- head\nSELECT 1;  SELECT\n2;\n\n/* a\nb */ SELECT 3;"
     places = [(s.line, s.column, s.text) for s in split(lines_of(script))]
     assert places == [(2, 1, "SELECT 1"), (2, 12, "SELECT\n2"), (6, 6, "SELECT 3")]
+
+
+def test_lines_that_a_placeholder_brings_belong_to_the_file_line_it_stands_on() -> None:
+    file = "-- head\nSELECT 1 ${two} x,\n  y;\nSELECT 2;\n${two}SELECT 3;\n"
+    statements = list(split(Placeholders({"two": "/* a\r\nb */\n"}).replaced(lines_of(file))))
+    assert [(s.line, s.last_line) for s in statements] == [(2, 3), (4, 4), (5, 5)]
+    first = statements[0].text
+    places = [statements[0].place_of(first.index(what)) for what in ("SELECT", "/*", "b */", "x", "y")]
+    assert places == [(2, 1), (2, 10), (2, 16), (2, 22), (3, 3)]
+    assert line_as_sent(Placeholders({"two": "/* a\r\nb */\n"}).replaced(lines_of(file)), 2) == (
+        "SELECT 1 /* a\u240d\u240ab */\u240a x,"
+    )
+
+
+def test_the_place_of_a_character_is_that_in_the_script() -> None:
+    (statement,) = split(lines_of("\n  SELECT\r\n 1,\r2,\n\n   3;"))
+    assert [statement.place_of(statement.text.index(what)) for what in "S123"] == [(2, 3), (3, 2), (4, 1), (6, 4)]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,17 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from vuelo.errors import Place, ScriptError
+
+_SHOWN = str.maketrans("\r\n", "␍␊")
+
+
+class Continued(str):
+    """A line that a value of several lines has brought: in the file it is part of the line before it."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,24 @@ class Placeholders:
                 return value
 
             # A value may bring line ends of its own; newline="" keeps them as they are.
-            yield from io.StringIO(pattern.sub(value_of, line), newline="")
+            pieces = io.StringIO(pattern.sub(value_of, line), newline="")
+            yield next(pieces, "")
+            yield from map(Continued, pieces)
+
+
+def numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Each line with the number, from 1, of the file's line that it comes from."""
+    number = 0
+    for line in lines:
+        number += line.__class__ is not Continued
+        yield number, line
+
+
+def line_as_sent(lines: Iterable[str], number: int) -> str:
+    """One line of the file, placeholders replaced; line ends that a value has brought are shown, so that it is one."""
+    sent = takewhile(lambda pair: pair[0] <= number, numbered(lines))
+    text = "".join(line for at, line in sent if at == number).rstrip("\r\n")
+    return (text.removeprefix("\ufeff") if number == 1 else text).translate(_SHOWN)
 
 
 def _unknown(match: re.Match[str], number: int, line: str, values: Mapping[str, str]) -> ScriptError:

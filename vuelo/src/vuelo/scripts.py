@@ -1,7 +1,6 @@
 """One script on a connection: how it must run, its statements one by one, and where it failed."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -14,13 +13,12 @@ from vuelo.errors import Place, ScriptError, VueloError
 from vuelo.history import Connection, HistoryTable
 from vuelo.locations import rendered_lines
 from vuelo.migration import Callback, Script
-from vuelo.placeholders import Placeholders
+from vuelo.placeholders import Placeholders, line_as_sent
 from vuelo.project import Service
 from vuelo.session import Run
 from vuelo.statements import Statement, split
 from vuelo.transactions import Need, called_procedure, commits, ends_transaction, need_of
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _COPY_LINE = re.compile(r", line (\d+)")
 _COPY_LINES_A_WRITE = 1000
 _IN_TRANSACTION = "25001"  # active_sql_transaction: "… cannot run inside a transaction block"
@@ -127,8 +125,7 @@ def _mixed(site: Site, script: Script | Callback, statement: Statement) -> Scrip
 
 def _line_as_sent(site: Site, script: Script | Callback, number: int) -> str:
     with site.lines(script) as lines:
-        line = next(islice(lines, number - 1, None))
-    return line.removeprefix("\ufeff") if number == 1 else line
+        return line_as_sent(lines, number)
 
 
 def _execute(conn: Connection, statement: Statement, line_as_sent: Callable[[int], str]) -> None:
@@ -177,13 +174,5 @@ def _place_of(error: psycopg.Error, statement: Statement, line_as_sent: Callable
     if in_copy:
         line, column = statement.last_line + int(in_copy[1]), 1
     else:
-        line, column = _line_and_column(statement, int(error.diag.statement_position or 1) - 1)
+        line, column = statement.place_of(int(error.diag.statement_position or 1) - 1)
     return Place.of(line, column, line_as_sent(line))
-
-
-def _line_and_column(statement: Statement, position: int) -> tuple[int, int]:
-    """Line and column in the script; `position` counts characters of the statement from 0."""
-    starts = [0, *(match.end() for match in _LINE_END.finditer(statement.text))]
-    line = bisect_right(starts, position) - 1
-    column = position - starts[line]
-    return statement.line + line, column + (statement.column if line == 0 else 1)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from vuelo.errors import Place, ScriptError
+from vuelo.placeholders import numbered
 
 # Letters are A-Z, a-z, _ and all beyond ASCII; said by what is none, which is compiled ten times as fast.
 _LETTER = r"[^\x00-@\[-^`{-\x7f]"
@@ -25,6 +26,7 @@ _NAME_END = re.compile('"')
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 _SET_STRINGS = re.compile(r"standard_conforming_strings\"?\s*(?:=|\sTO\s)\s*'?(\w+)", re.IGNORECASE)
 _OFF = ("off", "of", "false", "f", "no", "n", "0")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _WORDS_THAT_DECIDE = 4  # CREATE OR REPLACE FUNCTION
 
 
@@ -43,6 +45,16 @@ class Statement:
     words: tuple[str, ...]
     copy_data: Iterator[str] | None = None
     writes_stdout: bool = False
+    numbers: tuple[int, ...] = ()  # of the file's line for each line of the text, where one file line became several
+
+    def place_of(self, position: int) -> tuple[int, int]:
+        """Line and column in the script; `position` counts characters of the text from 0."""
+        starts = [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        numbers = self.numbers or range(self.line, self.line + len(starts))
+        begun = max(start for start in starts if start <= position)
+        number = numbers[starts.index(begun)]
+        first = starts[numbers.index(number)]
+        return number, position - first + (self.column if first == 0 else 1)
 
 
 @dataclass
@@ -62,12 +74,17 @@ class _Draft:
     line: int
     column: int
     pieces: list[str] = field(default_factory=list[str])
+    numbers: list[int] = field(default_factory=list[int])  # a piece is what it has of one line
     words: list[str] = field(default_factory=list[str])
     parentheses: int = 0
     blocks: int = 0  # BEGIN and CASE of a routine's body that wait for their END
     last_word: str = ""
     reads_stdin: bool = False
     writes_stdout: bool = False
+
+    def add(self, number: int, piece: str) -> None:
+        self.pieces.append(piece)
+        self.numbers.append(number)
 
     def wants_words(self) -> bool:
         return len(self.words) < _WORDS_THAT_DECIDE or self.is_routine() or self.words[0] == "copy"
@@ -106,7 +123,7 @@ class _Splitter:
     """Walks a script line by line; these fields are all that it remembers between lines."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self.numbered = enumerate(lines, start=1)
+        self.numbered = numbered(lines)
         self.draft: _Draft | None = None
         self.open: _Open | None = None
         self.continues_after: int | None = None  # an E'' string closed here: a quote on a later line goes on with it
@@ -144,7 +161,7 @@ class _Splitter:
                 break
             position = mark.end()
             if mark[0] == ";" and not self.draft.parentheses and not self.draft.blocks:
-                self.draft.pieces.append(line[start : mark.start()])
+                self.draft.add(number, line[start : mark.start()])
                 statement = self.finish(self.draft, number)
                 self.draft = None
                 if statement.copy_data is not None:
@@ -156,7 +173,7 @@ class _Splitter:
             else:
                 position = self.take(mark, number, line)
         if self.draft is not None:
-            self.draft.pieces.append(line[start:])
+            self.draft.add(number, line[start:])
 
     def skip_to_start(self, number: int, line: str, position: int) -> tuple[int, bool]:
         """Past blanks, comments and lone semicolons; says whether a statement begins at the new position."""
@@ -235,9 +252,11 @@ class _Splitter:
         data = self.copy_lines(draft) if draft.reads_stdin else None
         if draft.words[:1] in (["set"], ["reset"]):
             self.follow_setting(draft.words, text)
+        numbers = draft.numbers
         return Statement(
-            text, draft.line, draft.column, last_line, tuple(draft.words), data, writes_stdout=draft.writes_stdout
-        )
+            text, draft.line, draft.column, last_line, tuple(draft.words), data, writes_stdout=draft.writes_stdout,
+            numbers=tuple(numbers) if len(set(numbers)) < len(numbers) else (),
+        )  # fmt: skip
 
     def follow_setting(self, words: list[str], text: str) -> None:
         if setting := _SET_STRINGS.search(text):
