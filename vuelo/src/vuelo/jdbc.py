@@ -36,7 +36,7 @@ _SESSION_KINDS = {
 }
 _LIBPQ_FACTORY = "org.postgresql.ssl.LibPQFactory"
 _TRUSTING_FACTORY = "org.postgresql.ssl.NonValidatingFactory"
-_CHANGED = {
+TRANSLATED = _SAME.keys() | {
     "currentSchema",
     "ssl",
     "sslfactory",
@@ -113,7 +113,7 @@ def _query(text: str) -> dict[str, str]:
 
 
 def _translated(asked: Mapping[str, str], where: str) -> dict[str, str]:
-    unknown = sorted(asked.keys() - _SAME.keys() - _CHANGED - WITHOUT_MEANING)
+    unknown = sorted(asked.keys() - TRANSLATED - WITHOUT_MEANING)
     if unknown:
         message = f"libpq has nothing like the JDBC parameter {', '.join(unknown)}"
         raise _refused(where, message, "take it out, or give the address in vuelo.toml as libpq writes it")

@@ -125,3 +125,16 @@ def test_a_migration_of_the_contract_phase_is_pending_for_flyway_and_out_of_orde
     assert site.migrate(phase=Phase.CONTRACT) == ["2"]
     assert assert_same_lines(site)[-1] == ("2", "Out of Order")
     assert_agreed_and_done(site)
+
+
+def test_a_failure_outside_a_transaction_is_forgotten_by_flyway_with_its_usual_lock_and_kept_by_vuelo(
+    new_site: Sites, tmp_path: Path
+) -> None:
+    (tmp_path / "V1__One.sql").write_text("CREATE TABLE one ();\nSELECT 1 / 0;")
+    (tmp_path / "V1__One.sql.conf").write_text("executeInTransaction=false")
+    by_vuelo, by_flyway = new_site(tmp_path), new_site(tmp_path)
+    with pytest.raises(RunFailedError):
+        by_vuelo.migrate()
+    assert by_flyway.flyway("migrate").error is not None
+    assert [row.success for row in by_vuelo.history()] == [True, False]
+    assert [row.success for row in by_flyway.history()] == [True]

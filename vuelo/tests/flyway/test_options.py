@@ -193,7 +193,7 @@ _REFUSED: dict[str, tuple[Case, str]] = {
     "an unknown placeholder": (Case({"V1__One.sql": "SELECT '${nobody}';"}, []), "No value provided for placeholder"),
     "a script setting that nobody knows": (
         Case(_ONE | {"V1__One.sql.conf": "executeInTransactions=true"}, []),
-        "",
+        "executeInTransactions",
     ),
     "a group of which one fails": (
         Case(_ONE | {"V2__Two.sql": "SELECT 1 / 0;"}, [], {"group": True}),
