@@ -122,7 +122,8 @@ def test_what_an_extension_brought_goes_with_the_extension_only(make_project: Ma
     brought = {"pg_trgm": "similarity", "vector": "l2_distance"}
     names = {name for (name,) in conn.execute("SELECT name FROM pg_available_extensions")}
     extension = next(name for name in brought if name in names)
-    conn.execute(f"CREATE ROLE cleaner; GRANT ALL ON SCHEMA shop TO cleaner; CREATE EXTENSION {extension} SCHEMA shop")
+    making = f"CREATE ROLE cleaner; GRANT ALL ON SCHEMA shop TO cleaner; CREATE EXTENSION {extension} SCHEMA shop"
+    conn.execute(making.encode())
     try:
         settings = f'role = "cleaner"\n{ALLOWED}'
         project = make_project({"shop": {"V1__a.sql": "CREATE TABLE a ();"}}, settings)

@@ -168,6 +168,8 @@ def _row_state(  # noqa: PLR0911 - one rule a line, in Flyway's order
         return State.UNDONE if is_undo else State.DELETED
     if row.is_synthetic:
         return State.BASELINE if row.is_baseline else State.SUCCESS
+    if row.is_baseline and not row.success:
+        return State.FAILED
     is_latest = row.version is not None or row is history.last_runs[row.description]
     if script is None and is_latest:
         if row.version is None or (files.newest is not None and row.version < files.newest):
