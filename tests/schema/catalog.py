@@ -14,6 +14,7 @@ Conn: TypeAlias = psycopg.Connection[TupleRow]
 
 SOURCE = Path(gasolinera.__file__).parent
 COMMON_MIGRATION = SOURCE / "migrations" / "V0_1__Common_functions.sql"
+AFTER_MIGRATE = SOURCE / "migrations" / "afterMigrate__validate_constraints.sql"
 HISTORY_TABLE = "flyway_schema_history"
 
 _COMMENT_OR_STRING = re.compile(r"--[^\n]*|/\*.*?\*/|('(?:[^']|'')*')", re.DOTALL)
