@@ -6,18 +6,19 @@ under a header of plain types. What it says is data in JSON; every expression in
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
-from postgast import PgQueryError, scan
+from postgast import PgQueryError
 from postgast import pg_query_pb2 as pb
 
 from vuelo.check.catalog import Catalog, Name
 from vuelo.check.changes import apply, function_of, new_type
-from vuelo.check.grammar import plpgsql, statements
-from vuelo.check.names import builtins, parts, type_name
+from vuelo.check.grammar import plpgsql, statements, without_comments
+from vuelo.check.headers import Body, with_header
+from vuelo.check.names import parts, type_name
 from vuelo.check.objects import Problem
-from vuelo.check.queries import problems_in
+from vuelo.check.queries import Reader, problems_in
 from vuelo.check.scope import Columns, Scope
 
 WORD = re.compile(r"[a-z_\x80-\U0010ffff][a-z0-9_$\x80-\U0010ffff]*")
@@ -25,32 +26,15 @@ _NEAR_LINE = re.compile(r"near line (\d+)")
 _NEAR_TEXT = re.compile(r'at or near "(.*)"$|^"(.*)" is not', re.DOTALL)
 _NOT_ABOUT_THE_BODY = ("Not implemented", "pseudo-type")  # what libpg_query cannot do without a database
 _ASSIGNED = re.compile(r"\s*(?:[^:='\"]|\"[^\"]*\")*?(?::=|=)")
-_OUT = (pb.FUNC_PARAM_OUT, pb.FUNC_PARAM_INOUT, pb.FUNC_PARAM_TABLE)
 _TRIGGER_VARIABLES = (
     "tg_name", "tg_when", "tg_level", "tg_op", "tg_relid", "tg_relname", "tg_table_name", "tg_table_schema",
     "tg_nargs", "tg_argv", "tg_event", "tg_tag",
 )  # fmt: skip
+_ASKS_WHICH_TABLE = re.compile(r"\btg_(?:table_name|relname|relid|argv|nargs|name)\b", re.IGNORECASE)
+_FIELD = re.compile(r"\s*(\w+)\.(\w+)\s*:?=")
 _DEFINES = re.compile(r"\b(?:create|alter|drop|select\b.*\binto)\b", re.IGNORECASE | re.DOTALL)
 _QUERIES = ("select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "call_stmt")
 _SQL, _EXPRESSION = 0, 2  # how an expression of PL/pgSQL is written; from 3 on it is an assignment
-
-
-@dataclass(frozen=True)
-class Body:
-    """The text between the quotes, where it begins in its statement (byte; None where it is not there letter by letter)."""
-
-    name: Name
-    text: str
-    language: str
-    begins: int | None
-    trigger: bool
-    parameters: tuple[pb.FunctionParameter, ...] = ()
-    returns: pb.TypeName | None = None
-    search_path: tuple[str, ...] | None = None
-
-    def location(self, offset: int) -> int:
-        """Of a byte of the body, in the statement."""
-        return 0 if self.begins is None else self.begins + offset
 
 
 def body_of(catalog: Catalog, node: pb.Node, statement: str) -> Body | None:
@@ -134,7 +118,7 @@ def _doubtful(text: str) -> set[str]:
 
 def _parsed_or_nothing(catalog: Catalog, body: Body) -> Mapping[str, Any]:
     try:
-        return plpgsql(_with_header(catalog, body))
+        return _parsed(catalog, body)
     except PgQueryError:
         return {}
 
@@ -182,7 +166,7 @@ def _sql(catalog: Catalog, body: Body) -> Iterator[Problem]:
 
 def _plpgsql(catalog: Catalog, body: Body) -> Iterator[Problem]:
     try:
-        function = plpgsql(_with_header(catalog, body))
+        function = _parsed(catalog, body)
     except PgQueryError as error:
         if not error.message.startswith(_NOT_ABOUT_THE_BODY) and "pseudo-type" not in error.message:
             yield Problem("syntax", error.message, body.location(_place(body.text, error)))
@@ -196,91 +180,13 @@ def _plpgsql(catalog: Catalog, body: Body) -> Iterator[Problem]:
         yield from _expression(catalog, body, expression, line, scope)
 
 
-def _with_header(catalog: Catalog, body: Body) -> str:
-    """A CREATE FUNCTION with the same body and the same kinds of parameters, and no type that needs a database."""
-    modes = {
-        pb.FUNC_PARAM_OUT: "OUT ",
-        pb.FUNC_PARAM_INOUT: "INOUT ",
-        pb.FUNC_PARAM_TABLE: "OUT ",
-        pb.FUNC_PARAM_VARIADIC: "",
-    }
-    given = ", ".join(
-        f"{modes.get(one.mode, '')}{_quoted(one.name)} {_plain_type(catalog, one.arg_type)}" for one in body.parameters
-    )
-    outs = [one for one in body.parameters if one.mode in _OUT]
-    is_set = any(one.mode == pb.FUNC_PARAM_TABLE for one in outs) or (body.returns is not None and body.returns.setof)
-    if body.trigger and body.returns is not None:
-        returned = parts(body.returns.names)[1]
-    elif len(outs) == 1:
-        returned = _plain_type(catalog, outs[0].arg_type)
-    elif outs:
-        returned = "record"
-    else:
-        returned = _plain_type(catalog, body.returns) if body.returns is not None else "void"
-    text = _with_plain_types(catalog, body.text)
-    return f"CREATE FUNCTION f({given}) RETURNS {'SETOF ' * is_set}{returned} LANGUAGE plpgsql AS $vuelo${text}$vuelo$"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"' if name else ""
-
-
-def _plain_type(catalog: Catalog, name: pb.TypeName) -> str:
-    schema, word = parts(name.names)
-    array = "[]" * bool(name.array_bounds)
-    if name.pct_type or schema not in ("", "pg_catalog"):
-        return _stand_in(catalog, type_name(catalog, name)) + array
-    if word in ("record", "void") or (word in builtins("type") and not word.startswith("any")):
-        return word + array
-    return _stand_in(catalog, type_name(catalog, name)) + array
-
-
-def _stand_in(catalog: Catalog, name: Name) -> str:
-    return "record" if name in catalog.tables else "text"
-
-
-def _with_plain_types(catalog: Catalog, text: str) -> str:
-    """The body with the types of its declarations replaced; every line stays the line it is."""
+def _parsed(catalog: Catalog, body: Body) -> Mapping[str, Any]:
     try:
-        tokens = scan(text).tokens
-    except PgQueryError:
-        return text
-    source = text.encode()
-    words = [source[token.start : token.end].decode() for token in tokens]
-    pieces: list[bytes] = []
-    done, declaring, begins = 0, False, False
-    for number, word in enumerate(words):
-        lower = word.lower()
-        if lower in ("declare", "begin"):
-            declaring = begins = lower == "declare"
-        elif declaring and begins:
-            begins = False
-            first = number + 1 + (words[number + 1 : number + 2] in (["constant"], ["CONSTANT"]))
-            last, wanted = _declared_type(catalog, words, first)
-            if wanted is not None:
-                pieces += [source[done : tokens[first].start], wanted.encode()]
-                done = tokens[last].end
-        elif declaring and word == ";":
-            begins = True
-    return (b"".join(pieces) + source[done:]).decode()
-
-
-def _declared_type(catalog: Catalog, words: list[str], first: int) -> tuple[int, str | None]:
-    """The last word of a type that needs a database, and what stands for it."""
-    last = first
-    while words[last + 1 : last + 2] == ["."]:
-        last += 2
-    if words[last + 1 : last + 2] == ["%"] and len(words) > last + 2:
-        is_row = words[last + 2].lower() == "rowtype"
-        return last + 2, "record" if is_row else "text"
-    names = [word.strip('"') if word.startswith('"') else word.lower() for word in words[first : last + 1 : 2]]
-    if not names or names[0] in ("cursor", "alias", "no", "scroll") or last >= len(words):
-        return last, None
-    owners = [names[0]] if len(names) > 1 else list(catalog.search_path)
-    if len(names) == 1 and not any((one, names[0]) in {**catalog.types, **catalog.tables} for one in owners):
-        return last, None
-    is_row = any((one, names[-1]) in catalog.tables for one in owners)
-    return last, "record" if is_row and words[last + 1 : last + 2] != ["["] else "text"
+        return plpgsql(with_header(catalog, body, body.text))
+    except PgQueryError as error:
+        if "--" not in body.text or not error.message.startswith("syntax error"):
+            raise
+        return plpgsql(with_header(catalog, body, without_comments(body.text)))
 
 
 def _place(text: str, error: PgQueryError) -> int:
@@ -311,7 +217,23 @@ def _declared(catalog: Catalog, body: Body, function: Mapping[str, Any]) -> dict
                 found[variable["refname"]] = None
     for label in re.findall(r"<<\s*(\w+)\s*>>", body.text):
         found[label.lower()] = None
-    return found | _variables(catalog, body.parameters)
+    if body.trigger:
+        found |= dict.fromkeys(("new", "old"), _fields_of_row(catalog, body))
+    return found | {body.name[1]: None} | _variables(catalog, body.parameters)
+
+
+def _fields_of_row(catalog: Catalog, body: Body) -> Columns:
+    """What NEW and OLD have in every table with the function's triggers; in any, where it asks which table it is."""
+    tables = [
+        table
+        for table in catalog.tables.values()
+        if body.name in [trigger.function for trigger in table.triggers.values()]
+    ]
+    if not tables or any(table.is_open for table in tables):
+        return None
+    columns = [set(table.columns) for table in tables]
+    fields = set.union(*columns) if _ASKS_WHICH_TABLE.search(body.text) else set.intersection(*columns)
+    return tuple(sorted(fields))
 
 
 def _transition_tables(catalog: Catalog, body: Body) -> dict[str, Columns]:
@@ -344,6 +266,8 @@ def _expression(
     catalog: Catalog, body: Body, expression: Mapping[str, Any], line: int, scope: Scope
 ) -> Iterator[Problem]:
     query, mode = cast("str", expression["query"]), cast("int", expression["parseMode"])
+    if mode > _EXPRESSION and (field := _FIELD.match(query)):
+        yield from _assigned_field(catalog, body, scope, field, line)
     before, sql = "", query
     if mode == _EXPRESSION:
         before = "SELECT "
@@ -361,6 +285,14 @@ def _expression(
             offset = problem.location - len(before) - (len(sql) - len(sql.lstrip()))
             location = _line_start(body.text, line) if begins is None else begins + max(offset, 0)
             yield replace(problem, location=body.location(location))
+
+
+def _assigned_field(catalog: Catalog, body: Body, scope: Scope, field: re.Match[str], line: int) -> Iterator[Problem]:
+    row, name = field[1].lower(), field[2].lower()
+    reader = Reader(catalog)
+    begins = _found(body.text, field[0].strip(), max(line, 1))
+    reader.field_of(scope.variables.get(row), row, name, body.location(begins or _line_start(body.text, line)))
+    yield from reader.problems
 
 
 def _found(text: str, sql: str, line: int) -> int | None:

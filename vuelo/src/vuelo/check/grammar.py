@@ -22,21 +22,11 @@ def statements(text: str) -> list[pb.Node]:
     except PgQueryError:
         if "--" not in text:
             raise
-        result = parse(_without_comments(text))
+        result = parse(without_comments(text))
     return [one.stmt for one in result.stmts]
 
 
-def plpgsql(function: str) -> Mapping[str, Any]:
-    """The body of a CREATE FUNCTION or DO, as libpg_query's JSON has it."""
-    try:
-        return _plpgsql(function)
-    except PgQueryError:
-        if "--" not in function:
-            raise
-        return _plpgsql(_without_comments(function))
-
-
-def _without_comments(text: str) -> str:
+def without_comments(text: str) -> str:
     """Blanks in place of comments: libpg_query does not see a string go on behind one, as PostgreSQL does."""
     source = bytearray(text.encode())
     for token in scan(text).tokens:
@@ -45,8 +35,11 @@ def _without_comments(text: str) -> str:
     return source.decode()
 
 
-def _plpgsql(function: str) -> Mapping[str, Any]:
-    """As postgast's own, which trips over what libpg_query writes of a trigger function's variables."""
+def plpgsql(function: str) -> Mapping[str, Any]:
+    """The body of a CREATE FUNCTION or DO, as libpg_query's JSON has it.
+
+    As postgast's own, but for what libpg_query writes of a trigger function's variables, which is no JSON.
+    """
     result = lib.pg_query_parse_plpgsql(function.encode())
     try:
         if result.error:
