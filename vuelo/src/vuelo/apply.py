@@ -10,12 +10,12 @@ from typing import TypeVar
 import psycopg
 
 from vuelo import history, leftovers, sidelog
-from vuelo.callbacks import around_each, fire_each_error, fire_inside
+from vuelo.callbacks import around_each, fire, fire_each_error, fire_inside
 from vuelo.errors import ScriptError, VueloError
 from vuelo.history import NewRow
 from vuelo.migration import Script
 from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
-from vuelo.session import Progress, start_session
+from vuelo.session import Progress, forget_session, start_session
 from vuelo.sidelog import Action
 from vuelo.statements import Statement
 from vuelo.transactions import Need, need_of
@@ -47,7 +47,7 @@ class MovedOnError(Exception):
 class Work:
     """A script to run, the history rows to write when it has, and how this is shown.
 
-    `after` is the rank of the newest row that the plan knows.
+    `after` is the rank of the newest row that the plan knows; `events` are those that its turn brings about.
     """
 
     script: Script
@@ -55,6 +55,7 @@ class Work:
     action: Action
     progress: Progress
     after: int = 0
+    events: tuple[str, ...] = ()
 
     @property
     def operation(self) -> str:
@@ -64,18 +65,21 @@ class Work:
 def apply(site: Site, work: Work) -> Step:
     """Run one script in the way that it needs. Raises ScriptError, VueloError, MovedOnError."""
     site.run.watch(work.progress)
+    for event in work.events:
+        fire(site, event)
     try:
-        if runs_alone(site, work.script):
+        if _runs_alone(site, work):
             return _apply_alone(site, work)
         return patiently(site, work.script.path.name, lambda: _apply_in_transaction(site, work))
-    except VueloError:
-        fire_each_error(site, work.operation.removeprefix("Each"))
+    except VueloError as error:
+        in_statement = isinstance(error, ScriptError) and error.path == work.script.path and error.place is not None
+        fire_each_error(site, work.operation, in_statement=in_statement)
         raise
 
 
 def apply_group(site: Site, works: Sequence[Work]) -> list[Step]:
     """All of them in one transaction. Raises ScriptError, VueloError `group.no_transaction`."""
-    alone = [work.script.path.name for work in works if runs_alone(site, work.script)]
+    alone = [work.script.path.name for work in works if _runs_alone(site, work)]
     if alone:
         message = f"{', '.join(alone)} cannot run in a transaction, so not in that of a group"
         raise VueloError("group.no_transaction", message, "migrate up to it first, with --target, or without `group`")
@@ -115,12 +119,17 @@ def patiently(site: Site, what: str, attempt: Callable[[], _Answer]) -> _Answer:
 
 @contextmanager
 def transaction(site: Site) -> Generator[None]:
-    """A transaction with a service's settings. Through a pooler it takes the service's lock, which no session holds."""
+    """A transaction with a service's settings. Through a pooler it takes the service's lock, which no session holds.
+
+    There the session goes to somebody else afterwards, without what a script has SET.
+    """
     with site.conn.transaction():
         if site.service.settings.pooler:
             history.lock_in_transaction(site.conn, site.table, site.service.wait_s, site.run.stop)
         start_session(site.conn, site.service)
         yield
+        if site.service.settings.pooler:
+            forget_session(site.conn)
 
 
 def _apply_in_transaction(site: Site, work: Work) -> Step:
@@ -137,24 +146,37 @@ def _apply_in_transaction(site: Site, work: Work) -> Step:
 
 def _shown_and_run(site: Site, work: Work) -> Step:
     site.run.watch(work.progress)
+    for event in work.events:
+        fire_inside(site, event)
+        start_session(site.conn, site.service)
     return _run_and_record(site, work)
+
+
+def _runs_alone(site: Site, work: Work) -> bool:
+    return not site.service.settings.skip_executing_migrations and runs_alone(site, work.script)
 
 
 def _run_and_record(site: Site, work: Work) -> Step:
     started = monotonic()
     statements = 0
-    start_session(site.conn, site.service)
-    fire_inside(site, f"before{work.operation}")
     if not site.service.settings.skip_executing_migrations:
+        fire_inside(site, f"before{work.operation}")
         statements = run_script(site, work.script, _hooks(site, work), in_transaction=True)
-    start_session(site.conn, site.service)  # the script may have changed role or timeouts
-    fire_inside(site, f"after{work.operation}")
+        _back_to_our_settings(site, work)
     duration_ms = round((monotonic() - started) * 1000)
     rank = None
     for row in work.rows:
         rank = history.insert(site.conn, site.table, replace(row, execution_ms=duration_ms))
     _log(site, work, rank, statements, duration_ms)
     return _step(work, duration_ms, rank)
+
+
+def _back_to_our_settings(site: Site, work: Work) -> None:
+    """The script may have changed role or timeouts, and so may what is called after it."""
+    start_session(site.conn, site.service)
+    if site.callbacks:
+        fire_inside(site, f"after{work.operation}")
+        start_session(site.conn, site.service)
 
 
 def _apply_alone(site: Site, work: Work) -> Step:
@@ -177,18 +199,17 @@ def _apply_alone(site: Site, work: Work) -> Step:
     start_session(conn, site.service, lock_timeout=_NO_LIMIT)
     try:
         fire_inside(site, f"before{work.operation}")
-        if not site.service.settings.skip_executing_migrations:
-            run_script(site, work.script, _hooks(site, work, advance), in_transaction=False)
-        start_session(conn, site.service)
-        fire_inside(site, f"after{work.operation}")
+        run_script(site, work.script, _hooks(site, work, advance), in_transaction=False)
+        _back_to_our_settings(site, work)
     except VueloError as error:
         if not conn.closed:
             start_session(conn, site.service)
             leftovers.drop(site, [name for name in leftovers.invalid_indexes(site) if name not in invalid])
             nothing_done = statements == 0 and leftovers.first_statement_is_atomic(site, work.script)
-            if nothing_done and rank is not None:
-                history.forget(conn, table, rank)
+            if nothing_done:
                 sidelog.remove(conn, table, entry)
+                if rank is not None:
+                    history.forget(conn, table, rank)
             error.hint = error.hint or _hint(nothing_done, statements)
         raise
     duration_ms = round((monotonic() - started) * 1000)

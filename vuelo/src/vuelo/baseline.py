@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vuelo import creation, history
 from vuelo.apply import transaction
-from vuelo.callbacks import around
+from vuelo.callbacks import around, fire_creation
 from vuelo.errors import VueloError
 from vuelo.executor import locked, site_of
 from vuelo.migration import Applied, RowType
@@ -53,6 +53,7 @@ def _refuse_no_version(text: str) -> None:
 def _baseline(service: Service, run: Run) -> Baselined:
     with connected(service, run) as conn:
         site, _ = site_of(conn, service, run)
+        fire_creation(site)
         with around(site, "Baseline"):
             written = False
             if not history.exists(conn, site.table):

@@ -10,7 +10,7 @@ import psycopg
 
 from vuelo.errors import ScriptError, VueloError
 from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
-from vuelo.session import start_session
+from vuelo.session import forget_session, start_session
 
 
 def fire(site: Site, event: str) -> None:
@@ -24,6 +24,8 @@ def fire(site: Site, event: str) -> None:
                 with site.conn.transaction():
                     start_session(site.conn, site.service)
                     run_script(site, callback, Hooks(), in_transaction=True)
+                    if site.service.settings.pooler:
+                        forget_session(site.conn)
         except psycopg.Error as error:  # the commit, with what was deferred
             failure = script_error(error, None)
             failure.path = callback.path
@@ -36,18 +38,32 @@ def fire_inside(site: Site, event: str) -> None:
         run_script(site, callback, Hooks(), in_transaction=True)
 
 
+def fire_creation(site: Site) -> None:
+    """Before schemas are made, and where they are there already, as Flyway does."""
+    if site.service.settings.create_schemas:
+        fire(site, "createSchema")
+        fire(site, "beforeCreateSchema")
+
+
 @contextmanager
-def around(site: Site, operation: str) -> Generator[None]:
-    """The callbacks of an operation, such as Migrate. Those after an error cannot hide it: theirs is told."""
+def around(site: Site, operation: str, *, finishes: bool = True) -> Generator[list[str]]:
+    """The callbacks of an operation, such as Migrate. Those after an error cannot hide it: theirs is told.
+
+    Gives a list for further events, which come when it has ended well. An operation that is part of another has no
+    event for its end, nor has one that failed.
+    """
+    then: list[str] = []
     fire(site, f"before{operation}")
     try:
-        yield
-        fire(site, f"after{operation}")
+        yield then
     except (VueloError, psycopg.Error):
         _fire_after_error(site, f"after{operation}Error")
-        _fire_after_error(site, f"after{operation}OperationFinish")
         raise
-    fire(site, f"after{operation}OperationFinish")
+    then.append(f"after{operation}")
+    if finishes:
+        then.append(f"after{operation}OperationFinish")
+    for event in then:
+        fire(site, event)
 
 
 @contextmanager
@@ -71,6 +87,11 @@ def _fire_after_error(site: Site, event: str) -> None:
         site.run.tell(site.service.name, f"{event} failed too: {error.message}{where}")
 
 
-def fire_each_error(site: Site, operation: str) -> None:
-    """After a migration that failed and was rolled back: outside its transaction."""
-    _fire_after_error(site, f"afterEach{operation}Error")
+def fire_each_error(site: Site, what: str, *, in_statement: bool) -> None:
+    """After a migration, such as EachMigrate, that failed and was rolled back: outside its transaction.
+
+    Flyway calls them inside, where PostgreSQL takes no statement any more.
+    """
+    if in_statement:
+        _fire_after_error(site, f"after{what}StatementError")
+    _fire_after_error(site, f"after{what}Error")

@@ -4,13 +4,12 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby
 
 import psycopg
 
 from vuelo import creation, history, sidelog, window
 from vuelo.apply import MovedOnError, Step, Work, apply, apply_group, transaction
-from vuelo.callbacks import around, fire
+from vuelo.callbacks import around, fire, fire_creation
 from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable, NewRow
 from vuelo.locations import find_scripts
@@ -19,10 +18,12 @@ from vuelo.naming import Kind, Version
 from vuelo.plan import Plan, UndoStep, make_plan, plan_undo
 from vuelo.project import Service
 from vuelo.scripts import Site
-from vuelo.session import Progress, Run, connected, placeholders_of
+from vuelo.session import Progress, Run, connected, placeholders_of, start_session
 from vuelo.settings import Phase
 from vuelo.sidelog import Action
 from vuelo.watcher import watching
+
+_BETWEEN = ("afterVersioned", "beforeRepeatables")
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,22 @@ def migrate(service: Service, run: Run) -> Iterator[Step]:
     with connected(service, run) as conn, watching(conn, service, run) as watched:
         site, found = site_of(conn, service, watched)
         fire(site, "afterConnect")
-        if not history.exists(conn, site.table):  # what cannot be migrated at all gets no history either
+        _validate_for_callbacks(site, found)
+        is_new = not history.exists(conn, site.table)
+        if is_new:  # what cannot be migrated at all gets no history either
             refuse_problems(service, make_plan(found, [], service.settings))
-            if not history.schema_exists(conn, service.schema):
-                fire(site, "createSchema")
-                fire(site, "beforeCreateSchema")
-            creation.begin(conn, site.table, service.settings, service.wait_s, run.stop)
+        fire_creation(site)
+        if is_new:
+            with conn.transaction():
+                start_session(conn, service)
+                creation.begin(conn, site.table, service.settings, service.wait_s, run.stop)
         with locked(site):
             with transaction(site):
                 sidelog.create(conn, site.table)
-            with around(site, "Migrate"):
-                yield from _apply_pending(site, found)
+            with around(site, "Migrate") as then:
+                for step in _apply_pending(site, found):
+                    then[:] = ["afterMigrateApplied"]
+                    yield step
 
 
 def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version | None = None) -> Iterator[Step]:
@@ -86,11 +92,25 @@ def inspect_undo(
         return plan_undo(found, _rows(conn, service), steps=None if target else steps, target=target)
 
 
-def inspect(service: Service, run: Run) -> Plan:
-    """The plan as things stand. Takes no lock, changes nothing, and needs no more than to read the history."""
+def inspect(service: Service, run: Run, command: str | None = None) -> Plan:
+    """The plan as things stand. Takes no lock, changes nothing, and needs no more than to read the history.
+
+    For a `command`, Info or Validate, its callbacks run.
+    """
     with connected(service, run, as_role=False) as conn:
         site, found = site_of(conn, service, run)
-        return _plan(site, found)
+        if command is None or not site.callbacks:
+            return _plan(site, found)
+        fire(site, "afterConnect")
+        if command == "Validate" and not history.schema_exists(conn, service.schema):
+            plan = _plan(site, found)
+        else:
+            fire(site, f"before{command}")
+            plan = _plan(site, found)
+            failed = command == "Validate" and any(problem.blocks for problem in plan.problems)
+            fire(site, f"after{command}Error" if failed else f"after{command}")
+        fire(site, f"after{command}OperationFinish")
+        return plan
 
 
 def known_versions(service: Service, run: Run) -> set[Version]:
@@ -140,6 +160,7 @@ def planned_work(site: Site, found: Found) -> tuple[Plan, list[Work]]:
     plan = _plan(site, found, rows)
     total, after = len(plan.pending), rows[-1].installed_rank if rows else 0
     times = {row.script: row.execution_time for row in rows if row.success and not row.takes_back}
+    first_repeatable = next((script for script in plan.pending if script.kind is Kind.REPEATABLE), None)
     works = [
         Work(
             script,
@@ -147,6 +168,7 @@ def planned_work(site: Site, found: Found) -> tuple[Plan, list[Work]]:
             Action.MIGRATE,
             _progress(site, done, total, script, times.get(script.script)),
             after,
+            _BETWEEN if script is first_repeatable else (),
         )
         for done, script in enumerate(plan.pending)
     ]
@@ -170,20 +192,25 @@ def undo_work(site: Site, found: Found, steps: int | None, target: Version | Non
     ]
 
 
+def _validate_for_callbacks(site: Site, found: Found) -> None:
+    """Flyway validates before anything else where there is a schema; what counts is looked at under the lock."""
+    validates = site.service.settings.validate_on_migrate and history.schema_exists(site.conn, site.service.schema)
+    if site.callbacks and validates:
+        with around(site, "Validate", finishes=False):
+            refuse_problems(site.service, _plan(site, found))
+
+
 def _apply_pending(site: Site, found: Found) -> Iterator[Step]:
-    applied, works = False, list[Work]()
     while True:
         plan, works = planned_work(site, found)
         refuse_problems(site.service, plan)
         try:
-            for step in _apply_all(site, works):
-                applied = True
-                yield step
+            yield from _apply_all(site, works)
         except MovedOnError:
             continue
         break
-    if applied:
-        fire(site, "afterMigrateApplied")
+    if not any(work.events for work in works):
+        fire(site, _BETWEEN[0])
     site.run.watch(Progress(site.service.name, len(works), len(works), None))
 
 
@@ -194,16 +221,11 @@ def _apply_all(site: Site, works: Sequence[Work]) -> Iterator[Step]:
         yield from apply_group(site, works)
         return
     after = works[0].after if works else 0
-    for repeatable, some in groupby(works, key=lambda work: work.script.kind is Kind.REPEATABLE):
-        if repeatable:
-            fire(site, "beforeRepeatables")
-        for work in some:
-            _refuse_outside_window(site, work.script)
-            step = apply(site, replace(work, after=after))
-            after = step.rank or after
-            yield step
-        if not repeatable:
-            fire(site, "afterVersioned")
+    for work in works:
+        _refuse_outside_window(site, work.script)
+        step = apply(site, replace(work, after=after))
+        after = step.rank or after
+        yield step
 
 
 def _refuse_outside_window(site: Site, script: Script) -> None:

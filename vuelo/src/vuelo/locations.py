@@ -13,7 +13,7 @@ from vuelo.checksum import checksum
 from vuelo.errors import ScriptError, VueloError
 from vuelo.events import EVENTS
 from vuelo.migration import BadName, Callback, Found, Script, ScriptConfig
-from vuelo.naming import Kind, ScriptName, parse_name
+from vuelo.naming import Kind, ScriptName, parse_name, suffix_of
 from vuelo.placeholders import Placeholders
 from vuelo.script_config import parse_config, phase_of
 from vuelo.settings import Settings
@@ -50,7 +50,7 @@ def find_scripts(service: "Service", placeholders: Placeholders) -> Found:
     for location, path, config in _files(service, placeholders):
         callback = _callback(path, config, settings)
         if callback is not None:
-            callbacks += [] if settings.skip_default_callbacks else [callback]
+            callbacks += [callback] if config.should_execute and not settings.skip_default_callbacks else []
             continue
         if location not in service.locations:
             continue
@@ -101,7 +101,8 @@ def _config_of(path: Path, placeholders: Placeholders) -> ScriptConfig:
 
 def _callback(path: Path, config: ScriptConfig, settings: Settings) -> Callback | None:
     """None for the name of a migration, or of nothing."""
-    event, _, description = path.name[: path.name.rindex(".")].partition(settings.sql_migration_separator)
+    stem = path.name.removesuffix(suffix_of(path.name, settings.naming) or "")
+    event, _, description = stem.partition(settings.sql_migration_separator)
     return Callback(event, description.replace("_", " "), path, config) if event in EVENTS else None
 
 

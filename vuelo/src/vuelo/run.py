@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from threading import Lock
 from time import monotonic
-from typing import TypedDict, TypeVar, Unpack
+from typing import Literal, TypedDict, TypeVar, Unpack
 
 import psycopg
 
@@ -122,10 +122,15 @@ def plan_undo(
         )
 
 
-def info(project: Project, **changed: Unpack[MigrateSettings]) -> dict[str, Plan]:
-    """Each service's plan by its name; nothing is changed. `validate` is this with an eye on the problems."""
+def info(
+    project: Project, *, command: Literal["Info", "Validate"] | None = None, **changed: Unpack[MigrateSettings]
+) -> dict[str, Plan]:
+    """Each service's plan by its name; nothing is changed. `validate` is this with an eye on the problems.
+
+    With `command` that command's callbacks run.
+    """
     with reachable(project.changed(**changed)) as reached:
-        return side_by_side(reached.services, Run(), executor.inspect)
+        return side_by_side(reached.services, Run(), lambda service, run: executor.inspect(service, run, command))
 
 
 def refuse_unknown_target(project: Project) -> None:

@@ -19,6 +19,7 @@ from vuelo.placeholders import Placeholders
 from vuelo.project import Service
 
 CONNECT_TIMEOUT_S = 10
+_RESET = sql.SQL("RESET SESSION AUTHORIZATION;\nRESET ROLE;\nRESET ALL;\nSET client_encoding = 'UTF8';\n")
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,16 @@ def _check(conn: Connection, service: Service) -> None:
     settings = service.settings
     with conn.transaction() if settings.pooler else nullcontext():
         try:
-            conn.execute("SELECT set_config('role', %s, %s)", (service.role or "none", settings.pooler))
+            if service.role is not None:
+                conn.execute("SELECT set_config('role', %s, %s)", (service.role, settings.pooler))
         except psycopg.Error as error:
             message = f"{service.name}: cannot work as role {service.role}: {error.diag.message_primary}"
             hint = "create the role first, or take `role` out of vuelo.toml"
             raise VueloError("connect.role", message, hint) from error
         try:
-            if settings.init_sql:
-                conn.execute(settings.init_sql.encode())
             start_session(conn, service)
+            if settings.pooler:
+                forget_session(conn)
         except psycopg.Error as error:
             message = f"{service.name}: cannot begin: {error.diag.message_primary}"
             raise VueloError("connect.settings", message, "look at the service in vuelo.toml") from error
@@ -119,19 +121,29 @@ def start_session(conn: Connection, service: Service, *, lock_timeout: str | Non
     conn.execute(session_sql(service, lock_timeout))
 
 
+def forget_session(conn: Connection) -> None:
+    """Undo whatever a session was set to; inside a transaction, with it. Scripts stay UTF-8."""
+    conn.execute(_RESET)
+
+
 def session_sql(service: Service, lock_timeout: str | None = None) -> sql.Composed:
-    """Through a pooler nothing may outlive the transaction: there these are settings of the transaction alone."""
-    pooler = service.settings.pooler
+    """Without a role of the service's own, that of `init_sql` stays, as with Flyway.
+
+    Through a pooler these are settings of the transaction alone.
+    """
+    init_sql, role = service.settings.init_sql, service.role
     return sql.SQL(
-        """{reset}SELECT set_config('role', {role}, {local}),
-       set_config('lock_timeout', {lock}, {local}),
+        """{reset}{init}SELECT {role}set_config('lock_timeout', {lock}, {local}),
        set_config('statement_timeout', {statement}, {local}),
        set_config('search_path',
                   concat_ws(', ', quote_ident({schema}), nullif(current_setting('search_path'), '')), {local})"""
     ).format(
-        reset=sql.SQL("" if pooler else "RESET SESSION AUTHORIZATION;\nRESET ALL;\n"),
-        local=pooler,
-        role=service.role or "none",
+        reset=_RESET,
+        init=sql.SQL(f"{init_sql}\n;\n" if init_sql else ""),  # type: ignore[arg-type]  # whoever sets it may run it
+        role=sql.SQL("set_config('role', {role}, {local}),\n       ").format(role=role, local=service.settings.pooler)
+        if role is not None
+        else sql.SQL(""),
+        local=service.settings.pooler,
         lock=lock_timeout or service.lock_timeout,
         statement=service.statement_timeout,
         schema=service.schema,

@@ -59,7 +59,11 @@ def command(
     )
     project = load(config, environment, service)
     plans = run.info(
-        project, target=target, out_of_order=out_of_order or None, ignore_migration_patterns=ignored(ignore)
+        project,
+        command="Info",
+        target=target,
+        out_of_order=out_of_order or None,
+        ignore_migration_patterns=ignored(ignore),
     )
     if as_json:
         print_json({"services": [plan_data(one, plans[one.name], selection) for one in project.services]})

@@ -32,7 +32,11 @@ def command(
     """Report changed, renamed, missing, failed, duplicate, misnamed and not yet applied migrations; exit 1 if any."""
     project = load(config, environment, service)
     plans = run.info(
-        project, target=target, out_of_order=out_of_order or None, ignore_migration_patterns=ignored(ignore)
+        project,
+        command="Validate",
+        target=target,
+        out_of_order=out_of_order or None,
+        ignore_migration_patterns=ignored(ignore),
     )
     has_problems = any(plan.problems for plan in plans.values())
     if as_json:
