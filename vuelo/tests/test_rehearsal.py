@@ -103,7 +103,7 @@ def test_rows_that_a_migration_added_may_go_with_its_undo(rehearse: Rehearse) ->
          ("again.failed", "V2__a.sql")),
         ({"R__sample.sql": "INSERT INTO orders SELECT coalesce(max(id), 0) + 1 FROM orders;"},
          ("repeat.rows", "repeatables")),
-        ({"R__view.sql": "CREATE VIEW v AS SELECT 1;"}, ("repeat.failed", "R__view.sql")),
+        ({"R__view.sql": "CREATE VIEW v AS SELECT 1;"}, ("repeat.failed", "repeatables")),
         ({"V2__v.sql": "CREATE VIEW v AS SELECT 1 / 0 AS a;", "U2__v.sql": "DROP VIEW v;"}, ("body", "view shop.v")),
         ({"V2__f.sql": f"SET check_function_bodies = off; {FUNCTION} sql AS 'SELECT a FROM gone';",
           "U2__f.sql": "DROP FUNCTION f;"}, ("body", "function shop.f()")),
