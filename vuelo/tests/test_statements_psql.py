@@ -67,6 +67,50 @@ SCRIPTS = {
         INSERT INTO t VALUES (current_setting('my.value'));
         SAVEPOINT one; INSERT INTO t VALUES ('gone'); ROLLBACK /* not all */ TO SAVEPOINT one; RELEASE one;
         SAVEPOINT two; ROLLBACK WORK TO two;""",
+    "escapes in plain strings": r"""
+        CREATE TABLE t (n int, v text); SET escape_string_warning = off;
+        SET standard_conforming_strings = off;  -- psql follows from the next line on
+        INSERT INTO t VALUES (1, 'it\'s; \\'), (2, 'a\tb;'), (3, N'n\';');
+        INSERT INTO t SELECT 4, 'one\';'
+            'two\';';
+        SET LOCAL standard_conforming_strings TO on;
+        INSERT INTO t VALUES (5, '\'), (6, E'\';');
+        SET standard_conforming_strings = 'off';
+        INSERT INTO t VALUES (7, '\';');
+        RESET standard_conforming_strings;
+        INSERT INTO t VALUES (8, 'back\');""",
+    "unicode escapes": r"""
+        CREATE TABLE t (n int, U&"d!0061ta;" UESCAPE '!' text, "ünï;cødé" text DEFAULT U&'\00fc;');
+        INSERT INTO t VALUES (1, U&'\0027;\+01F600' /* ; */ UESCAPE '\'), (2, U&'x!003b''!!;' UESCAPE '!');
+        INSERT INTO t (n, U&"data;") VALUES (3, u&'a'
+            'b;\0063');""",
+    "blocks": r"""
+        CREATE TABLE t (n int, v text);
+        DO LANGUAGE plpgsql $$ DECLARE q text := $q$it's; $q$ || ';'; BEGIN
+            INSERT INTO t VALUES (1, q); /* ; 'or that */ EXCEPTION WHEN others THEN NULL; END; $$;
+        DO $outer$ BEGIN EXECUTE $inner$ DO $deep$ BEGIN INSERT INTO t VALUES (2, ';'); END; $deep$ $inner$;
+        END $outer$;
+        DO 'BEGIN INSERT INTO t VALUES (3, ''a;''); END' LANGUAGE plpgsql;
+        DO E'BEGIN\n INSERT INTO t VALUES (4, \'b;\'); END';
+        CREATE FUNCTION tr() RETURNS trigger LANGUAGE plpgsql AS $fn$ BEGIN NEW.v := NEW.v || ';'; RETURN NEW; END $fn$;
+        CREATE TRIGGER begins BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.n > 4) EXECUTE FUNCTION tr();
+        INSERT INTO t VALUES (5, 'x'); DO $$BEGIN END$$;""",
+    "atomic bodies": """
+        CREATE TABLE t (n int, "end" int);
+        CREATE OR REPLACE FUNCTION /* begin */ "case"(a int DEFAULT (CASE WHEN true THEN 1 ELSE 2 END)) RETURNS int
+            LANGUAGE sql IMMUTABLE BEGIN ATOMIC ; SELECT a; -- end;
+            SELECT CASE a WHEN 1 THEN (SELECT CASE WHEN a = 1 THEN 10 END) ELSE 20 END; ; END;
+        CREATE PROCEDURE fill(a int) BEGIN ATOMIC INSERT INTO t VALUES (a, "case"(a)); /* ; end; */
+            UPDATE t SET "end" = "end" + 1 WHERE n = a; DELETE FROM t WHERE n::text = 'end;'; END; CALL fill(1);
+        CREATE FUNCTION nothing() RETURNS void BEGIN ATOMIC END; CREATE FUNCTION one() RETURNS int RETURN 1;
+        CREATE FUNCTION twice(a int) RETURNS TABLE (x int, y int) LANGUAGE sql
+        BEGIN
+          ATOMIC SELECT a, 2 * a; END; CALL fill(2); INSERT INTO t SELECT x + 100, y FROM twice(3);""",
+    "comments and data": "CREATE TABLE t (n int, v text); /* one /* two /* ' */ $$ */ \" */\n"
+    "COPY t /* data; */ (n, v) -- from stdin;\nFROM stdin WITH (FORMAT text, DELIMITER '|', NULL '');\n"
+    "1|/* not a comment\n2|-- nor this; 'or that'\n3|\n4|back\\\\slash\\n$$\n\\.\n/**/;;/* ; */\n"
+    "INSERT INTO t VALUES (5, '--'), (6, '/*'), (7, '*/') -- '\n, (8, $$/*$$);\n"
+    "COPY t FROM stdin (FORMAT csv, QUOTE '''', ESCAPE '\\');\n9,'a;\\''\n10,'b;\nc'\n\\.\n",
     "mac and dos line ends": "CREATE TABLE t (n int);\r-- comment\rINSERT INTO t VALUES (1);\r\n"
     "-- x\r\nINSERT INTO t\r\nVALUES (2);\n",
     "byte order mark": "\ufeffCREATE TABLE t (n int);",
@@ -79,7 +123,8 @@ _OBJECTS = """
            (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
               FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0)
       FROM pg_class AS c
-     WHERE c.relnamespace = 'shop'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname <> 'flyway_schema_history'
+     WHERE c.relnamespace = 'shop'::regnamespace AND c.relkind IN ('r', 'v')
+       AND c.relname NOT IN ('flyway_schema_history', 'vuelo_log')
     UNION ALL
     SELECT proname, prokind::text, pg_get_functiondef(oid), NULL, NULL
       FROM pg_proc WHERE pronamespace = 'shop'::regnamespace
