@@ -16,6 +16,7 @@ SOURCE = Path(gasolinera.__file__).parent
 COMMON_MIGRATION = SOURCE / "migrations" / "V0_1__Common_functions.sql"
 AFTER_MIGRATE = SOURCE / "migrations" / "afterMigrate__validate_constraints.sql"
 HISTORY_TABLE = "flyway_schema_history"
+ENGINE_TABLES = [HISTORY_TABLE, "vuelo_log"]
 
 _COMMENT_OR_STRING = re.compile(r"--[^\n]*|/\*.*?\*/|('(?:[^']|'')*')", re.DOTALL)
 _COMMENT_STATEMENT = re.compile(r"\bCOMMENT\s+ON\s[^;']*\sIS\s+'(?:[^']|'')*'(?:\s+'(?:[^']|'')*')*\s*;")
@@ -108,17 +109,17 @@ def remake_schema(conn: Conn, service: Service) -> None:
 
 
 def tables(conn: Conn) -> list[str]:
-    """Every table of the six schemas, `schema.table`: not the partitions, not the migration history."""
+    """Every table of the six schemas, `schema.table`: not the partitions, not those of the migration engine."""
     return texts(
         conn,
         """
         SELECT n.nspname || '.' || c.relname
           FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-         WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> %s
+         WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> ALL (%s)
          ORDER BY 1
         """,
         SCHEMAS,
-        HISTORY_TABLE,
+        ENGINE_TABLES,
     )
 
 
@@ -133,12 +134,13 @@ def columns_named(conn: Conn, pattern: str, data_type: str) -> list[tuple[str, s
               FROM pg_attribute AS a
               JOIN pg_class AS c ON c.oid = a.attrelid
               JOIN pg_namespace AS n ON n.oid = c.relnamespace
-             WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+             WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> ALL (%s)
                AND a.attnum > 0 AND NOT a.attisdropped
                AND a.attname ~ ('^(' || %s || ')$') AND a.atttypid = %s::regtype
              ORDER BY 1, 2
             """,
             SCHEMAS,
+            ENGINE_TABLES,
             pattern,
             data_type,
         )

@@ -36,12 +36,12 @@ UNDATED = {
     "raffle_schema.raffle_counters": "a part of a number",
 }
 
-# Tables of the six schemas without partitions and history, for the queries below.
+# Tables of the six schemas without partitions and those of the engine, for the queries below.
 OUR_TABLES = f"""
     (SELECT c.oid, c.relname, c.relkind, n.nspname, n.nspname || '.' || c.relname AS name
        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
       WHERE n.nspname = ANY (ARRAY{SCHEMAS}) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND c.relname <> '{catalog.HISTORY_TABLE}')
+        AND c.relname <> ALL (ARRAY{catalog.ENGINE_TABLES}))
 """
 
 
