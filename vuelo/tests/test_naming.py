@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vuelo.naming import Kind, Version, parse_name
+from vuelo.naming import Kind, Naming, Version, parse_name
 
 parts = st.lists(st.integers(0, 10**20), min_size=1, max_size=5)
 
@@ -117,3 +117,32 @@ def test_a_name_put_together_is_read_back(numbers: list[int], description: str) 
     parsed = parse_name(f"V{dotted(numbers, '_')}__{description}.sql")
     assert parsed.version == Version.parse(dotted(numbers))
     assert parsed.description == description
+
+
+OTHER = Naming("Mig", "Un", "Migrep", "Base", "-", (".pgsql", ".sql"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Mig1-Add_users.pgsql", ("VERSIONED", "1", "Add users")),
+        ("Migrep-A view.SQL", ("REPEATABLE", None, "A view")),
+        ("Un1_2-x.sql", ("UNDO", "1.2", "x")),
+        ("Base3-a-b.sql", ("BASELINE", "3", "a-b")),
+        ("Mig2.sql", ("VERSIONED", "2", "")),
+    ],
+)
+def test_prefixes_separator_and_suffixes_can_be_others(name: str, expected: tuple[str, str | None, str]) -> None:
+    read = parse_name(name, OTHER)
+    assert (read.kind.name, read.version.text if read.version else None, read.description) == expected
+
+
+@pytest.mark.parametrize("name", ["V1__a.sql", "mig1-a.sql", "Mig1-a.txt", "Migrep1-a.sql", "Mig-a.sql", "R__a.sql"])
+def test_other_names_are_refused_then(name: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_name(name, OTHER)
+
+
+def test_a_baseline_migration_has_a_version() -> None:
+    read = parse_name("B2_1__All_until_now.sql")
+    assert (read.kind, str(read.version), read.description) == (Kind.BASELINE, "2.1", "All until now")
