@@ -17,7 +17,21 @@ from vuelo.errors import VueloError
 FAILURE, BUG = 1, 70
 
 # In the order of the help; each in the module of its name.
-COMMANDS = ("migrate", "info", "check", "validate", "undo", "test", "dump", "repair", "baseline", "clean", "new", "wait")
+COMMANDS = (
+    "migrate",
+    "info",
+    "check",
+    "validate",
+    "undo",
+    "test",
+    "drift",
+    "dump",
+    "repair",
+    "baseline",
+    "clean",
+    "new",
+    "wait",
+)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""`vuelo docs`: a schema as a data dictionary and as an entity-relationship diagram."""
