@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from vuelo import Project, Service
 from vuelo.errors import VueloError
-from vuelo.flyway_config import read_properties
+from vuelo.properties import read_properties
 from vuelo.settings import Settings
 
 Write = Callable[[Mapping[str, str]], Path]

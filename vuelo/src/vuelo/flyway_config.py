@@ -15,12 +15,11 @@ from vuelo import jdbc, settings
 from vuelo.errors import VueloError
 from vuelo.flyway_locations import folders
 from vuelo.project import DEFAULT_WAIT_S, Project, Service
+from vuelo.properties import read_properties
 
 _USER_FILE = "flyway.user.toml"
 _PREFIX = "flyway."
-_VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 _RESOLVER = re.compile(r"\$\{([A-Za-z]+)\.([^}]*)\}")
-_PAIR = re.compile(r"((?:\\.|[^\\=:\s])*)\s*[=:]?\s*(.*)", re.DOTALL)
 
 
 def load(
@@ -32,30 +31,6 @@ def load(
     folder = base or path.absolute().parent
     service = _service(values, name, folder, str(path), urls)
     return Project(folder, name, (service,))
-
-
-def read_properties(text: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Java properties as Flyway reads them: a backslash stands for itself, but for one that continues a line.
-
-    `${NAME}` is an environment variable, or nothing.
-    """
-    lines = text.replace("\r\n", "\n").split("\n")
-    values: dict[str, str] = {}
-    logical = ""
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        stripped = line.strip()
-        if not logical and (not stripped or stripped[0] in "#!"):
-            continue
-        begins_another = following.strip().startswith(_PREFIX) and "=" in following
-        if stripped.endswith("\\") and following and not begins_another:
-            logical += stripped[:-1]
-            continue
-        expanded = _VARIABLE.sub(lambda match: variables.get(match[1], ""), logical + stripped)
-        match = _PAIR.fullmatch(expanded)
-        assert match  # every part may be empty
-        values[match[1]] = match[2]
-        logical = ""
-    return values
 
 
 def _from_conf(path: Path, environment: str | None, variables: Mapping[str, str]) -> tuple[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from vuelo.errors import VueloError
 from vuelo.migration import ScriptConfig
 from vuelo.placeholders import Placeholders
+from vuelo.properties import read_properties
 from vuelo.settings import Phase
 
 _TRUTHS = {"true": True, "false": False}
@@ -21,18 +22,15 @@ def parse_config(text: str, where: str, placeholders: Placeholders) -> ScriptCon
     """`shouldExecute` is worked out at once. Raises VueloError `config.script` naming the file `where`."""
     values: dict[str, str] = {}
     own: dict[str, str] = {}
-    for line in text.splitlines():
-        key, separator, value = line.strip().partition("=")
-        key, value = key.strip().removeprefix("flyway."), value.strip()
-        if not key or key[0] in "#!":
-            continue
-        if key.startswith("placeholders.") and separator:
+    for name, value in read_properties(text).items():
+        key = name.removeprefix("flyway.")
+        if key.startswith("placeholders."):
             own[key.removeprefix("placeholders.")] = value
-        elif key in ("executeInTransaction", "encoding", "placeholderReplacement", "shouldExecute") and separator:
+        elif key in ("executeInTransaction", "encoding", "placeholderReplacement", "shouldExecute"):
             values[key] = value
         else:
             hint = "known are executeInTransaction, encoding, placeholderReplacement, shouldExecute, placeholders.NAME"
-            raise VueloError("config.script", f"{where}: unknown setting {key or line.strip()!r}", hint)
+            raise VueloError("config.script", f"{where}: unknown setting {name!r}", hint)
     return ScriptConfig(
         execute_in_transaction=_truth(values, "executeInTransaction", where),
         encoding=values.get("encoding"),

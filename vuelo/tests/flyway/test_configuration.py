@@ -9,9 +9,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from vuelo import Project, Service
 from vuelo.errors import VueloError
-from vuelo.flyway_config import read_properties
 from vuelo.flyway_locations import folders
 from vuelo.jdbc import conninfo
+from vuelo.properties import read_properties
 
 from .conftest import Sites
 from .engine import Flyway, Request

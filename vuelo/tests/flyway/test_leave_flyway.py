@@ -62,13 +62,15 @@ class Reader:
         """Flyway's command line is not among its artifacts: its library reads the same file and the same variables."""
         toml, conf = self.folder / "flyway.toml", self.folder / "flyway.conf"
         if not toml.exists():
-            files = {"config_file": str(conf)}
+            config_file, model = str(conf), None
         else:
-            model = tomllib.loads(toml.read_text(encoding="utf-8"))
-            model["environments"]["local"] |= {"user": self.variables["FLYWAY_USER"], "password": PASSWORD}
-            files = {"model": json.dumps(model)}
+            settings = tomllib.loads(toml.read_text(encoding="utf-8"))
+            settings["environments"]["local"] |= {"user": self.variables["FLYWAY_USER"], "password": PASSWORD}
+            config_file, model = None, json.dumps(settings)
         variables = self.variables if conf.exists() else {}
-        outcome = self.site.engine.ask(Request(command, folder=str(self.folder), variables=variables, **files))
+        outcome = self.site.engine.ask(
+            Request(command, folder=str(self.folder), variables=variables, config_file=config_file, model=model)
+        )
         assert outcome.error is None
         return outcome
 

@@ -268,3 +268,26 @@ def test_without_validation_a_changed_file_stops_neither(new_site: Sites, tmp_pa
     (tmp_path / "V1__One.sql").write_text("CREATE TABLE another ();")
     assert site.flyway("migrate").error is None
     assert site.migrate() == []
+
+
+@pytest.mark.parametrize(
+    ("conf", "has_transaction"),
+    [
+        ("executeInTransaction : false", False),
+        ("# why\r\n  executeInTransaction   FALSE\r\n", False),
+        ("executeInTransaction=\\\n  false", False),
+        ("#executeInTransaction=false", True),
+        ("executeInTransaction=false\nexecuteInTransaction=true\n", True),
+        ("", True),
+    ],
+)
+def test_what_stands_beside_a_script_is_read_the_same(
+    new_site: Sites, tmp_path: Path, conf: str, has_transaction: bool
+) -> None:
+    files = {"V1__One.sql": "CREATE TABLE one (); SELECT 1 / 0;", "V1__One.sql.conf": conf}
+    by_vuelo, by_flyway = (made(new_site, tmp_path, Case(files, [])) for _ in range(2))
+    with pytest.raises(RunFailedError):
+        by_vuelo.migrate()
+    assert by_flyway.flyway("migrate").error
+    for site in (by_vuelo, by_flyway):
+        assert site.execute("SELECT to_regclass('shop.one') IS NULL") == [(has_transaction,)]
