@@ -26,6 +26,7 @@ COMMANDS = (
     "test",
     "drift",
     "dump",
+    "docs",
     "repair",
     "baseline",
     "clean",

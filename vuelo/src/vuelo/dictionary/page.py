@@ -35,8 +35,8 @@ def page(catalogue: Catalogue, words: Mapping[str, str], language: str, *, servi
 def index(catalogues: Iterable[Catalogue], words: Mapping[str, str], language: str) -> str:
     """The page that leads to the services' pages."""
     rows = "".join(
-        f'<tr><td><a href="{escape(one.service)}.html">{escape(one.service)}</a></td><td><code>{escape(one.schema)}</code>'
-        f"</td><td>{len(one.tables)}</td><td>{escape(one.comment or '')}</td></tr>"
+        f'<tr><td><a href="{escape(one.service)}.html">{escape(one.service)}</a></td>'
+        f"<td><code>{escape(one.schema)}</code></td><td>{len(one.tables)}</td><td>{escape(one.comment or '')}</td></tr>"
         for one in catalogues
     )
     headings = "".join(f"<th>{words[key]}</th>" for key in ("services", "schema", "tables", "comment"))
@@ -94,7 +94,7 @@ def _section(kind: str, words: Mapping[str, str], parts: Sequence[str]) -> str:
 
 
 def _relation(relation: Relation, catalogue: Catalogue, words: Mapping[str, str]) -> str:
-    is_table = relation.kind.endswith("table")
+    is_table, at = relation.kind.endswith("table"), anchor(relation.name)
     keys = ("column", "type", "null", "default", "comment") if is_table else ("column", "type", "comment")
     rows = [
         [
@@ -113,7 +113,7 @@ def _relation(relation: Relation, catalogue: Catalogue, words: Mapping[str, str]
     text = escape(relation.definition or "")
     definition = f"<details><summary>{words['definition']}</summary><pre>{text}</pre></details>" if text else ""
     return (
-        f'<article id="{anchor(relation.name)}"><h3><a href="#{anchor(relation.name)}">{escape(relation.name)}</a>{kind}'
+        f'<article id="{at}"><h3><a href="#{at}">{escape(relation.name)}</a>{kind}'
         f"</h3>{f'<p>{escape(relation.comment)}</p>' if relation.comment else ''}{key}"
         f"{_table([words[name] for name in keys], rows)}"
         f"{_listed(words['constraints'], relation.constraints)}{_listed(words['indexes'], relation.indexes)}"
