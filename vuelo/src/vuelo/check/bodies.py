@@ -231,8 +231,10 @@ def _fields_of_row(catalog: Catalog, body: Body) -> Columns:
     ]
     if not tables or any(table.is_open for table in tables):
         return None
-    columns = [set(table.columns) for table in tables]
-    fields = set.union(*columns) if _ASKS_WHICH_TABLE.search(body.text) else set.intersection(*columns)
+    asks = _ASKS_WHICH_TABLE.search(body.text) is not None
+    fields = set(tables[0].columns)
+    for table in tables[1:]:
+        fields = fields | table.columns.keys() if asks else fields & table.columns.keys()
     return tuple(sorted(fields))
 
 

@@ -97,6 +97,7 @@ class Function:
     returns: str | None = None
     kind: str = "function"  # "procedure", "aggregate"
     columns: tuple[str, ...] | None = None  # what a call in FROM gives, where that is known
+    executes: bool = False  # runs SQL that it makes itself, so that it may make anything
     touches: frozenset[str] | None = frozenset()  # fields of NEW that a trigger function names; None: it may be all
     made_in: str = ""
 

@@ -11,6 +11,7 @@ from vuelo.check.catalog import Catalog, Column, Function, Index, Name, Table, T
 from vuelo.check.columns import column_of, constraint_of, with_constraint
 from vuelo.check.names import parts, texts, type_name, type_of
 from vuelo.check.queries import columns_of, relations_in
+from vuelo.check.tree import walk
 
 _BEFORE, _ON_INSERT, _ON_UPDATE = 2, 4, 16  # PostgreSQL's TRIGGER_TYPE bits
 _FIELD = re.compile(r"\bnew\s*\.\s*(\w+)", re.IGNORECASE)
@@ -88,7 +89,18 @@ def _create_view(catalog: Catalog, made: pb.ViewStmt, made_in: str) -> None:
     _relation_of_query(catalog, new_name(catalog, made.view), "view", made.query, made.aliases, made_in)
 
 
-def _select_into(catalog: Catalog, made: pb.SelectStmt, made_in: str) -> None:
+def _call(catalog: Catalog, made: pb.SelectStmt | pb.CallStmt, made_in: str) -> None:
+    """A function that runs SQL of its own may make something named after what it is given."""
+    del made_in
+    for call in walk(made):
+        if isinstance(call, pb.FuncCall):
+            called = catalog.functions.get(find_function(catalog, *parts(call.funcname)), ())
+            words = [one.a_const.sval.sval.lower() for one in call.args] if any(f.executes for f in called) else []
+            catalog.made_from |= {word for word in words if word.isidentifier() and len(word) > 2}
+
+
+def _select(catalog: Catalog, made: pb.SelectStmt, made_in: str) -> None:
+    _call(catalog, made, made_in)
     if made.HasField("into_clause"):
         query = pb.Node(select_stmt=made)
         _relation_of_query(catalog, new_name(catalog, made.into_clause.rel), "table", query, (), made_in)
@@ -198,20 +210,19 @@ def function_of(catalog: Catalog, made: pb.CreateFunctionStmt, made_in: str) -> 
         type_of(catalog, made.return_type) if made.HasField("return_type") else None,
         "procedure" if made.is_procedure else "function",
         columns,
-        _touched(made),
+        "execute" in _body(made).lower(),
+        _touched(_body(made)) if parts(made.return_type.names)[1] == "trigger" else frozenset(),
         made_in,
     )
 
 
-def _touched(made: pb.CreateFunctionStmt) -> frozenset[str] | None:
-    if parts(made.return_type.names)[1] != "trigger":
-        return frozenset()
-    texts_of_body = [
-        one.string.sval for o in made.options if o.def_elem.defname == "as" for one in o.def_elem.arg.list.items
-    ]
-    if len(texts_of_body) != 1 or _WHOLE_ROW.search(texts_of_body[0]):
-        return None
-    return frozenset(name.lower() for name in _FIELD.findall(texts_of_body[0]))
+def _body(made: pb.CreateFunctionStmt) -> str:
+    options = {one.def_elem.defname: one.def_elem.arg for one in made.options}
+    return options["as"].list.items[0].string.sval if "as" in options else ""
+
+
+def _touched(body: str) -> frozenset[str] | None:
+    return None if _WHOLE_ROW.search(body) else frozenset(name.lower() for name in _FIELD.findall(body))
 
 
 def _returns_table(parameters: list[pb.FunctionParameter]) -> bool:
@@ -285,7 +296,8 @@ _CHANGES: dict[str, Callable[..., None]] = {
     "create_foreign_table_stmt": _create_foreign_table,
     "create_table_as_stmt": _create_table_as,
     "view_stmt": _create_view,
-    "select_stmt": _select_into,
+    "call_stmt": _call,
+    "select_stmt": _select,
     "index_stmt": _create_index,
     "create_seq_stmt": _create_sequence,
     "create_enum_stmt": _create_enum,

@@ -1,4 +1,4 @@
-"""The text in a function's quotes, and how libpg_query can read it without a database: under a header of plain types."""
+"""The text in a function's quotes, and a header of plain types under which libpg_query reads it without a database."""
 
 from dataclasses import dataclass
 
