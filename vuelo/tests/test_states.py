@@ -278,7 +278,7 @@ def _of_row(  # noqa: PLR0911 - a rule a line
 def _of_file(one: Script, scripts: Sequence[Script], rows: Sequence[Applied], settings: Settings) -> str:
     if one.version is None:
         runs = [other for other in rows if other.version_text is None and other.description == one.description]
-        done = bool(runs) and runs[-1].success and runs[-1].checksum == one.checksum
+        done = bool(runs) and runs[-1].checksum == one.checksum  # a failed one waits for repair
         return "applied" if done else "Pending"
     number, is_baseline = int(one.version.text), one.script.startswith("B")
     standing = [other for other in rows if other.version_text and other.type != "DELETE"]

@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vuelo.baselining import Baselined, baseline
+    from vuelo.cleaning import Cleaned, clean
     from vuelo.apply import Step
     from vuelo.errors import ScriptError, VueloError
     from vuelo.executor import Result
@@ -18,12 +20,17 @@ if TYPE_CHECKING:
     from vuelo.naming import Kind, Version
     from vuelo.plan import Entry, Plan, Problem, State, UndoStep
     from vuelo.project import Project, Service
+    from vuelo.repairing import Fix, repair
     from vuelo.run import RunFailedError, info, migrate, plan_undo, reachable, undo
     from vuelo.session import Progress
+    from vuelo.waiting import wait
 
 __all__ = [
     "Applied",
+    "Baselined",
+    "Cleaned",
     "Entry",
+    "Fix",
     "Kind",
     "Plan",
     "Problem",
@@ -39,15 +46,21 @@ __all__ = [
     "UndoStep",
     "Version",
     "VueloError",
+    "baseline",
+    "clean",
     "info",
     "migrate",
     "plan_undo",
     "reachable",
+    "repair",
     "require_current",
     "undo",
+    "wait",
 ]
 
 _MODULES = {
+    "vuelo.baselining": ("Baselined", "baseline"),
+    "vuelo.cleaning": ("Cleaned", "clean"),
     "vuelo.errors": ("ScriptError", "VueloError"),
     "vuelo.apply": ("Step",),
     "vuelo.executor": ("Result",),
@@ -56,7 +69,9 @@ _MODULES = {
     "vuelo.naming": ("Kind", "Version"),
     "vuelo.plan": ("Entry", "Plan", "Problem", "State", "UndoStep"),
     "vuelo.project": ("Project", "Service"),
+    "vuelo.repairing": ("Fix", "repair"),
     "vuelo.session": ("Progress",),
+    "vuelo.waiting": ("wait",),
     "vuelo.run": ("RunFailedError", "info", "migrate", "plan_undo", "reachable", "undo"),
 }
 

@@ -246,7 +246,7 @@ def _not_applied(files: Files, history: History) -> list[Script]:
 
 def _is_current(script: Script, history: History) -> bool:
     run = history.last_runs.get(stored_description(script.description))
-    return run is not None and not run.takes_back and run.success and script.matches(run.checksum)
+    return run is not None and not run.takes_back and script.matches(run.checksum)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import vuelo
-from vuelo.baseline import baseline
-from vuelo.clean import clean
-from vuelo.repair import repair
+from vuelo.baselining import baseline
+from vuelo.cleaning import clean
+from vuelo.repairing import repair
 
 from .conftest import Sites
 from .sites import Site

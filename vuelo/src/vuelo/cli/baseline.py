@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from vuelo.baseline import baseline
+from vuelo.baselining import baseline
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, Services, load, print_json
 from vuelo.report import answer
 

@@ -1,7 +1,7 @@
 """`vuelo clean`: empty the schemas. Off unless the settings allow it."""
 
 from vuelo import run
-from vuelo.clean import clean, refuse_disabled
+from vuelo.cleaning import clean, refuse_disabled
 from vuelo.cli.confirm import Yes, confirm
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, Services, load, print_json
 from vuelo.report import answer

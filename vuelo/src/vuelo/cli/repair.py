@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Ignore, Json, Services, ignored, load, print_json
-from vuelo.repair import Fix, repair
+from vuelo.repairing import Fix, repair
 from vuelo.report import answer, print_plain
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]

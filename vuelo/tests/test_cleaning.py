@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo.clean import Cleaned, clean
+from vuelo.cleaning import Cleaned, clean
 from vuelo.errors import VueloError
 
 Connection = psycopg.Connection[Any]

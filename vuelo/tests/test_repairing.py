@@ -10,7 +10,7 @@ import pytest
 
 import vuelo
 from vuelo.errors import VueloError
-from vuelo.repair import Repair, repair
+from vuelo.repairing import Repair, repair
 
 Connection = psycopg.Connection[Any]
 MakeProject = Callable[..., vuelo.Project]

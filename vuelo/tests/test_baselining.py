@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo.baseline import Baselined, baseline
+from vuelo.baselining import Baselined, baseline
 from vuelo.errors import VueloError
 
 Connection = psycopg.Connection[Any]
