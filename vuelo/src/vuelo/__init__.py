@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vuelo.apply import Step
     from vuelo.baselining import Baselined, baseline
     from vuelo.cleaning import Cleaned, clean
-    from vuelo.apply import Step
     from vuelo.errors import ScriptError, VueloError
     from vuelo.executor import Result
     from vuelo.guard import require_current
