@@ -182,7 +182,7 @@ def test_further_files_are_named_by_a_variable_and_come_later(write: Write) -> N
         ("", "public", ()),
         ("flyway.url=jdbc:postgresql:d?currentSchema=Shop,public", "shop", ()),
         ("flyway.schemas=a,b", "a", ("b",)),
-        ("flyway.defaultSchema=b\nflyway.schemas=a,b", "b", ("a",)),
+        ("flyway.defaultSchema=b\nflyway.schemas=a,b", "b", ("a", "b")),  # the order in which they are made
         ("flyway.defaultSchema=c\nflyway.schemas=a,b", "c", ("a", "b")),
     ],
 )

@@ -23,7 +23,8 @@ def begin(
     Raises VueloError `migrate.not_empty` for a schema that somebody else has filled, `schema.missing`, `lock.timeout`.
     """
     with conn.transaction():
-        schemas = tuple(dict.fromkeys((table.schema, *settings.schemas)))
+        own = () if table.schema in settings.schemas else (table.schema,)  # which may have a place among the others
+        schemas = tuple(dict.fromkeys((*own, *settings.schemas)))
         made: list[str] = []
         if settings.create_schemas:
             made = [schema for schema in schemas if _create_schema(conn, schema, wait_s)]

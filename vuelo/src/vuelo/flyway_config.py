@@ -181,7 +181,7 @@ def _settings(values: dict[str, Any], schema: str, schemas: tuple[str, ...]) -> 
     given = {keys.snake(key): value for key, value in values.items() if key in keys.SETTINGS and value != ""}
     if values.get("ignoreMigrationPatterns") in ("", [""]):
         given["ignore_migration_patterns"] = []  # nothing is ignored then, not even what is from the future
-    given["schemas"] = [one for one in schemas if one != schema]
+    given["schemas"] = list(schemas[1:] if schemas[:1] == (schema,) else schemas)
     return {"validate_migration_naming": False, "fail_on_missing_locations": False, **given}
 
 

@@ -2,11 +2,13 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+import vuelo
 from vuelo import Project, Service
 from vuelo.errors import VueloError
 from vuelo.flyway_locations import folders
@@ -15,6 +17,7 @@ from vuelo.properties import read_properties
 
 from .conftest import Sites
 from .engine import Flyway, Request
+from .sites import PASSWORD, Row
 
 pytestmark = pytest.mark.needs_java
 
@@ -163,3 +166,39 @@ def test_wildcards_find_the_same_migrations(new_site: Sites, tmp_path: Path, pat
     theirs = site.flyway("info", locations=f"filesystem:{tmp_path}/{pattern}").migrations or []
     ours = [(script.version and script.version.text, script.script) for script in site.info().pending]
     assert ours == [(one.version, one.script) for one in theirs]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "schemas=shop,extra",
+        "schemas=extra,shop\nflyway.defaultSchema=shop",
+        "schemas=extra\nflyway.defaultSchema=shop",
+        "defaultSchema=shop\nflyway.table=my_history\nflyway.installedBy=me",
+        "schemas=shop\nflyway.jdbcProperties.options=-c my.own=set",
+        "url={url}?currentSchema=shop&ApplicationName=me",
+    ],
+)
+def test_both_engines_run_from_the_same_file(new_site: Sites, tmp_path: Path, settings: str) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "V1__One.sql").write_text("CREATE TABLE one AS SELECT current_setting('my.own', true) AS own;")
+    (tmp_path / "sql" / "R__V.sql").write_text("CREATE VIEW v AS SELECT '${flyway:environment} ${who}' AS a;")
+    histories: list[list[Row]] = []
+    for engine in ("vuelo", "flyway"):
+        site = new_site(tmp_path / "sql")
+        if "currentSchema" in settings:
+            site.execute("CREATE SCHEMA shop")
+        url = f"jdbc:postgresql://127.0.0.1:{site.port}/{site.database}"
+        conf = tmp_path / "flyway.conf"
+        conf.write_text(
+            f"flyway.url={url}\nflyway.user=postgres\nflyway.password={PASSWORD}\nflyway.placeholders.who=me\n"
+            f"flyway.locations=filesystem:sql\nflyway.{settings.replace('{url}', url)}\n"
+        )
+        [service] = Project.load(conf, variables={}).services
+        if engine == "vuelo":
+            vuelo.migrate(Project.load(conf, variables={}))
+        else:
+            outcome = site.engine.ask(Request("migrate", config_file=str(conf), folder=str(tmp_path)))
+            assert (outcome.error, outcome.applied) == (None, ["1", "V"])
+        histories.append(replace(site, service=replace(site.service, table=service.table)).history())
+    assert histories[0] == histories[1]
