@@ -17,6 +17,7 @@ _RANKS = {
     "sequence": 3, "function": 4, "procedure": 4, "operator": 4, "table": 5, "foreign table": 5, "view": 6,
     "materialized view": 6, "ownership": 7, "foreign key": 7, "future": 8,
 }  # fmt: skip
+_AFTER_TABLES = 7
 _PARTS = {"column": 1, "constraint": 2, "identity": 3, "late constraint": 4, "index": 5, "statistics": 6, "rule": 7,
           "trigger": 8, "policy": 9}  # fmt: skip
 
@@ -116,7 +117,7 @@ def _ordered(
     def key(one: Definition) -> _Key:
         holder = by_object.get(one.part_of or "")
         if holder is None or one.kind not in _PARTS:
-            return (_RANKS[one.kind], one.object, 0, "")
+            return (_RANKS.get(one.kind, _AFTER_TABLES), one.object, 0, "")
         return (_RANKS[holder.kind], holder.object, _PARTS[one.kind], one.object)
 
     waits: dict[str, set[str]] = {}
