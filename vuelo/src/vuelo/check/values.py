@@ -108,7 +108,8 @@ def values(file: SourceFile, statement: ParsedStatement, before: Catalog) -> Ite
 
 def _insert(file: SourceFile, statement: ParsedStatement, before: Catalog, table: Table) -> Iterator[Finding]:
     insert = statement.node.insert_stmt
-    named = [one.res_target.name for one in insert.cols] or list(table.columns)
+    has_values = insert.HasField("select_stmt")  # otherwise DEFAULT VALUES
+    named = [one.res_target.name for one in insert.cols] or (list(table.columns) if has_values else [])
     rows = [list(row.list.items) for row in insert.select_stmt.select_stmt.values_lists]
     touched = _touched(before, table, "insert")
     yield from _left_out(file, statement, table, {*named, *touched})
