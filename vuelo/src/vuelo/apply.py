@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TypeVar
 
 import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from vuelo import history, leftovers, sidelog
 from vuelo.callbacks import around_each, fire, fire_each_error, fire_inside
@@ -15,7 +17,7 @@ from vuelo.errors import ScriptError, VueloError
 from vuelo.history import NewRow
 from vuelo.migration import Script
 from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
-from vuelo.session import Progress, forget_session, start_session
+from vuelo.session import Progress, forget_session, session_sql, start_session
 from vuelo.sidelog import Action
 from vuelo.statements import Statement
 from vuelo.transactions import Need, need_of
@@ -162,13 +164,58 @@ def _run_and_record(site: Site, work: Work) -> Step:
     if not site.service.settings.skip_executing_migrations:
         fire_inside(site, f"before{work.operation}")
         statements = run_script(site, work.script, _hooks(site, work), in_transaction=True)
-        _back_to_our_settings(site, work)
+        if site.callbacks:
+            start_session(site.conn, site.service)
+            fire_inside(site, f"after{work.operation}")
     duration_ms = round((monotonic() - started) * 1000)
-    rank = None
-    for row in work.rows:
-        rank = history.insert(site.conn, site.table, replace(row, execution_ms=duration_ms))
-    _log(site, work, rank, statements, duration_ms)
-    return _step(work, duration_ms, rank)
+    return _step(work, duration_ms, _record(site, work, statements, duration_ms))
+
+
+def _record(site: Site, work: Work, statements: int, duration_ms: int) -> int:
+    """Write the rows, and what is remembered beside them, with our own settings again; gives the last row's rank.
+
+    One round trip where there is one row. The commit need not wait for the disk: `written_down` does so for all.
+    """
+    conn, table = site.conn, site.table
+    *others, last = (replace(row, execution_ms=duration_ms) for row in work.rows)
+    if others:
+        start_session(conn, site.service)
+        for row in others:
+            history.insert(conn, table, row)
+    entry = sidelog.entry_sql(
+        table, rank=sql.Identifier("installed_rank"), action=work.action, script=work.script.script,
+        fingerprint=sidelog.fingerprint(work.script.path), statements=statements, duration_ms=duration_ms,
+        source=sql.SQL("FROM written"),
+    )  # fmt: skip
+    query = sql.SQL("WITH written AS ({}) {}").format(history.insert_sql(table, last), entry)
+    settings = sql.SQL("{};\nSET LOCAL synchronous_commit = off;\n").format(session_sql(site.service))
+    cursor = conn.execute(settings + query)
+    while cursor.nextset():
+        pass
+    while (inserted := cursor.fetchone()) is None:  # another has taken that rank, as history.insert says
+        cursor = conn.execute(query)
+    return inserted[1]
+
+
+@contextmanager
+def written_down(site: Site) -> Generator[None]:
+    """Leave when all that was committed is on disk, and at the replicas that commits wait for: one wait for many.
+
+    Should the server go down before, the last migrations are gone together with their rows, and the next run has them.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):
+            _write_down(site)
+        raise
+    _write_down(site)
+
+
+def _write_down(site: Site) -> None:
+    if not site.conn.closed and site.conn.info.transaction_status is TransactionStatus.IDLE:
+        # A commit that waits has waited for those before it too, provided that it has something to write.
+        site.conn.execute("RESET synchronous_commit; SELECT pg_catalog.pg_logical_emit_message(true, 'vuelo', '')")
 
 
 def _back_to_our_settings(site: Site, work: Work) -> None:

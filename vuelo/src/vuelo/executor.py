@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from vuelo import creation, history, sidelog, window
-from vuelo.apply import MovedOnError, Step, Work, apply, apply_group, transaction
+from vuelo.apply import MovedOnError, Step, Work, apply, apply_group, transaction, written_down
 from vuelo.callbacks import around, fire, fire_creation
 from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable, NewRow
@@ -57,7 +57,7 @@ def migrate(service: Service, run: Run) -> Iterator[Step]:
         with locked(site):
             with transaction(site):
                 sidelog.create(conn, site.table)
-            with around(site, "Migrate") as then:
+            with around(site, "Migrate") as then, written_down(site):
                 for step in _apply_pending(site, found):
                     then[:] = ["afterMigrateApplied"]
                     yield step
@@ -75,7 +75,7 @@ def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version |
             with transaction(site):
                 sidelog.create(conn, site.table)
             after = works[0].after
-            with around(site, "Undo"):
+            with around(site, "Undo"), written_down(site):
                 for work in works:
                     step = apply(site, replace(work, after=after))
                     after = step.rank or after

@@ -5,9 +5,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from threading import Event
+from typing import LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -131,8 +133,17 @@ def session_sql(service: Service, lock_timeout: str | None = None) -> sql.Compos
 
     Through a pooler these are settings of the transaction alone.
     """
-    init_sql, role = service.settings.init_sql, service.role
-    return sql.SQL(
+    settings, lock = service.settings, lock_timeout or service.lock_timeout
+    return _session_sql(
+        settings.init_sql, service.role, settings.pooler, lock, service.statement_timeout, service.schema
+    )
+
+
+@cache  # it is sent twice a migration, and takes longer to put together than to send
+def _session_sql(
+    init_sql: str | None, role: str | None, local: bool, lock: str, statement: str, schema: str
+) -> sql.Composed:
+    composed = sql.SQL(
         """{reset}{init}SELECT {role}set_config('lock_timeout', {lock}, {local}),
        set_config('statement_timeout', {statement}, {local}),
        set_config('search_path',
@@ -140,14 +151,15 @@ def session_sql(service: Service, lock_timeout: str | None = None) -> sql.Compos
     ).format(
         reset=_RESET,
         init=sql.SQL(f"{init_sql}\n;\n" if init_sql else ""),  # type: ignore[arg-type]  # whoever sets it may run it
-        role=sql.SQL("set_config('role', {role}, {local}),\n       ").format(role=role, local=service.settings.pooler)
+        role=sql.SQL("set_config('role', {role}, {local}),\n       ").format(role=role, local=local)
         if role is not None
         else sql.SQL(""),
-        local=service.settings.pooler,
-        lock=lock_timeout or service.lock_timeout,
-        statement=service.statement_timeout,
-        schema=service.schema,
+        local=local,
+        lock=lock,
+        statement=statement,
+        schema=schema,
     )
+    return sql.Composed([sql.SQL(cast("LiteralString", composed.as_string()))])
 
 
 def placeholders_of(conn: Connection, service: Service) -> Placeholders:

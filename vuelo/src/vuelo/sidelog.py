@@ -19,6 +19,7 @@ from vuelo.history import Connection, HistoryTable
 from vuelo.migration import Remembered
 
 USUAL_NAME = "vuelo_log"
+_NO_SOURCE = sql.SQL("")
 
 
 class Action(StrEnum):
@@ -77,22 +78,23 @@ def create(conn: Connection, table: HistoryTable) -> None:
 def entry_sql(
     table: HistoryTable,
     *,
-    rank: int | None,
+    rank: int | sql.Identifier | None,
     action: Action,
     script: str,
     fingerprint: str,
     statements: int = 0,
-    last_line: int = 0,
     duration_ms: int | None = None,
+    source: sql.Composable = _NO_SOURCE,
 ) -> sql.Composed:
+    """The statement that adds a row; its rank may be a column of `source`, a FROM clause."""
     return sql.SQL(
         """INSERT INTO {log} (installed_rank, action, script, fingerprint, statements, last_line, last_statement,
                      duration_ms)
-VALUES ({rank}, {action}, left({script}, 1000), {fingerprint}, {statements}, {last_line}, '', {duration})
-RETURNING id"""
+SELECT {rank}, {action}, left({script}, 1000), {fingerprint}, {statements}, 0, '', {duration} {source}
+RETURNING id, installed_rank"""
     ).format(
         log=table_beside(table).identifier, rank=rank, action=action.value, script=script, fingerprint=fingerprint,
-        statements=statements, last_line=last_line, duration=duration_ms,
+        statements=statements, duration=duration_ms, source=source,
     )  # fmt: skip
 
 
