@@ -101,6 +101,36 @@ def test_a_table_of_the_same_file_may_be_changed_in_every_way(change: str) -> No
     assert codes(f"CREATE TABLE shop.t (a int);\n{change}") == []
 
 
+def test_what_a_file_drops_and_makes_again_is_new() -> None:
+    start = _ORDERS + "-- file: V2__Totals.sql\nCREATE MATERIALIZED VIEW shop.sums AS SELECT id FROM shop.orders;\n"
+    again = "-- file: V3__Totals.sql\nDROP MATERIALIZED VIEW shop.sums;\n"
+    again += "CREATE MATERIALIZED VIEW shop.sums AS SELECT id, note FROM shop.orders;\n"
+    again += "CREATE UNIQUE INDEX sums_id ON shop.sums (id);"
+
+    assert codes(start + again) == []
+
+
+def test_a_temporary_table_is_nobody_elses() -> None:
+    assert codes("CREATE TEMPORARY TABLE t (a int);\nCREATE INDEX ON t (a);\nUPDATE t SET a = 1;\nDROP TABLE t;") == []
+
+
+@pytest.mark.parametrize(
+    ("first", "rules"),
+    [
+        ("CREATE TRIGGER g AFTER INSERT ON shop.orders EXECUTE FUNCTION f();", ["working-under-lock"]),
+        ("DROP TRIGGER g ON shop.orders;", ["working-under-lock"]),
+        ("ALTER TABLE shop.orders ADD COLUMN x int;", ["working-under-lock"]),
+        ("ALTER TABLE shop.orders SET (fillfactor = 70);", []),
+        ("CREATE TABLE shop.made (id int);\nCREATE INDEX made_id ON shop.made (id);\nDROP TABLE shop.made;", []),
+        ("COMMENT ON TABLE shop.orders IS 'x';", []),
+    ],
+)
+def test_rows_are_not_written_behind_a_lock_on_a_table_in_use(first: str, rules: list[str]) -> None:
+    write = "\nUPDATE shop.orders SET note = '' WHERE id = 1;"
+
+    assert codes(_ORDERS + "-- file: V2__Work.sql\n" + first + write) == rules
+
+
 def test_a_table_that_no_file_makes_is_taken_for_one_in_use() -> None:
     assert codes("CREATE INDEX t_a ON shop.elsewhere (a);") == ["require-concurrent-index-creation"]
 

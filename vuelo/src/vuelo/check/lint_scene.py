@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from postgast import pg_query_pb2 as pb
 
-from vuelo.check.catalog import Catalog, Name, Table
+from vuelo.check.catalog import Catalog, Table
 from vuelo.check.finding import Finding, Rule, Severity
 from vuelo.check.source import ParsedStatement, SourceFile
 from vuelo.naming import Kind
@@ -22,12 +22,14 @@ class Scene:
 
     def stands(self, relation: pb.RangeVar) -> bool:
         """Whether programs may be using it: this file has not made it. What nobody has seen being made counts."""
-        return self.stands_named(self.before.qualified(relation))
-
-    def stands_named(self, name: Name) -> bool:
         if self.file.script.kind is Kind.BASELINE:  # runs on an empty database
             return False
-        return name in self.existing.tables or name not in self.before.tables
+        table = self.table(relation)
+        return table is None or table.made_in != self.file.script.path.name
+
+    def stood(self, relation: pb.RangeVar) -> bool:
+        """The same at a file's end, where a table that the file has made may be gone again."""
+        return self.stands(relation) and self.before.qualified(relation) in self.existing.tables
 
     def table(self, relation: pb.RangeVar) -> Table | None:
         return self.before.table(relation)

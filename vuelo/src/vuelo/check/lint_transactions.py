@@ -9,10 +9,9 @@ from postgast import pg_query_pb2 as pb
 from vuelo.check.catalog import Name
 from vuelo.check.finding import Finding, Rule, Severity
 from vuelo.check.lint_scene import Checks, Scene, commands, definition, shown
-from vuelo.check.names import type_name
+from vuelo.check.names import texts, type_name
 from vuelo.check.source import ParsedStatement
 from vuelo.check.tree import walk
-from vuelo.naming import Kind
 from vuelo.statements import Statement
 from vuelo.transactions import Need, need_of
 
@@ -139,7 +138,11 @@ RULES = (NESTING, MIXED, FORCED, NEW_VALUE, VALIDATE, WORK, BACKFILL, SEVERAL, L
 
 _FIRST_WORD = re.compile(r"\w+")
 _SHARE = 5  # the weakest lock that keeps out writes
-_WEAK = (pb.AT_ValidateConstraint, pb.AT_SetStatistics, pb.AT_AttachPartition, pb.AT_SetOptions, pb.AT_ResetOptions)
+_WEAK = {
+    *(pb.AT_ValidateConstraint, pb.AT_AttachPartition, pb.AT_SetStatistics, pb.AT_SetOptions, pb.AT_ResetOptions),
+    *(pb.AT_SetRelOptions, pb.AT_ResetRelOptions, pb.AT_ClusterOn, pb.AT_DropCluster),
+}
+_OF_TABLES = (pb.OBJECT_TRIGGER, pb.OBJECT_POLICY, pb.OBJECT_RULE)
 _ENDS = {
     pb.TRANS_STMT_BEGIN: "BEGIN",
     pb.TRANS_STMT_START: "START TRANSACTION",
@@ -191,7 +194,7 @@ def _validations(scene: Scene) -> Iterator[Finding]:
         alter = one.node.alter_table_stmt
         table = scene.before.qualified(alter.relation)
         for command in commands(alter):
-            if command.subtype == pb.AT_AddConstraint and table in scene.existing.tables:
+            if command.subtype == pb.AT_AddConstraint and scene.stood(alter.relation):
                 added.add((table, definition(command).constraint.conname))
             elif command.subtype == pb.AT_ValidateConstraint and (table, command.name) in added:
                 message = (
@@ -211,24 +214,19 @@ def _work(scene: Scene) -> Iterator[Finding]:
             message = f"rows are written while the transaction keeps everybody out of {shown(held)}"
             yield replace(scene, statement=one).found(WORK, message)
         if held is None:
-            held = next((relation for relation in _locked(one.node) if _stood(scene, relation)), None)
+            held = next((relation for relation in _locked(one.node) if scene.stood(relation)), None)
 
 
 def _several(scene: Scene) -> Iterator[Finding]:
     held: dict[Name, str] = {}
     for one in scene.file.statements:
         for relation in _locked(one.node):
-            if _stood(scene, relation):
+            if scene.stood(relation):
                 held[scene.before.qualified(relation)] = shown(relation)
         if len(held) > 1:
             message = f"the transaction locks {' and then '.join(held.values())}"
             yield replace(scene, statement=one).found(SEVERAL, message)
             return
-
-
-def _stood(scene: Scene, relation: pb.RangeVar) -> bool:
-    """Whether a table existed before the file: at its end one that the file has made may be gone again."""
-    return scene.file.script.kind is not Kind.BASELINE and scene.before.qualified(relation) in scene.existing.tables
 
 
 def _locked(node: pb.Node) -> list[pb.RangeVar]:
@@ -249,9 +247,17 @@ def _renamed(node: pb.Node) -> list[pb.RangeVar]:
     return [rename.relation] if is_table else []
 
 
+def _dropped(node: pb.Node) -> list[pb.RangeVar]:
+    """The tables of triggers, policies and rules that are dropped: the names before the last."""
+    drop = node.drop_stmt
+    names = [texts(one.list.items) for one in drop.objects] if drop.remove_type in _OF_TABLES else []
+    return [pb.RangeVar(schemaname="".join(name[:-2][-1:]), relname=name[-2]) for name in names]
+
+
 _LOCKING: dict[str, Callable[[pb.Node], list[pb.RangeVar]]] = {
     "alter_table_stmt": _altered,
     "rename_stmt": _renamed,
+    "drop_stmt": _dropped,
     "create_trig_stmt": lambda node: [node.create_trig_stmt.relation],
     "create_policy_stmt": lambda node: [node.create_policy_stmt.table],
     "index_stmt": lambda node: [node.index_stmt.relation],
