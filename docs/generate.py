@@ -1,4 +1,4 @@
-"""Writes what is generated: the command references from --help, and README's picture from a real run of the demo."""
+"""Writes what is generated: the command references from --help, the rules of `vuelo check`, and README's picture from a real run of the demo."""
 
 import os
 import re
@@ -17,12 +17,16 @@ from typer.testing import CliRunner
 
 import gasolinera.cli.app
 import vuelo.cli.app
+from vuelo.check.finding import Rule
+from vuelo.check.rules import TOPICS
 
 DOCS = Path(__file__).parent
 REFERENCES = {
     DOCS / "reference" / "gasolinera-cli.md": ("gasolinera", gasolinera.cli.app.app),
     DOCS / "reference" / "vuelo-cli.md": ("vuelo", vuelo.cli.app.app_of()),
 }
+RULES_PAGE = DOCS / "reference" / "check-rules.md"
+RULES_INTRODUCTION = DOCS / "check-rules-introduction.md"
 _WIDTH = 100
 
 
@@ -33,6 +37,27 @@ def reference(name: str, app: typer.Typer) -> str:
         shown = CliRunner().invoke(app, [*path, "--help"], prog_name=name, env={"COLUMNS": str(_WIDTH)})
         pages.append(f"## `{' '.join([name, *path])}`\n\n```text\n{shown.output.strip()}\n```\n")
     return "\n".join(pages)
+
+
+def rules_page() -> str:
+    """Every rule of `vuelo check`, by topic: problem, fix, and the examples that the tests run."""
+    pages = [RULES_INTRODUCTION.read_text(encoding="utf-8")]
+    for topic, rules in TOPICS:
+        links = "\n".join(f"| [`{one.code}`](#{_anchor(one.code)}) | {one.severity} | {one.problem} |" for one in rules)
+        pages.append(f"## {topic}\n\n| rule | severity | problem |\n| --- | --- | --- |\n{links}\n")
+        pages += (_rule(one) for one in rules)
+    return "\n".join(pages)
+
+
+def _anchor(code: str) -> str:
+    return code.replace(":", "")
+
+
+def _rule(rule: Rule) -> str:
+    page = f"### {rule.code}\n\n**Problem** ({rule.severity}): {rule.problem}\n\n**Fix:** {rule.fix}\n"
+    for name, example in (("Bad", rule.bad), ("Good", rule.good)):
+        page += f"\n{name}:\n\n```sql\n{example.strip()}\n```\n" if example else ""
+    return page
 
 
 def _commands(command: object, path: list[str]) -> Iterator[list[str]]:
@@ -78,6 +103,7 @@ def _settled(output: str) -> str:
 def main() -> None:
     for path, (name, app) in REFERENCES.items():
         path.write_text(reference(name, app))
+    RULES_PAGE.write_text(rules_page(), encoding="utf-8")
     (DOCS / "images" / "demo.svg").write_text(picture())
 
 

@@ -26,6 +26,10 @@ def test_command_references_are_current(generator: ModuleType) -> None:
         assert path.read_text() == generator.reference(name, app), "stale: run make docs"
 
 
+def test_the_rules_of_check_are_current(generator: ModuleType) -> None:
+    assert generator.RULES_PAGE.read_text(encoding="utf-8") == generator.rules_page(), "stale: run make docs"
+
+
 @pytest.mark.parametrize("page", sorted(path for path in REPOSITORY.glob("**/*.md") if ".venv" not in path.parts))
 def test_every_local_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())

@@ -109,6 +109,13 @@ NAMES = (
     SYNTAX, UNKNOWN_SCHEMA, UNKNOWN_TABLE, UNKNOWN_COLUMN, UNKNOWN_TYPE, UNKNOWN_FUNCTION, UNKNOWN_OBJECT,
     ALREADY_EXISTS, LEAVES_SCHEMA, DROPPED_WHILE_USED, CONFLICT_TARGET, VALUE_COUNT,
 )  # fmt: skip
-ALL: tuple[Rule, ...] = (
-    *NAMES, *constraints.RULES, *values.RULES, *structure.RULES, *lint.RULES, *lint_squawk.RULES, *allows.RULES, *accepted.RULES,
-)  # fmt: skip
+TOPICS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
+    ("Grammar and names", NAMES),
+    ("Constraints", constraints.RULES),
+    ("Values", values.RULES),
+    ("Files", structure.RULES),
+    ("Locks and changes under load", lint.RULES),
+    ("What squawk finds", lint_squawk.RULES),
+    ("Silence", (*allows.RULES, *accepted.RULES)),
+)
+ALL: tuple[Rule, ...] = tuple(rule for _, topic in TOPICS for rule in topic)
