@@ -44,11 +44,13 @@ def write_psql_script(project: vuelo.Project, path: Path) -> int:
 
 
 def _in_order(locations: tuple[Path, ...]) -> list[Path]:
-    """Versioned files by version, then repeatable ones by description."""
-    files = [(parse_name(path.name), path) for location in locations for path in location.glob("*.sql")]
+    """Versioned files by version, then repeatable ones by description, then what is called at the end."""
+    paths = sorted(path for location in locations for path in location.glob("*.sql"))
+    after = [path for path in paths if path.name.startswith("afterMigrate")]
+    files = [(parse_name(path.name), path) for path in paths if path not in after]
     versioned = sorted((f for f in files if f[0].kind is Kind.VERSIONED), key=_version_of)
     repeatable = sorted((f for f in files if f[0].kind is Kind.REPEATABLE), key=lambda file: file[0].description)
-    return [path for _, path in (*versioned, *repeatable)]
+    return [*(path for _, path in (*versioned, *repeatable)), *after]
 
 
 def _version_of(file: tuple[ScriptName, Path]) -> vuelo.Version:

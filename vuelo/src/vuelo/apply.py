@@ -164,7 +164,7 @@ def _run_and_record(site: Site, work: Work) -> Step:
     if not site.service.settings.skip_executing_migrations:
         fire_inside(site, f"before{work.operation}")
         statements = run_script(site, work.script, _hooks(site, work), in_transaction=True)
-        if site.callbacks:
+        if any(callback.event == f"after{work.operation}" for callback in site.callbacks):
             start_session(site.conn, site.service)
             fire_inside(site, f"after{work.operation}")
     duration_ms = round((monotonic() - started) * 1000)
