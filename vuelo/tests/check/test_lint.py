@@ -201,6 +201,7 @@ def test_a_contract_migration_may_break_but_not_lock() -> None:
         ('ALTER TABLE shop.orders ALTER COLUMN note TYPE text COLLATE "C";', ["changing-column-type"]),
         ("ALTER TABLE shop.orders ADD COLUMN at timestamptz NOT NULL DEFAULT now();", []),
         ("ALTER TABLE shop.orders ADD COLUMN n int DEFAULT shop.answer();", ["adding-field-with-default"]),
+        ("ALTER TABLE shop.orders ADD COLUMN n int DEFAULT shop.unseen();", ["adding-field-with-default"]),
         ("ALTER TABLE shop.orders ADD COLUMN k int UNIQUE;", ["disallowed-unique-constraint"]),
         ("ALTER TABLE shop.orders ADD COLUMN parent bigint REFERENCES shop.orders;", []),
         ("ALTER TABLE shop.orders ADD COLUMN parent bigint DEFAULT 1 REFERENCES shop.orders;",
@@ -220,6 +221,15 @@ def test_a_contract_migration_may_break_but_not_lock() -> None:
 )  # fmt: skip
 def test_changes_of_a_table_in_use(change: str, rules: list[str]) -> None:
     assert codes(_ORDERS + "-- file: V2__Change.sql\n" + change) == rules
+
+
+@pytest.mark.parametrize(
+    ("declared", "rules"), [("IMMUTABLE", []), ("STABLE", []), ("", ["adding-field-with-default"])]
+)
+def test_a_default_is_one_value_if_its_function_was_declared_so(declared: str, rules: list[str]) -> None:
+    function = f"-- file: V2__One.sql\nCREATE FUNCTION shop.one() RETURNS int {declared} RETURN 1;\n"
+
+    assert codes(_ORDERS + function + "ALTER TABLE shop.orders ADD COLUMN n int DEFAULT shop.one();") == rules
 
 
 def test_timestamps_change_their_type_in_a_session_of_utc() -> None:

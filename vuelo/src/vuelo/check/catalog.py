@@ -100,6 +100,7 @@ class Function:
     executes: bool = False  # runs SQL that it makes itself, so that it may make anything
     touches: frozenset[str] | None = frozenset()  # fields of NEW that a trigger function names; None: it may be all
     made_in: str = ""
+    is_volatile: bool = True  # as it is unless declared STABLE or IMMUTABLE
 
 
 @dataclass

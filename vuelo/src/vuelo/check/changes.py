@@ -213,7 +213,13 @@ def function_of(catalog: Catalog, made: pb.CreateFunctionStmt, made_in: str) -> 
         "execute" in _body(made).lower(),
         _touched(_body(made)) if parts(made.return_type.names)[1] == "trigger" else frozenset(),
         made_in,
+        _is_volatile(made),
     )
+
+
+def _is_volatile(made: pb.CreateFunctionStmt) -> bool:
+    declared = [one.def_elem.arg.string.sval for one in made.options if one.def_elem.defname == "volatility"]
+    return declared in ([], ["volatile"])
 
 
 def _body(made: pb.CreateFunctionStmt) -> str:

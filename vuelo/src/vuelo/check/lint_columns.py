@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pb
 
-from vuelo.check.catalog import Column, Table
+from vuelo.check.catalog import Catalog, Column, Table
+from vuelo.check.changes import find_function
 from vuelo.check.finding import Finding, Rule, Severity
 from vuelo.check.lint_scene import Checks, Scene, commands, definition, shown
 from vuelo.check.names import SERIALS, builtins, modifiers_of, parts, type_name, type_of
@@ -87,8 +88,7 @@ TYPE = Rule(
 )
 RULES = (REQUIRED, VOLATILE, GENERATED, SERIAL, DOMAIN, TYPE)
 
-# Functions of PostgreSQL that give another value for each row. One that PostgreSQL does not bring counts too: unless
-# it was declared otherwise it is volatile, and what it was declared is not known here.
+# Functions of PostgreSQL that give another value for each row. One that nobody has seen being made counts too.
 VOLATILE_FUNCTIONS = frozenset(
     {"array_sample", "array_shuffle", "clock_timestamp", "currval", "gen_random_uuid", "lastval", "nextval", "random"}
     | {"random_normal", "set_config", "setval", "timeofday", "uuidv4", "uuidv7"}
@@ -122,7 +122,7 @@ def _added(scene: Scene, column: pb.ColumnDef, table: str) -> Iterator[Finding]:
         if generated.generated_kind != "v":
             yield scene.found(GENERATED, f"adding the stored generated column {name} writes {table} anew", at=at)
     elif default is not None:
-        if function := volatile_function(default.raw_expr):
+        if function := volatile_function(scene.before, default.raw_expr):
             message = f"the default of {name} calls {function}, so adding it writes {table} anew"
             yield scene.found(VOLATILE, message, at=at)
     elif pb.CONSTR_NOTNULL in constraints or pb.CONSTR_PRIMARY in constraints:
@@ -134,13 +134,18 @@ def _added(scene: Scene, column: pb.ColumnDef, table: str) -> Iterator[Finding]:
         yield scene.found(DOMAIN, message, at=at)
 
 
-def volatile_function(expression: pb.Node) -> str | None:
+def volatile_function(catalog: Catalog, expression: pb.Node) -> str | None:
     """The first function in an expression that must be taken for volatile."""
     for node in walk(expression):
         if isinstance(node, pb.FuncCall):
             schema, name = parts(node.funcname)
-            is_known = schema in ("", "pg_catalog") and name in builtins("function")
-            if not is_known or name in VOLATILE_FUNCTIONS:
+            own = catalog.functions.get(find_function(catalog, schema, name))
+            if own:
+                is_volatile = any(one.is_volatile for one in own)
+            else:
+                is_builtin = schema in ("", "pg_catalog") and name in builtins("function")
+                is_volatile = not is_builtin or name in VOLATILE_FUNCTIONS
+            if is_volatile:
                 return f"{name}()"
     return None
 
