@@ -15,7 +15,8 @@ def validated(*arguments: object) -> "subprocess.CompletedProcess[str]":
 def test_the_six_services_are_valid() -> None:
     done = validated()
     assert done.returncode == 0, done.stderr
-    assert "files and history agree" in done.stdout
+    assert done.stdout.count(" good ") == 6
+    assert "ok      raffle: " in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -35,4 +36,16 @@ def test_what_postgresql_refuses_is_refused(tmp_path: Path, migration: str, undo
     (tmp_path / "vuelo.toml").write_text(f'url = "{address}"\n[services.shop]\nlocations = ["."]\n')
     done = validated(tmp_path / "vuelo.toml")
     assert done.returncode == 1
-    assert complaint in done.stderr
+    assert complaint in done.stdout
+
+
+def test_what_only_reading_shows_is_refused_too(tmp_path: Path) -> None:
+    table = "-- Orders.\nCREATE TABLE shop.orders (status text, CONSTRAINT status_check CHECK ('status' IN ('OPEN')));\n"
+    (tmp_path / "V1__Orders.sql").write_text(f"{table}COMMENT ON TABLE shop.orders IS 'Orders.';\n")
+    (tmp_path / "U1__Orders.sql").write_text("-- Back.\nDROP TABLE shop.orders;\n")
+    address = "${GASOLINERA_DATABASE_URL}"
+    (tmp_path / "vuelo.toml").write_text(f'url = "{address}"\n[services.shop]\nlocations = ["."]\n')
+    done = validated(tmp_path / "vuelo.toml")
+    assert done.returncode == 1
+    assert "error[check-without-column]" in done.stdout
+    assert done.stdout.count(" good ") == 1
