@@ -50,8 +50,9 @@ format: .venv/development ## Put the code in shape
 	$(BIN)/ruff check --fix .
 
 .PHONY: docs
-docs: .venv/development ## Draw README's picture and the command reference again
+docs: .venv/development ## Write what is generated again: README's picture, the command references, the schemas' pages
 	$(BIN)/python docs/generate.py
+	$(BIN)/vuelo docs --environment production --format markdown --output docs/reference/schema
 
 .PHONY: bench-migrations
 bench-migrations: .venv/development ## vuelo beside psql and other migration tools: docs/reference/migration-benchmarks.md
