@@ -11,19 +11,21 @@ from vuelo.statements import Statement, split
 from vuelo.transactions import Need, concurrent_index, need_of
 
 _NOT_ATOMIC = (("call",), ("do",))
+# Not while somebody builds it: of other roles' sessions a pid is all that one may see, so the table says which it is.
+_INVALID = """SELECT index.indexrelid::regclass::text
+  FROM pg_catalog.pg_index AS index JOIN pg_catalog.pg_class AS c ON c.oid = index.indexrelid
+       JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE NOT index.indisvalid AND c.relkind = 'i'
+   AND (n.nspname = ANY (%(schemas)s)
+        OR index.indrelid = to_regclass(%(table)s::text) AND c.relname = (parse_ident(%(index)s::text))[1])
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p JOIN pg_catalog.pg_locks AS l USING (pid)
+                    WHERE l.locktype = 'relation' AND l.relation = index.indrelid AND p.pid <> pg_backend_pid())
+ ORDER BY 1"""
 
 
 def invalid_indexes(site: Site) -> list[str]:
     """Of the service's schemas, as quoted names. Those of partitioned tables are left out: there it is a stage."""
-    found = site.conn.execute(
-        """SELECT index.indexrelid::regclass::text
-             FROM pg_catalog.pg_index AS index JOIN pg_catalog.pg_class AS c ON c.oid = index.indexrelid
-                  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE NOT index.indisvalid AND c.relkind = 'i' AND n.nspname = ANY (%s)
-            ORDER BY 1""",
-        ([site.service.schema, *site.service.settings.schemas],),
-    ).fetchall()
-    return [name for (name,) in found]
+    return _found(site, schemas=[site.service.schema, *site.service.settings.schemas])
 
 
 def drop(site: Site, names: Sequence[str]) -> None:
@@ -41,19 +43,13 @@ def drop(site: Site, names: Sequence[str]) -> None:
 def drop_unfinished(site: Site, statement: Statement) -> None:
     """An index of the name that CREATE INDEX CONCURRENTLY is about to make, if an earlier try has left it invalid."""
     names = concurrent_index(statement)
-    if names is None:
-        return
-    index, table = names
-    found = site.conn.execute(
-        """SELECT index.indexrelid::regclass::text
-             FROM pg_catalog.pg_index AS index JOIN pg_catalog.pg_class AS c ON c.oid = index.indexrelid
-            WHERE index.indrelid = to_regclass(%s) AND NOT index.indisvalid AND c.relkind = 'i'
-              AND c.relname = (parse_ident(%s))[1]
-              AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
-                               WHERE p.index_relid = index.indexrelid)""",
-        (table, index),
-    ).fetchall()
-    drop(site, [name for (name,) in found])
+    if names is not None:
+        drop(site, _found(site, index=names[0], table=names[1]))
+
+
+def _found(site: Site, schemas: Sequence[str] = (), *, index: str | None = None, table: str | None = None) -> list[str]:
+    values = {"schemas": list(schemas), "index": index, "table": table}
+    return [name for [name] in site.conn.execute(_INVALID, values).fetchall()]
 
 
 def first_statement_is_atomic(site: Site, script: Script) -> bool:

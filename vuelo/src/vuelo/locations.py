@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PACKAGE_PREFIX = "package:"
 _FILESYSTEM_PREFIX = "filesystem:"
 _LONGEST_HEADER = 50  # lines
+_CHUNK = 1 << 20
+_LONGEST_WORD = 20
 _NO_CONFIG = ScriptConfig()
 
 
@@ -127,6 +129,18 @@ def placeholders_in(path: Path, config: ScriptConfig, placeholders: Placeholders
 def _replaces(config: ScriptConfig, settings: Settings) -> bool:
     own = config.placeholder_replacement
     return settings.placeholder_replacement if own is None else own
+
+
+def mentions(path: Path, words: Iterable[bytes]) -> bool:
+    """Whether one of these words, in lower case, stands anywhere in a file, which is neither decoded nor split."""
+    before = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            text = (before + chunk).lower()
+            if any(word in text for word in words):
+                return True
+            before = chunk[-_LONGEST_WORD:]
+    return False
 
 
 @contextmanager

@@ -11,17 +11,17 @@ import psycopg
 
 from vuelo.errors import Place, ScriptError, VueloError
 from vuelo.history import Connection, HistoryTable
-from vuelo.locations import rendered_lines
+from vuelo.locations import mentions, rendered_lines
 from vuelo.migration import Callback, Script
 from vuelo.placeholders import Placeholders, line_as_sent
 from vuelo.project import Service
 from vuelo.session import Run
 from vuelo.statements import Statement, split
-from vuelo.transactions import Need, called_procedure, commits, ends_transaction, need_of
+from vuelo.transactions import MARKS, Need, called_procedure, commits, ends_transaction, need_of
 
 _COPY_LINE = re.compile(r", line (\d+)")
 _COPY_LINES_A_WRITE = 1000
-_IN_TRANSACTION = "25001"  # active_sql_transaction: "… cannot run inside a transaction block"
+_IN_TRANSACTION = ("25001", "2D000")  # "… cannot run inside a transaction block"; a procedure's own COMMIT
 _UNSAFE_NEW_VALUE = "55P04"
 
 
@@ -82,14 +82,13 @@ def runs_alone(site: Site, script: Script | Callback) -> bool:
 
 
 def _cannot_have_a_transaction(site: Site, script: Script | Callback) -> bool:
-    """Only a script that begins with a statement that cannot is read to its end."""
+    if not mentions(script.path, MARKS):
+        return False
     mixed = site.service.settings.mixed
     needs: set[Need] = set()
     with site.lines(script) as lines:
         for statement in split(lines):
             needs.add(_need_of(site, statement))
-            if Need.TRANSACTION in needs and Need.NO_TRANSACTION not in needs and not mixed:
-                return False
             if {Need.TRANSACTION, Need.NO_TRANSACTION} <= needs:
                 if mixed:
                     return True
@@ -101,11 +100,16 @@ def _need_of(site: Site, statement: Statement) -> Need:
     need = need_of(statement)
     if need is not Need.ASK:
         return need
-    body = site.conn.execute(
-        "SELECT prosrc FROM pg_catalog.pg_proc WHERE prokind = 'p' AND oid = pg_catalog.to_regproc(%s)",
-        (called_procedure(statement),),
-    ).fetchone()
-    return Need.NO_TRANSACTION if body and commits(body[0]) else Need.TRANSACTION
+    bodies = site.conn.execute(
+        """SELECT p.prosrc
+             FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace,
+                  parse_ident(%s, false) AS called
+            WHERE p.prokind = 'p' AND p.proname = called[array_upper(called, 1)]
+              AND (n.nspname = called[1] OR array_upper(called, 1) = 1 AND (n.nspname = %s OR
+                   n.nspname = ANY (current_schemas(true))))""",
+        (called_procedure(statement), site.service.schema),
+    ).fetchall()
+    return Need.NO_TRANSACTION if any(commits(body) for [body] in bodies) else Need.TRANSACTION
 
 
 def _refuse_without_transaction(site: Site, script: Script | Callback, statement: Statement, *, seen: bool) -> None:
@@ -161,7 +165,7 @@ def script_error(error: psycopg.Error, place: Place | None) -> ScriptError:
 
 
 def _hint_for(sqlstate: str | None) -> str | None:
-    if sqlstate == _IN_TRANSACTION:
+    if sqlstate in _IN_TRANSACTION:
         return "say executeInTransaction=false in a file beside the script, named as it is with .conf at the end"
     if sqlstate == _UNSAFE_NEW_VALUE:
         return "add the value in a migration of its own, before the one that uses it"

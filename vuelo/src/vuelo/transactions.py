@@ -2,42 +2,31 @@
 
 import re
 from enum import Enum
+from itertools import islice
 
 from vuelo.statements import Statement
 
-_BLANK = r"(?:\s|--[^\n]*\n|/\*.*?\*/)+"
-_NAME = r'(?:"(?:[^"]|"")+"|[\w$.])+'
-
-
-def _pattern(*words: str) -> re.Pattern[str]:
-    return re.compile(_BLANK.join(words), re.IGNORECASE | re.DOTALL)
-
-
-_COMMIT_IN_BODY = re.compile(
-    r"(?:^|;|\$|\bbegin\b|\bthen\b|\bloop\b|\belse\b|\*/|\n)\s*(?:commit|rollback)\s*(?:;|\band\b)",
-    re.IGNORECASE,
+_TOKEN = re.compile(
+    r"""(?P<blank>\s+|--[^\n\r]*|/\*(?:[^*/]|\*(?!/)|/(?!\*)|/\*.*?\*/)*\*/)
+      | (?P<string>[EeBbXxNn]?'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+      | (?P<name>(?:[Uu]&)?"(?:[^"]|"")+")
+      | (?P<word>[^\W\d][\w$]*)
+      | (?P<mark>.)""",
+    re.VERBOSE | re.DOTALL,
 )
-_ALONE = (
-    _pattern("(?:create|drop)", "(?:database|tablespace|subscription)\\b"),
-    _pattern("alter", "system\\b"),
-    _pattern("alter", "database", _NAME, "set", "tablespace\\b"),
-    _pattern("create(?:" + _BLANK + "unique)?", "index", "concurrently\\b"),
-    _pattern("drop", "index", "concurrently\\b"),
-    _pattern("reindex\\b.*?\\b(?:schema|database|system)\\b"),
-    _pattern("reindex\\b.*?\\bconcurrently\\b"),
-    _pattern("vacuum\\b"),
-    _pattern("discard", "all\\b"),
-    _pattern("cluster(?:" + _BLANK + r"(?:verbose\b|\([^)]*\)))?(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*$"),
-    _pattern("alter", "table\\b.*?\\bdetach", "partition", _NAME, "concurrently\\b"),
-    _pattern("alter", "subscription\\b.*?\\brefresh", "publication\\b"),
+_MOST_TOKENS = 40  # a statement has said by then what it is
+_CREATED = {("database",), ("tablespace",), ("subscription",)}
+_REINDEXED = {("schema",), ("database",), ("system",)}
+_ENDS = re.compile(
+    r"(?:^|;|\b(?:begin|then|loop|else)\b|>>)\s*(?:commit|rollback)\s*(?:;|(?:and|work)\b)", re.IGNORECASE
 )
-_FIRST_WORDS = tuple((word,) for word in ("create", "drop", "alter", "reindex", "vacuum", "discard", "cluster"))
-_ADD_VALUE = _pattern("alter", "type", _NAME, "add", "value\\b")
-_INDEX = _pattern(
-    "create(?:" + _BLANK + "unique)?", "index", "concurrently",
-    f"(?:if{_BLANK}not{_BLANK}exists{_BLANK})?(?P<name>{_NAME})", f"on(?:{_BLANK}only)?", f"(?P<table>{_NAME})",
-)  # fmt: skip
-_CALL = _pattern("call", f"(?P<name>{_NAME})")
+_ENDS_ELSEWHERE = re.compile(r"\b(?:plpy\.|spi_|SPI::)(?:commit|rollback)\s*\(", re.IGNORECASE)
+_QUOTED = re.compile(r"--[^\n\r]*|/\*.*?\*/|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_REINDEX_OPTION = re.compile(r"reindex[^(]*\([^)]*\bconcurrently\b(?!\s+(?:false|off|0)\b)", re.IGNORECASE)
+# In lower case; a script without any of these has no statement that PostgreSQL refuses inside a transaction.
+MARKS = (b"concurrently", b"vacuum", b"reindex", b"discard", b"cluster", b"system", b"database", b"tablespace",
+         b"subscription", b"commit", b"rollback", b"call", b"add value")  # fmt: skip
+_DOLLARS = re.compile(r"\$(\w*)\$(.*)\$\1\$", re.DOTALL)
 
 
 class Need(Enum):
@@ -58,30 +47,82 @@ def need_of(statement: Statement) -> Need:
     if first == ("call",):
         return Need.ASK
     if first == ("do",):
-        return Need.NO_TRANSACTION if commits(statement.text) else Need.TRANSACTION
-    if first in _FIRST_WORDS:
-        if any(pattern.match(statement.text) for pattern in _ALONE):
+        return Need.NO_TRANSACTION if commits(_body_of_do(statement.text)) else Need.TRANSACTION
+    if first in (("vacuum",), ("discard",), ("create",), ("drop",), ("alter",), ("reindex",), ("cluster",)):
+        words = _words(statement.text)
+        if _refused(words) or (first == ("reindex",) and _REINDEX_OPTION.match(statement.text)):
             return Need.NO_TRANSACTION
-        if _ADD_VALUE.match(statement.text):
+        if words[:2] == ("alter", "type") and ("add", "value") in (words[3:5], words[5:7]):
             return Need.NEW_VALUE
     return Need.TRANSACTION
 
 
+def _refused(words: tuple[str, ...]) -> bool:
+    """By words in lower case; a quoted name keeps its quotes, what stands in parentheses is left out."""
+    verb, rest = words[0], words[1:]
+    if verb == "vacuum" or (verb, *rest[:1]) in (("discard", "all"), ("alter", "system")):
+        return True
+    if verb in ("create", "drop"):
+        unique = 1 if (verb, *rest[:1]) == ("create", "unique") else 0
+        return rest[:1] in _CREATED or rest[unique : unique + 2] == ("index", "concurrently")
+    if verb == "reindex":
+        kind = rest[1:] if rest[:1] == ("verbose",) else rest
+        return kind[:1] in _REINDEXED or kind[1:2] == ("concurrently",)
+    if verb == "cluster":
+        return rest in ((), ("verbose",))
+    if rest[:1] == ("table",) and "detach" in rest:
+        at = rest.index("detach")
+        return rest[at + 1 : at + 2] == ("partition",) and rest[-1] == "concurrently"
+    refreshes = rest[:1] == ("subscription",) and rest[-2:] == ("refresh", "publication")
+    moves = rest[:1] == ("database",) and rest[2:4] == ("set", "tablespace")
+    return refreshes or moves
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The first words and names, and marks such as dots, without comments, and without what stands in parentheses."""
+    found: list[str] = []
+    depth = 0
+    for token in islice(_TOKEN.finditer(text), _MOST_TOKENS):
+        kind, value = token.lastgroup, token[0]
+        if kind == "blank":
+            continue
+        depth += (value == "(") - (value == ")")
+        if depth == 0 and value != ")":
+            found.append(value.lower() if kind == "word" else value)
+    return tuple(found)
+
+
 def commits(body: str) -> bool:
     """Whether the body of a procedure or of DO has a COMMIT or ROLLBACK of its own."""
-    return _COMMIT_IN_BODY.search(body) is not None
+    code = _QUOTED.sub(" ", body)
+    return bool(_ENDS.search(code) or _ENDS_ELSEWHERE.search(code))
+
+
+def _body_of_do(text: str) -> str:
+    quoted = _DOLLARS.search(text)
+    if quoted:
+        return quoted[2]
+    first, last = text.find("'"), text.rfind("'")
+    return text[first + 1 : last].replace("''", "'")
 
 
 def called_procedure(statement: Statement) -> str | None:
-    """The name after CALL, as written."""
-    match = _CALL.match(statement.text)
-    return match["name"] if match else None
+    """The name after CALL, as written, without blanks and comments."""
+    words = _words(statement.text)[1:]
+    parts = [word for word in words[:5] if word == "." or word[0] == '"' or word[0] not in "(;,"]
+    return "".join(parts) or None
 
 
 def concurrent_index(statement: Statement) -> tuple[str, str] | None:
     """Names of the index that CREATE INDEX CONCURRENTLY makes and of its table, as written."""
-    match = _INDEX.match(statement.text)
-    return (match["name"], match["table"]) if match else None
+    words = _words(statement.text)
+    if not _refused(words) or words[0] != "create" or "on" not in words:
+        return None
+    before, after = words[words.index("concurrently") + 1 : words.index("on")], words[words.index("on") + 1 :]
+    name = before[3:] if before[:3] == ("if", "not", "exists") else before
+    table = after[1:] if after[:1] == ("only",) else after
+    parts = 3 if table[1:2] == (".",) else 1
+    return (name[0], "".join(table[:parts])) if name else None
 
 
 def ends_transaction(words: tuple[str, ...]) -> bool:
