@@ -21,6 +21,8 @@ CREATE SCHEMA shop;
 CREATE DOMAIN shop.percent AS int CONSTRAINT percent_check CHECK (VALUE BETWEEN 0 AND 100);
 CREATE DOMAIN shop.free AS text;
 CREATE SEQUENCE shop.numbers;
+CREATE FUNCTION shop.moving() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION shop.still() RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
 CREATE TABLE shop.other (id int PRIMARY KEY);
 INSERT INTO shop.other VALUES (1);
 CREATE TABLE shop.t (
@@ -88,6 +90,7 @@ REWRITE = (
     "ADD COLUMN x timestamptz DEFAULT clock_timestamp()",
     "ADD COLUMN x int DEFAULT nextval('shop.numbers')",
     "ADD COLUMN x int GENERATED ALWAYS AS (big + 1) STORED",
+    "ADD COLUMN x int DEFAULT shop.moving()",
     "ADD COLUMN x serial",
     "ADD COLUMN x bigint GENERATED ALWAYS AS IDENTITY",
     "ADD COLUMN x shop.percent",
@@ -99,6 +102,7 @@ KEEP = (
     "ADD COLUMN x int NOT NULL DEFAULT 7",
     "ADD COLUMN x timestamptz DEFAULT now()",
     "ADD COLUMN x text DEFAULT lower('A')",
+    "ADD COLUMN x int DEFAULT shop.still()",
     "ADD COLUMN x int REFERENCES shop.other",
     "ADD CONSTRAINT k CHECK (a > 0) NOT VALID",
     "ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES shop.other NOT VALID",
