@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import vuelo.baseline
-import vuelo.clean
-import vuelo.repair
+import vuelo
 from vuelo import VueloError
 
 from .conftest import Sites
@@ -25,7 +23,7 @@ def test_repair_leaves_the_same_rows(new_site: Sites, tmp_path: Path, name: str)
         (tmp_path / engine).mkdir()
     by_vuelo, by_flyway = (play(new_site(tmp_path / engine), steps) for engine in ("vuelo", "flyway"))
     assert by_vuelo.history() == by_flyway.history()
-    vuelo.repair.repair(by_vuelo.project)
+    vuelo.repair(by_vuelo.project)
     assert by_flyway.flyway("repair", **settings).error is None
     assert by_vuelo.history() == by_flyway.history()
     assert by_vuelo.lines() == flyway_lines(by_vuelo.flyway("info"))
@@ -39,7 +37,7 @@ def test_repair_accepts_what_was_renamed_and_changed(new_site: Sites, tmp_path: 
         site.migrate()
         site.execute("UPDATE shop.flyway_schema_history SET checksum = 1 WHERE version = '1'")
     (tmp_path / "V1__One.sql").rename(tmp_path / "V1__Another_name.sql")
-    vuelo.repair.repair(by_vuelo.project)
+    vuelo.repair(by_vuelo.project)
     assert by_flyway.flyway("repair").error is None
     assert by_vuelo.history() == by_flyway.history()
     assert_agreed_and_done(by_vuelo)
@@ -62,7 +60,7 @@ def test_baseline_leaves_the_same_rows(new_site: Sites, tmp_path: Path, prepare:
         if prepare:
             site.execute(prepare)
     for _ in range(2):  # the second time it is there already
-        vuelo.baseline.baseline(by_vuelo.project)
+        vuelo.baseline(by_vuelo.project)
         assert by_flyway.flyway("baseline").error is None
         assert by_vuelo.history() == by_flyway.history()
     assert by_vuelo.catalog() == by_flyway.catalog()
@@ -79,7 +77,7 @@ def test_a_baseline_comes_too_late_for_both(new_site: Sites, tmp_path: Path) -> 
     before = site.history()
     assert site.flyway("baseline").error
     with pytest.raises(VueloError):
-        vuelo.baseline.baseline(site.project)
+        vuelo.baseline(site.project)
     assert site.history() == before
 
 
@@ -107,7 +105,7 @@ _SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname IN ('shop', 'other sc
 
 def test_clean_leaves_the_same_nothing(full_sites: list[Site]) -> None:
     by_vuelo, by_flyway = full_sites
-    vuelo.clean.clean(by_vuelo.project)
+    vuelo.clean(by_vuelo.project)
     by_flyway.flyway("clean")
     assert by_vuelo.execute(_SCHEMAS) == by_flyway.execute(_SCHEMAS)
     if by_vuelo.execute(_SCHEMAS):
@@ -123,5 +121,5 @@ def test_clean_is_off_until_it_is_turned_on(new_site: Sites, tmp_path: Path) -> 
     before = site.catalog()
     assert "cleanDisabled" in (site.flyway("clean").error or "")
     with pytest.raises(VueloError):
-        vuelo.clean.clean(site.project)
+        vuelo.clean(site.project)
     assert site.catalog() == before
