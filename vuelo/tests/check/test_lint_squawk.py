@@ -59,7 +59,7 @@ def test_a_place_is_that_of_the_file_behind_comments_data_and_letters_of_two_byt
 
     assert found.place is not None
     assert (found.place.line, found.place.column) == (6, 12)
-    assert found.place.source == "    código char(5))"
+    assert found.place.source == "    código char(5));"
 
 
 def test_findings_name_the_file_that_they_are_of() -> None:

@@ -37,6 +37,7 @@ class ParsedStatement:
     line: int
     column: int
     text: str
+    lines: tuple[str, ...]  # of the file, from its first to that of its semicolon
     allows: tuple[Allow, ...] = ()
 
     @property
@@ -46,7 +47,17 @@ class ParsedStatement:
 
     def place(self, location: int = 0) -> Place:
         """Of a byte offset; one that the grammar does not know (-1) is the statement's begin."""
-        return place_in(self.text, self.line, self.column, location)
+        return _place(self, location)
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """A statement without a tree."""
+
+    line: int
+    column: int
+    text: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -79,14 +90,11 @@ class SourceFile:
         return Finding(rule.code, rule.severity, message, hint, self.service, self.script.path, place)
 
 
-def place_in(text: str, line: int, column: int, location: int) -> Place:
-    """Where byte `location` of a text is that begins at line and column of its file."""
-    before = text.encode()[: max(location, 0)].decode(errors="ignore")
+def _place(statement: "ParsedStatement | _Refused", location: int) -> Place:
+    before = statement.text.encode()[: max(location, 0)].decode(errors="ignore")
     starts = [0, *(end.end() for end in _LINE_END.finditer(before))]
-    here = _LINE_END.split(text[starts[-1] :], maxsplit=1)[0]
-    if len(starts) == 1:  # what stands before the statement on its line is not part of its text
-        return Place.of(line, column + len(before), " " * (column - 1) + here)
-    return Place.of(line + len(starts) - 1, len(before) - starts[-1] + 1, here)
+    column = len(before) - starts[-1] + (statement.column if len(starts) == 1 else 1)
+    return Place.of(statement.line + len(starts) - 1, column, statement.lines[len(starts) - 1])
 
 
 def read(service: str, script: Script, lines: Iterable[str]) -> SourceFile:
@@ -96,17 +104,17 @@ def read(service: str, script: Script, lines: Iterable[str]) -> SourceFile:
     statements: list[ParsedStatement] = []
     try:
         for statement in split(reader.watched(lines)):
+            lines_of = reader.lines_of(statement)
             allows = reader.allows_before(statement)
             try:
                 nodes = grammar.statements(statement.text)
             except PgQueryError as error:
                 at = len(statement.text.encode()) if error.cursorpos == 0 else error.cursorpos - 1
-                place = place_in(statement.text, statement.line, statement.column, at)
-                problems.append(SyntaxProblem(error.message, None, place, statement.text))
+                refused = _Refused(statement.line, statement.column, statement.text, lines_of)
+                problems.append(SyntaxProblem(error.message, None, _place(refused, at), statement.text))
                 continue
-            statements += (
-                ParsedStatement(node, statement.line, statement.column, statement.text, allows) for node in nodes
-            )
+            line, column, text = statement.line, statement.column, statement.text
+            statements += (ParsedStatement(node, line, column, text, lines_of, allows) for node in nodes)
     except ScriptError as error:
         problems.append(SyntaxProblem(error.message, error.hint, error.place, ""))
     return SourceFile(
@@ -128,13 +136,17 @@ class _Reader:
     begins_with_comment: bool = False
     _allows: dict[int, Allow] = field(default_factory=dict[int, Allow])
     _comments: set[int] = field(default_factory=set[int])
+    _lines: dict[int, str] = field(default_factory=dict[int, str])  # from the last line of the statement before on
     _last_line: int = 0
+    _in_data: bool = False
     _stray: list[Allow] = field(default_factory=list[Allow])
 
     def watched(self, lines: Iterable[str]) -> Iterator[str]:
         seen_text = False
         for number, line in enumerate(lines, start=1):
             text = line.removeprefix("\ufeff") if number == 1 else line
+            if not self._in_data:
+                self._lines[number] = text
             if not seen_text and text.strip():
                 seen_text = True
                 self.begins_with_comment = text.lstrip().startswith(("--", "/*"))
@@ -146,12 +158,20 @@ class _Reader:
                     self._allows[number] = Allow(rule, reason.strip(), number, column, text.rstrip("\r\n"))
             yield line
 
+    def lines_of(self, statement: Statement) -> tuple[str, ...]:
+        """The file's lines that it stands on; those before them are forgotten."""
+        for number in [number for number in self._lines if number < statement.line]:
+            del self._lines[number]
+        return tuple(self._lines.values())
+
     def allows_before(self, statement: Statement) -> tuple[Allow, ...]:
         """Those of the comment that ends on the line above it. Skips the statement's COPY data."""
         is_first, previous = self._last_line == 0, self._last_line
         self._last_line = statement.last_line
+        self._in_data = True
         for _ in statement.copy_data or ():
             self._last_line += 1
+        self._in_data = False
         top = statement.line
         while top - 1 in self._comments and top - 1 > previous:
             top -= 1
