@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vuelo.apply import Step
     from vuelo.baselining import Baselined, baseline
     from vuelo.cleaning import Cleaned, clean
+    from vuelo.drifting import Drift, drift
     from vuelo.errors import ScriptError, VueloError
     from vuelo.executor import Result
     from vuelo.guard import require_current
@@ -29,6 +30,7 @@ __all__ = [
     "Applied",
     "Baselined",
     "Cleaned",
+    "Drift",
     "Entry",
     "Fix",
     "Kind",
@@ -48,6 +50,7 @@ __all__ = [
     "VueloError",
     "baseline",
     "clean",
+    "drift",
     "info",
     "migrate",
     "plan_undo",
@@ -61,6 +64,7 @@ __all__ = [
 _MODULES = {
     "vuelo.baselining": ("Baselined", "baseline"),
     "vuelo.cleaning": ("Cleaned", "clean"),
+    "vuelo.drifting": ("Drift", "drift"),
     "vuelo.errors": ("ScriptError", "VueloError"),
     "vuelo.apply": ("Step",),
     "vuelo.executor": ("Result",),

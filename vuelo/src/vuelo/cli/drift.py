@@ -3,7 +3,7 @@
 import typer
 from rich.markup import escape
 
-from vuelo import drift
+from vuelo import drifting
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, ScratchUrl, Services, load, print_json
 from vuelo.difference import as_data, as_text
 from vuelo.report import answer
@@ -22,7 +22,7 @@ def command(
     + is there and should not be, - should be there, ~ is not what it should be. Below stands SQL that would put it
     right. Extensions, event triggers, publications and casts belong to the database and are not compared.
     """
-    drifts = drift.drift(load(config, environment, service), scratch_url)
+    drifts = drifting.drift(load(config, environment, service), scratch_url)
     if as_json:
         print_json(
             {
@@ -45,7 +45,7 @@ def command(
     raise typer.Exit(1 if any(one.differences for one in drifts) else 0)
 
 
-def _show(one: drift.Drift) -> None:
+def _show(one: drifting.Drift) -> None:
     said = f"{len(one.differences)} differences" if one.differences else "as the migrations built it"
     answer.print(f"[bold]{escape(one.service)}[/], version {one.version or 'none'}: {said}", highlight=False)
     for note in one.notes:

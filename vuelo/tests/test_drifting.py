@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo import drift
+from vuelo import drifting
 from vuelo.embedded import Server
 
 MakeProject = Callable[..., vuelo.Project]
@@ -68,14 +68,14 @@ def migrated(make_project: MakeProject) -> vuelo.Project:
     return project
 
 
-def objects(one: drift.Drift) -> set[str]:
+def objects(one: drifting.Drift) -> set[str]:
     signs = {(True, False): "+", (False, True): "-", (False, False): "~"}
     return {f"{signs[d.before is None, d.after is None]} {d.object}" for d in one.differences}
 
 
 def test_what_was_only_migrated_has_no_drift(migrated: vuelo.Project, server: Server) -> None:
-    (found,) = drift.drift(migrated, server.url())
-    assert found == drift.Drift("shop", "1", (), (), ())
+    (found,) = drifting.drift(migrated, server.url())
+    assert found == drifting.Drift("shop", "1", (), (), ())
 
 
 @pytest.mark.parametrize(("change", "expected"), CHANGES, ids=[change for change, _ in CHANGES])
@@ -83,10 +83,10 @@ def test_a_change_by_hand_is_found_and_its_sql_puts_it_right(
     migrated: vuelo.Project, server: Server, conn: Connection, change: str, expected: str
 ) -> None:
     conn.execute(change.encode())
-    (found,) = drift.drift(migrated, server.url())
+    (found,) = drifting.drift(migrated, server.url())
     assert expected in objects(found)
     conn.execute("\n".join(found.sql).encode())
-    (again,) = drift.drift(migrated, server.url())
+    (again,) = drifting.drift(migrated, server.url())
     left = {name for name in objects(again) if not name.startswith("~ column")}  # a column comes back at the end
     assert left == set()
 
@@ -94,7 +94,7 @@ def test_a_change_by_hand_is_found_and_its_sql_puts_it_right(
 def test_partitions_and_histories_are_no_drift(migrated: vuelo.Project, server: Server, conn: Connection) -> None:
     conn.execute("CREATE TABLE shop.log_1 PARTITION OF shop.log FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')")
     conn.execute("UPDATE shop.flyway_schema_history SET installed_by = 'x'")
-    assert drift.drift(migrated, server.url())[0].differences == ()
+    assert drifting.drift(migrated, server.url())[0].differences == ()
 
 
 def test_what_is_not_applied_yet_is_no_drift(
@@ -103,13 +103,13 @@ def test_what_is_not_applied_yet_is_no_drift(
     more = make_project(
         {"shop": {"V2__b.sql": "CREATE TABLE b (a int);", "R__c.sql": "CREATE VIEW c AS SELECT 1 AS a;"}}
     )
-    (found,) = drift.drift(more, server.url())
+    (found,) = drifting.drift(more, server.url())
     assert (found.version, found.differences) == ("1", ())
 
 
 def test_a_changed_repeatable_is_noted(make_project: MakeProject, migrated: vuelo.Project, server: Server) -> None:
     changed = {"R__view.sql": "CREATE OR REPLACE VIEW notes AS SELECT note || 'x' AS note FROM orders;"}
-    (found,) = drift.drift(make_project({"shop": changed}), server.url())
+    (found,) = drifting.drift(make_project({"shop": changed}), server.url())
     assert objects(found) == {"~ view shop.notes"}
     assert "R__view.sql" in found.notes[0]
 
@@ -119,12 +119,12 @@ def test_a_baseline_counts_as_applied(make_project: MakeProject, server: Server,
     files = {"V1__a.sql": "CREATE TABLE a (b int);", "V2__c.sql": "ALTER TABLE a ADD c int;"}
     project = make_project({"shop": files}, 'baseline_on_migrate = true\nbaseline_version = "1"')
     vuelo.migrate(project)
-    (found,) = drift.drift(project, server.url())
+    (found,) = drifting.drift(project, server.url())
     assert (found.version, found.differences) == ("2", ())
 
 
 def test_a_database_without_a_history_has_nothing_to_compare_with(make_project: MakeProject, server: Server) -> None:
-    (found,) = drift.drift(make_project({"shop": FILES}), server.url())
+    (found,) = drifting.drift(make_project({"shop": FILES}), server.url())
     assert (found.version, found.differences) == (None, ())
 
 
@@ -136,7 +136,7 @@ def test_owners_are_those_who_migrate_on_a_server_of_our_own_too(
     project = make_project({"shop": {"V1__a.sql": "CREATE TABLE a (b int);"}}, address=f"{url} user=drift_harold")
     try:
         vuelo.migrate(project)
-        assert drift.drift(project)[0].differences == ()
+        assert drifting.drift(project)[0].differences == ()
     finally:
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute("DROP OWNED BY drift_harold; DROP ROLE drift_harold")
