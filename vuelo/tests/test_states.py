@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vuelo.errors import VueloError
 from vuelo.migration import Applied, Found, Remembered, Script, ScriptConfig
-from vuelo.naming import parse_name
+from vuelo.naming import Version, parse_name
 from vuelo.plan import Plan, make_plan
 from vuelo.settings import Phase, Settings
 
@@ -307,3 +307,38 @@ def test_each_line_has_the_state_that_the_rules_give_it(project: tuple[list[Scri
     plan = make_plan(Found(tuple(scripts), ()), rows, settings)
     assert set(states(plan)) == expected(scripts, rows, settings)
     assert len(states(plan)) == len(set(states(plan)))
+
+
+# Work, counted rather than timed.
+
+
+def _comparisons(monkeypatch: pytest.MonkeyPatch, found: Found, rows: list[Applied]) -> int:
+    count = 0
+    is_less = Version.__lt__
+
+    def counted(one: Version, other: Version) -> bool:
+        nonlocal count
+        count += 1
+        return is_less(one, other)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Version, "__lt__", counted)
+        make_plan(found, rows, Settings(target="next", ignore_migration_patterns=()))
+    return count
+
+
+@pytest.mark.parametrize("case", ["applied", "missing", "pending", "taken back"])
+def test_four_times_the_migrations_are_about_four_times_the_work(monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    work: list[int] = []
+    for size in (500, 2000):
+        found = Found(tuple(script(f"V{number}__x.sql") for number in range(1, size + 1)), ())
+        rows = [row(number, str(number)) for number in range(1, size + 1)]
+        if case == "missing":
+            found = Found((script(f"V{size}__x.sql"),), ())
+        if case == "pending":
+            rows = []
+        if case == "taken back":
+            rows += [row(size + number, str(number), "DELETE") for number in range(1, size + 1)]
+        work.append(_comparisons(monkeypatch, found, rows))
+    assert work[0] > 500
+    assert work[1] < 6 * work[0]
