@@ -1,5 +1,6 @@
 """flyway.toml, flyway.conf and FLYWAY_… variables as a project. The real Flyway judges them in vuelo/tests/flyway."""
 
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -322,3 +323,17 @@ def test_no_message_shows_the_password(conf: Text) -> None:
 def test_the_addresses_of_the_caller_replace_the_files(conf: Text) -> None:
     project = Project.load(conf("flyway.schemas=shop\n"), urls={"shop": "host=elsewhere"}, variables={})
     assert project.services[0].url == "host=elsewhere"
+
+
+def test_without_a_vuelo_toml_the_commands_take_flyways_file(
+    write: Write, cli: Callable[..., "subprocess.CompletedProcess[str]"]
+) -> None:
+    for kind, text in {
+        "flyway.conf": f"{_CONF}flyway.locations=filesystem:of_conf\n",
+        "flyway.toml": f'[flyway]\nlocations = ["filesystem:of_toml"]\n{_TOML}',
+        "vuelo.toml": 'url = "host=h"\nlocations = ["of_vuelo"]\n[services.shop]\n',
+    }.items():
+        folder = f"of_{kind.split('.')[1] if kind.startswith('flyway') else 'vuelo'}"
+        write({kind: text, f"{folder}/V1__One.sql": "SELECT 1;"})
+        assert f"{folder}/V2__Two.sql" in cli("new", "Two").stdout
+    assert "of_conf/V3__Three.sql" in cli("new", "Three", "--config", "flyway.conf").stdout

@@ -202,3 +202,23 @@ def test_both_engines_run_from_the_same_file(new_site: Sites, tmp_path: Path, se
             assert (outcome.error, outcome.applied) == (None, ["1", "V"])
         histories.append(replace(site, service=replace(site.service, table=service.table)).history())
     assert histories[0] == histories[1]
+
+
+def test_the_name_of_the_environment_is_the_same_to_a_script(new_site: Sites, tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "R__V.sql").write_text("CREATE VIEW v AS SELECT '${flyway:environment}' AS a;")
+    site = new_site(tmp_path / "sql")
+    text = f"""[flyway]
+environment = "prod"
+locations = ["filesystem:sql"]
+[environments.prod]
+url = "jdbc:postgresql://127.0.0.1:{site.port}/{site.database}"
+user = "postgres"
+password = "{PASSWORD}"
+schemas = ["shop"]
+"""
+    (tmp_path / "flyway.toml").write_text(text)
+    request = Request("migrate", model=json.dumps(tomllib.loads(text)), folder=str(tmp_path))
+    assert site.engine.ask(request).applied == ["V"]
+    assert site.execute("SELECT a FROM shop.v") == [("prod",)]
+    assert vuelo.migrate(Project.load(tmp_path / "flyway.toml", variables={}))[0].steps == ()

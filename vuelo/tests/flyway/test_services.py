@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+import vuelo
 from vuelo import Project, Service
 
 from .conftest import TcpServer
@@ -66,6 +67,10 @@ def test_both_make_the_same_schema_and_the_same_history(platform: Pair, name: st
     assert by_vuelo.catalog() == by_flyway.catalog()
     assert_agreed_and_done(by_vuelo)
     assert_agreed_and_done(by_flyway)
+    before = by_vuelo.history()
+    assert by_vuelo.flyway("repair").error is None
+    assert vuelo.repair(by_flyway.project) == {name: ()}
+    assert by_vuelo.history() == by_flyway.history() == before
 
 
 @pytest.mark.parametrize("name", _SERVICES)
