@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from vuelo import history, leftovers, sidelog
 from vuelo.callbacks import around_each, fire, fire_each_error, fire_inside
 from vuelo.errors import ScriptError, VueloError
-from vuelo.history import NewRow
+from vuelo.history import HistoryTable, NewRow
 from vuelo.migration import Script
 from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
 from vuelo.session import Progress, forget_session, session_sql, start_session
@@ -70,7 +70,7 @@ def apply(site: Site, work: Work) -> Step:
     for event in work.events:
         fire(site, event)
     try:
-        if _runs_alone(site, work):
+        if goes_alone(site, work):
             return _apply_alone(site, work)
         return patiently(site, work.script.path.name, lambda: _apply_in_transaction(site, work))
     except VueloError as error:
@@ -81,7 +81,7 @@ def apply(site: Site, work: Work) -> Step:
 
 def apply_group(site: Site, works: Sequence[Work]) -> list[Step]:
     """All of them in one transaction. Raises ScriptError, VueloError `group.no_transaction`."""
-    alone = [work.script.path.name for work in works if _runs_alone(site, work)]
+    alone = [work.script.path.name for work in works if goes_alone(site, work)]
     if alone:
         message = f"{', '.join(alone)} cannot run in a transaction, so not in that of a group"
         raise VueloError("group.no_transaction", message, "migrate up to it first, with --target, or without `group`")
@@ -154,7 +154,8 @@ def _shown_and_run(site: Site, work: Work) -> Step:
     return _run_and_record(site, work)
 
 
-def _runs_alone(site: Site, work: Work) -> bool:
+def goes_alone(site: Site, work: Work) -> bool:
+    """Whether it runs outside a transaction. Raises what `runs_alone` raises."""
     return not site.service.settings.skip_executing_migrations and runs_alone(site, work.script)
 
 
@@ -182,12 +183,7 @@ def _record(site: Site, work: Work, statements: int, duration_ms: int) -> int:
         start_session(conn, site.service)
         for row in others:
             history.insert(conn, table, row)
-    entry = sidelog.entry_sql(
-        table, rank=sql.Identifier("installed_rank"), action=work.action, script=work.script.script,
-        fingerprint=sidelog.fingerprint(work.script.path), statements=statements, duration_ms=duration_ms,
-        source=sql.SQL("FROM written"),
-    )  # fmt: skip
-    query = sql.SQL("WITH written AS ({}) {}").format(history.insert_sql(table, last), entry)
+    query = record_sql(table, work, last, statements)
     settings = sql.SQL("{};\nSET LOCAL synchronous_commit = off;\n").format(session_sql(site.service))
     cursor = conn.execute(settings + query)
     while cursor.nextset():
@@ -195,6 +191,16 @@ def _record(site: Site, work: Work, statements: int, duration_ms: int) -> int:
     while (inserted := cursor.fetchone()) is None:  # another has taken that rank, as history.insert says
         cursor = conn.execute(query)
     return inserted[1]
+
+
+def record_sql(table: HistoryTable, work: Work, row: NewRow, statements: int) -> sql.Composed:
+    """The statement that writes the last row of a script together with what is remembered beside it."""
+    entry = sidelog.entry_sql(
+        table, rank=sql.Identifier("installed_rank"), action=work.action, script=work.script.script,
+        fingerprint=sidelog.fingerprint(work.script.path), statements=statements, duration_ms=row.execution_ms,
+        source=sql.SQL("FROM written"),
+    )  # fmt: skip
+    return sql.SQL("WITH written AS ({}) {}").format(history.insert_sql(table, row), entry)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """How a history begins: the schemas, the table, and the row that says so or that marks a baseline, as Flyway's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from threading import Event
 
 from psycopg import errors, sql
@@ -8,7 +9,7 @@ from psycopg import errors, sql
 from vuelo import history
 from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable, NewRow
-from vuelo.migration import RowType
+from vuelo.migration import Applied, RowType
 from vuelo.settings import Settings
 
 
@@ -23,27 +24,56 @@ def begin(
     Raises VueloError `migrate.not_empty` for a schema that somebody else has filled, `schema.missing`, `lock.timeout`.
     """
     with conn.transaction():
-        own = () if table.schema in settings.schemas else (table.schema,)  # which may have a place among the others
-        schemas = tuple(dict.fromkeys((*own, *settings.schemas)))
+        schemas = _schemas(table, settings)
         made: list[str] = []
         if settings.create_schemas:
             made = [schema for schema in schemas if _create_schema(conn, schema, wait_s)]
         elif not history.schema_exists(conn, table.schema):
-            hint = "make it, or let vuelo do so with create_schemas = true"
-            raise VueloError("schema.missing", f"there is no schema {table.schema} for the history", hint)
+            raise _no_schema(table)
         history.lock_in_transaction(conn, table, wait_s, stop)
         if history.exists(conn, table):
             return False
-        filled = [schema for schema in schemas if schema not in made and not is_empty(conn, schema)]
-        if filled and not (baseline or settings.baseline_on_migrate or settings.skip_executing_migrations):
-            raise _not_empty(filled, table)
-        for statement in history.table_ddl(table, settings.tablespace):
+        for statement in _table_and_rows(conn, table, settings, made, baseline=baseline):
             conn.execute(statement)
-        if baseline or (filled and settings.baseline_on_migrate):
-            history.insert(conn, table, baseline_row(settings))
-        if made:
-            history.insert(conn, table, _creation_row(made, settings))
         return True
+
+
+def begin_sql(conn: Connection, table: HistoryTable, settings: Settings) -> list[sql.Composed]:
+    """What `begin` would send as things stand. Raises VueloError `migrate.not_empty`, `schema.missing`."""
+    missing = [schema for schema in _schemas(table, settings) if not history.schema_exists(conn, schema)]
+    if table.schema in missing and not settings.create_schemas:
+        raise _no_schema(table)
+    made = missing if settings.create_schemas else []
+    return [*map(_creation_of, made), *_table_and_rows(conn, table, settings, made, baseline=False)]
+
+
+def assumed_rows(conn: Connection, table: HistoryTable, settings: Settings) -> list[Applied]:
+    """What of `begin`'s rows decides about migrations, as if it had been there: the mark of a baseline."""
+    filled = any(not is_empty(conn, schema) for schema in _schemas(table, settings))
+    if not (filled and settings.baseline_on_migrate):
+        return []
+    row = baseline_row(settings)
+    now = datetime.now()  # noqa: DTZ005  a history has no time zone
+    return [Applied(1, row.version, row.description, row.type, row.script, None, "", now, 0, success=True)]
+
+
+def _schemas(table: HistoryTable, settings: Settings) -> tuple[str, ...]:
+    own = () if table.schema in settings.schemas else (table.schema,)  # which may have a place among the others
+    return tuple(dict.fromkeys((*own, *settings.schemas)))
+
+
+def _table_and_rows(
+    conn: Connection, table: HistoryTable, settings: Settings, made: Sequence[str], *, baseline: bool
+) -> Iterator[sql.Composed]:
+    others = (schema for schema in _schemas(table, settings) if schema not in made)
+    filled = [schema for schema in others if not is_empty(conn, schema)]
+    if filled and not (baseline or settings.baseline_on_migrate or settings.skip_executing_migrations):
+        raise _not_empty(filled, table)
+    yield from history.table_ddl(table, settings.tablespace)
+    if baseline or (filled and settings.baseline_on_migrate):
+        yield history.insert_sql(table, baseline_row(settings))
+    if made:
+        yield history.insert_sql(table, _creation_row(made, settings))
 
 
 def baseline_row(settings: Settings) -> NewRow:
@@ -71,6 +101,15 @@ def is_empty(conn: Connection, schema: str) -> bool:
     return found is None
 
 
+def _no_schema(table: HistoryTable) -> VueloError:
+    hint = "make it, or let vuelo do so with create_schemas = true"
+    return VueloError("schema.missing", f"there is no schema {table.schema} for the history", hint)
+
+
+def _creation_of(schema: str) -> sql.Composed:
+    return sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema))
+
+
 def _not_empty(filled: Sequence[str], table: HistoryTable) -> VueloError:
     named = f"schema {filled[0]} is" if len(filled) == 1 else f"schemas {', '.join(filled)} are"
     return VueloError(
@@ -88,7 +127,7 @@ def _create_schema(conn: Connection, schema: str, wait_s: float) -> bool:
     try:
         with conn.transaction():
             conn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{max(1, round(wait_s * 1000))}ms",))
-            conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+            conn.execute(_creation_of(schema))
     except (errors.DuplicateSchema, errors.UniqueViolation):
         return False
     return True

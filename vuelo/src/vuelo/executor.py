@@ -154,9 +154,9 @@ def row_of(site: Site, script: Script) -> NewRow:
     return NewRow(version, script.description, script.row_type, script.script, script.checksum, installed_by=author)
 
 
-def planned_work(site: Site, found: Found) -> tuple[Plan, list[Work]]:
-    """What is to be done, and the scripts to run for it."""
-    rows = _rows(site.conn, site.service)
+def planned_work(site: Site, found: Found, assumed: list[Applied] | None = None) -> tuple[Plan, list[Work]]:
+    """What is to be done, and the scripts to run for it, as if the history had the rows that are `assumed`."""
+    rows = _rows(site.conn, site.service) if assumed is None else assumed
     plan = _plan(site, found, rows)
     total, after = len(plan.pending), rows[-1].installed_rank if rows else 0
     times = {row.script: row.execution_time for row in rows if row.success and not row.takes_back}

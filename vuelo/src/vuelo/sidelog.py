@@ -11,10 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import LiteralString
 
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.rows import class_row
 
 from vuelo import history
+from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable
 from vuelo.migration import Remembered
 
@@ -46,9 +47,9 @@ def table_beside(table: HistoryTable) -> HistoryTable:
     return HistoryTable(table.schema, USUAL_NAME if usual else f"{table.name}_{USUAL_NAME}")
 
 
-def ddl(table: HistoryTable) -> sql.Composed:
+def ddl(table: HistoryTable) -> tuple[sql.Composed, ...]:
     log = table_beside(table)
-    return sql.SQL(
+    create = sql.SQL(
         """CREATE TABLE IF NOT EXISTS {log} (
     id BIGINT GENERATED ALWAYS AS IDENTITY CONSTRAINT {key} PRIMARY KEY,
     installed_rank INT,
@@ -62,17 +63,23 @@ def ddl(table: HistoryTable) -> sql.Composed:
     duration_ms INT
 )"""
     ).format(log=log.identifier, key=sql.Identifier(f"{log.name}_pk"))
+    comment = "What vuelo ran: statements done, fingerprints, undos; not Flyway's."
+    return create, sql.SQL("COMMENT ON TABLE {} IS {}").format(log.identifier, comment)
 
 
 def create(conn: Connection, table: HistoryTable) -> None:
-    """Make the table where it is missing; under the lock."""
-    if not history.exists(conn, table_beside(table)):
-        conn.execute(ddl(table))
-        conn.execute(
-            sql.SQL("COMMENT ON TABLE {} IS {}").format(
-                table_beside(table).identifier, "What vuelo ran: statements done, fingerprints, undos; not Flyway's."
-            )
+    """Make the table where it is missing; under the lock. Raises VueloError `log.refused`."""
+    if history.exists(conn, table_beside(table)):
+        return
+    try:
+        for statement in ddl(table):
+            conn.execute(statement)
+    except errors.InsufficientPrivilege as error:
+        message = (
+            f"the table {table_beside(table).name} cannot be made beside the history: {error.diag.message_primary}"
         )
+        hint = f"GRANT CREATE ON SCHEMA {table.schema} to the role that migrates, or set `role` to the schema's owner"
+        raise VueloError("log.refused", message, hint) from error
 
 
 def entry_sql(
