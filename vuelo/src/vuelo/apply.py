@@ -17,7 +17,7 @@ from vuelo.errors import ScriptError, VueloError
 from vuelo.history import HistoryTable, NewRow
 from vuelo.migration import Script
 from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
-from vuelo.session import Progress, forget_session, session_sql, start_session
+from vuelo.session import Progress, Run, forget_session, session_sql, start_session
 from vuelo.sidelog import Action
 from vuelo.statements import Statement
 from vuelo.transactions import Need, need_of
@@ -301,7 +301,8 @@ def _hooks(site: Site, work: Work, done: Callable[[Statement, int], None] = lamb
             shown = monotonic()
             site.run.watch(replace(work.progress, statements=count, line=statement.last_line))
 
-    return Hooks(around, seen)
+    looked_at = site.run.did is not Run.did or any("Statement" in callback.event for callback in site.callbacks)
+    return Hooks(around, seen, ahead=not looked_at and not site.service.settings.pooler)
 
 
 def _log(site: Site, work: Work, rank: int | None, statements: int, duration_ms: int | None) -> int:

@@ -1,13 +1,15 @@
 """One script on a connection: how it must run, its statements one by one, and where it failed."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import psycopg
+from psycopg import Pipeline
 
 from vuelo.errors import Place, ScriptError, VueloError
 from vuelo.history import Connection, HistoryTable
@@ -21,6 +23,8 @@ from vuelo.transactions import MARKS, Need, called_procedure, commits, ends_tran
 
 _COPY_LINE = re.compile(r", line (\d+)")
 _COPY_LINES_A_WRITE = 1000
+_MOST_AHEAD = 64
+_MOST_CHARACTERS_AHEAD = 1_000_000
 _IN_TRANSACTION = ("25001", "2D000")  # "… cannot run inside a transaction block"; a procedure's own COMMIT
 _UNSAFE_NEW_VALUE = "55P04"
 
@@ -42,26 +46,85 @@ class Site:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What happens around the statements of a script: a context for each, and a word when it is done."""
+    """What happens around the statements of a script: a context for each, and a word when it is done.
+
+    `ahead`: nobody looks between one statement and the next, so that the next may be sent before the answer is there.
+    """
 
     around: Callable[[Statement], AbstractContextManager[Any]] = nullcontext
     done: Callable[[Statement, int], None] = field(default=lambda statement, count: None)
+    ahead: bool = False
 
 
 def run_script(site: Site, script: Script | Callback, hooks: Hooks, *, in_transaction: bool) -> int:
     """Run it statement by statement; gives how many there were. Raises ScriptError, VueloError `interrupted`."""
+    ahead = in_transaction and hooks.ahead and Pipeline.is_supported()
     number = 0
-    with site.lines(script) as lines:
-        for number, statement in enumerate(split(lines), start=1):
+
+    def checked(statements: Iterable[Statement]) -> Iterator[tuple[int, Statement]]:
+        nonlocal number
+        for number, statement in enumerate(statements, start=1):
             # Ctrl-C cancels what runs in the database; this is for the moments when nothing does.
             if site.run.stop.is_set():
                 raise VueloError("interrupted", "stopped before the end of a migration")
             if in_transaction:
                 _refuse_without_transaction(site, script, statement, seen=number > 1)
-            with hooks.around(statement):
-                _execute(site.conn, statement, lambda line: _line_as_sent(site, script, line))
-            hooks.done(statement, number)
+            _refuse_end_of_transaction(site, script, statement)
+            yield number, statement
+
+    with site.lines(script) as lines:
+        for together, some in groupby(checked(split(lines)), key=lambda pair: ahead and _can_be_sent_ahead(pair[1])):
+            if together:
+                _execute_ahead(site, script, some, hooks.done)
+            else:
+                for count, statement in some:
+                    with hooks.around(statement):
+                        _execute(site, script, statement)
+                    hooks.done(statement, count)
     return number
+
+
+def _can_be_sent_ahead(statement: Statement) -> bool:
+    copies = statement.copy_data is not None or statement.writes_stdout
+    return not copies and need_of(statement) is not Need.NO_TRANSACTION
+
+
+def _execute_ahead(
+    site: Site,
+    script: Script | Callback,
+    statements: Iterator[tuple[int, Statement]],
+    done: Callable[[Statement, int], None],
+) -> None:
+    """Send statements without waiting for each answer: the script is read on while the server works.
+
+    The server runs one after the other and none after one that has failed; each has an answer of its own.
+    """
+    sent: deque[tuple[int, Statement, psycopg.Cursor[Any]]] = deque()
+    try:
+        with site.conn.pipeline() as pipeline:
+            size = 0
+            try:
+                for number, statement in statements:
+                    sent.append((number, statement, site.conn.cursor()))
+                    sent[-1][2].execute(statement.text.encode())
+                    size += len(statement.text)
+                    if len(sent) >= _MOST_AHEAD or size > _MOST_CHARACTERS_AHEAD:
+                        pipeline.sync()
+                        size = 0
+                        _tell_done(sent, done)
+            except VueloError:
+                pipeline.sync()  # what went wrong before it comes first
+                raise
+        _tell_done(sent, done)
+    except psycopg.Error as error:
+        failed = next((statement for _, statement, cursor in sent if cursor.pgresult is None), None)
+        raise script_error(error, failed and _place_of(error, site, script, failed)) from error
+
+
+def _tell_done(sent: deque[tuple[int, Statement, psycopg.Cursor[Any]]], done: Callable[[Statement, int], None]) -> None:
+    while sent:
+        number, statement, _ = sent.popleft()
+        done(statement, number)
 
 
 def runs_alone(site: Site, script: Script | Callback) -> bool:
@@ -132,12 +195,15 @@ def _line_as_sent(site: Site, script: Script | Callback, number: int) -> str:
         return line_as_sent(lines, number)
 
 
-def _execute(conn: Connection, statement: Statement, line_as_sent: Callable[[int], str]) -> None:
+def _refuse_end_of_transaction(site: Site, script: Script | Callback, statement: Statement) -> None:
     if ends_transaction(statement.words):
-        place = Place.of(statement.line, statement.column, line_as_sent(statement.line))
+        place = Place.of(statement.line, statement.column, _line_as_sent(site, script, statement.line))
         message = "a migration runs in a transaction of its own and cannot end it"
         raise ScriptError("script.transaction", message, place, "take the statement out")
-    text = statement.text.encode()
+
+
+def _execute(site: Site, script: Script | Callback, statement: Statement) -> None:
+    conn, text = site.conn, statement.text.encode()
     try:
         if statement.copy_data is not None:
             with conn.cursor() as cursor, cursor.copy(text) as copy:
@@ -150,7 +216,7 @@ def _execute(conn: Connection, statement: Statement, line_as_sent: Callable[[int
         else:
             conn.execute(text)
     except psycopg.Error as error:
-        raise script_error(error, _place_of(error, statement, line_as_sent)) from error
+        raise script_error(error, _place_of(error, site, script, statement)) from error
 
 
 def script_error(error: psycopg.Error, place: Place | None) -> ScriptError:
@@ -172,11 +238,11 @@ def _hint_for(sqlstate: str | None) -> str | None:
     return None
 
 
-def _place_of(error: psycopg.Error, statement: Statement, line_as_sent: Callable[[int], str]) -> Place:
+def _place_of(error: psycopg.Error, site: Site, script: Script | Callback, statement: Statement) -> Place:
     """The place in the file; the database's position counts from 1, without one it is the statement's start."""
     in_copy = _COPY_LINE.search(error.diag.context or "") if statement.copy_data is not None else None
     if in_copy:
         line, column = statement.last_line + int(in_copy[1]), 1
     else:
         line, column = statement.place_of(int(error.diag.statement_position or 1) - 1)
-    return Place.of(line, column, line_as_sent(line))
+    return Place.of(line, column, _line_as_sent(site, script, line))
