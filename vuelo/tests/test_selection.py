@@ -87,7 +87,7 @@ def test_where_nothing_is_to_be_shown_the_reason_is_told(make_project: MakeProje
     assert cli("info").stdout == "shop: no migrations found; vuelo new writes one\n"
     make_project({"shop": {"V1__a.sql": ""}})
     told = cli("info", "--state", "deleted").stdout
-    assert told == "shop: schema version none; none of its 1 migrations is asked for\n"
+    assert told == "shop: schema version none; the filters leave nothing of its 1 lines\n"
 
 
 def test_wrong_filters_are_wrong_usage(make_project: MakeProject, cli: Cli) -> None:

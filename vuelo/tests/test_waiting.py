@@ -53,7 +53,7 @@ def test_it_sees_a_database_that_comes_later(make_project: MakeProject, conn: Co
 
 def test_it_waits_for_migrations_of_somebody_else(make_project: MakeProject) -> None:
     project = make_project({"shop": FILES})
-    with pytest.raises(VueloError, match="shop: 1 migrations are pending"):
+    with pytest.raises(VueloError, match="shop is not up to date, pending: 1"):
         wait(project, timeout_s=0.2, migrated=True)
     later = Timer(0.5, lambda: vuelo.migrate(project))
     later.start()

@@ -74,14 +74,16 @@ def problems_data(problems: Sequence[Problem]) -> list[dict[str, Any]]:
 
 
 def show_plans(plans: Mapping[str, Plan], selection: Selection = EVERYTHING) -> None:
-    for service, plan in plans.items():
+    for number, (service, plan) in enumerate(plans.items()):
+        if number:
+            print_plain("")
         entries = selection.of(plan)
         title = f"{service}: schema version {plan.current_version or 'none'}"
         if entries:
             print_plain(_painted(title, "bold"))
             print_plain(_table(entries))
         elif plan.entries:
-            print_plain(f"{title}; none of its {len(plan.entries)} migrations is asked for")
+            print_plain(f"{title}; the filters leave nothing of its {len(plan.entries)} lines")
         else:
             print_plain(f"{service}: no migrations found; vuelo new writes one")
 

@@ -47,4 +47,4 @@ def _reason_to_wait(service: Service, run: Run, *, migrated: bool) -> str | None
         if error.code != "connect.failed":
             raise
         return error.message
-    return f"{service.name}: {len(pending)} migrations are pending" if pending else None
+    return f"{service.name} is not up to date, pending: {len(pending)}" if pending else None
