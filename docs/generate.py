@@ -1,4 +1,4 @@
-"""Writes what is generated: the command references from --help, the rules of `vuelo check`, and README's picture from a real run of the demo."""
+"""Writes what is generated: references from --help, the rules of `vuelo check`, README's picture from a real run."""
 
 import os
 import re

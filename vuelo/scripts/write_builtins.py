@@ -1,6 +1,6 @@
 """Writes src/vuelo/check/builtins.txt: names that PostgreSQL brings, the union of what several servers have.
 
-Usage: python write_builtins.py [BIN_FOLDER …]    the folders of further servers; the embedded 16 and 18 are always asked
+Usage: python write_builtins.py [BIN_FOLDER …]    of further servers; the embedded 16 and 18 are always asked
 """
 
 import sys

@@ -23,7 +23,7 @@ def test_two_files_of_one_version(checked: Callable[..., Report]) -> None:
 
 
 def test_an_outbox_migration_that_alters_a_table_that_does_not_exist(codes: Callable[..., set[str]]) -> None:
-    assert "unknown-table" in codes(_ORDERS + "-- file: V2__Outbox.sql\nALTER TABLE shop.outbox ADD COLUMN topic text;\n")
+    assert "unknown-table" in codes(_ORDERS + "-- file: V2__A.sql\nALTER TABLE shop.outbox ADD COLUMN topic text;\n")
 
 
 def test_a_second_ledger_in_public(codes: Callable[..., set[str]]) -> None:
@@ -57,7 +57,9 @@ def test_sample_rows_that_break_a_check(
     column: str, condition: str, good: str, bad: str, codes: Callable[..., set[str]]
 ) -> None:
     table = f"-- file: V1__A.sql\nCREATE TABLE shop.a (v {column}, CONSTRAINT a_v_check CHECK ({condition}));\n"
-    assert "value-breaks-check" in codes(f"{table}-- file: R__S.sql\nINSERT INTO shop.a (v) VALUES ({good}), ({bad});\n")
+    assert "value-breaks-check" in codes(
+        f"{table}-- file: R__S.sql\nINSERT INTO shop.a (v) VALUES ({good}), ({bad});\n"
+    )
     assert "value-breaks-check" in codes(f"{table}-- file: R__S.sql\nUPDATE shop.a SET v = {bad};\n")
     assert "value-breaks-check" not in codes(f"{table}-- file: R__S.sql\nINSERT INTO shop.a VALUES ({good});\n")
 
@@ -90,7 +92,9 @@ def test_an_undo_file_is_read_against_the_state_of_its_own_version(checked: Call
         "-- file: U1__Orders.sql\n-- Back.\nDROP TABLE shop.orders;\n"
     )
     assert rules_in(checked(_ORDERS + files), "U1__Orders.sql") == []
-    assert "unknown-table" in rules_in(checked(_ORDERS + files.replace("shop.purchases", "shop.orders")), "U2__More.sql")
+    assert "unknown-table" in rules_in(
+        checked(_ORDERS + files.replace("shop.purchases", "shop.orders")), "U2__More.sql"
+    )
 
 
 def test_an_undo_file_that_leaves_a_column_or_takes_too_much_is_found(checked: Callable[..., Report]) -> None:

@@ -19,9 +19,9 @@ _REFUSED = [
     for rule in (*rules.NAMES, *constraints.RULES, *values.RULES)
     if rule.severity is Severity.ERROR
     and rule.code not in ("leaves-schema", "check-without-column")  # PostgreSQL has no objection to these
-    and not (rule is constraints.FOREIGN_KEY_TYPE)  # integer and bigint go together, at a price
+    and rule is not constraints.FOREIGN_KEY_TYPE  # integer and bigint go together, at a price
 ]
-_ACCEPTED = [rule for rule in (*rules.NAMES, *constraints.RULES, *values.RULES)]
+_ACCEPTED = [*rules.NAMES, *constraints.RULES, *values.RULES]
 
 
 def named(rule: Rule) -> str:

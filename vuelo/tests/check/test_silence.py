@@ -63,7 +63,8 @@ def test_an_allow_with_a_blank_line_behind_it_belongs_to_no_statement(checked: C
 
 def test_what_looks_like_an_allow_inside_a_statement_or_in_data_is_none(checked: Callable[..., Report]) -> None:
     text = (
-        "-- Header.\n\nCREATE TABLE shop.a (id text,\n-- vuelo: allow syntax no\nb text);\nCOMMENT ON TABLE shop.a IS 'a';\n"
+        "-- Header.\n\nCREATE TABLE shop.a (id text,\n-- vuelo: allow syntax no\nb text);\n"
+        "COMMENT ON TABLE shop.a IS 'a';\n"
         "COPY shop.a FROM STDIN;\n-- vuelo: allow syntax no\t1\n\\.\nCREATE TABLE shop.b (id bigint);\n"
         "COMMENT ON TABLE shop.b IS '\n-- vuelo: allow syntax no';\n"
     )
@@ -71,7 +72,9 @@ def test_what_looks_like_an_allow_inside_a_statement_or_in_data_is_none(checked:
 
 
 @pytest.fixture
-def accepting(shop: Callable[..., vuelo.Project], write: Callable[[Mapping[str, str]], Path]) -> Callable[[str], Report]:
+def accepting(
+    shop: Callable[..., vuelo.Project], write: Callable[[Mapping[str, str]], Path]
+) -> Callable[[str], Report]:
     def run(accepted: str) -> Report:
         write({"vuelo-check.toml": accepted})
         return check(shop(example(f"-- Header.\n{_UNNAMED}{_OTHER}")))

@@ -18,7 +18,7 @@ WITHOUT_REASON = Rule(
 UNUSED = Rule(
     "unused-allow",
     Severity.WARNING,
-    "An allow silences nothing: the statement is no longer there or no longer breaks the rule, or no rule has that code.",
+    "An allow silences nothing: its statement is gone or no longer breaks the rule, or no rule has that code.",
     "Remove it, or put it directly before its statement (or in the file's first comment, for the whole file).",
     "-- The orders.\n\n-- vuelo: allow foreign-key-type Both are counted by hand.\nSELECT 1;",
     "-- The orders.\nSELECT 1;",

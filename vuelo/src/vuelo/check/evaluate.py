@@ -61,7 +61,7 @@ def as_type(text: str, column_type: str, *, quoted: bool = True) -> Value:
     return UNKNOWN
 
 
-def evaluate(node: Message, row: Mapping[str, Value]) -> Value:
+def evaluate(node: Message, row: Mapping[str, Value]) -> Value:  # noqa: PLR0911 - one return a case reads best
     """The value of an expression for a row; a column that is not in it is UNKNOWN."""
     if isinstance(node, pb.A_Const):
         kind = node.WhichOneof("val")

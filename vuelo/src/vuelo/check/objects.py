@@ -83,7 +83,7 @@ def missing_column(catalog: Catalog, table: Table, column: str, location: int) -
     return Problem("unknown-column", message, location, did_you_mean(column, table.columns))
 
 
-def missing_type(catalog: Catalog, name: pb.TypeName) -> Problem | None:
+def missing_type(catalog: Catalog, name: pb.TypeName) -> Problem | None:  # noqa: PLR0911 - one return a case reads best
     schema, word = parts(name.names)
     if name.pct_type:
         *table, column = texts(name.names)
@@ -119,7 +119,7 @@ def functions_named(catalog: Catalog, schema: str, name: str) -> list[Function]:
     return [one for owner in path for one in catalog.functions.get((owner, name), ())]
 
 
-def missing_function(
+def missing_function(  # noqa: PLR0911 - one return a case reads best
     catalog: Catalog, name: tuple[str, str], count: int | None, location: int, what: str = "function"
 ) -> Problem | None:
     """`count` is how many arguments a call gives; None where that says nothing."""

@@ -203,7 +203,7 @@ class Reader:
             if table is not None and one.res_target.name:
                 self.tell(missing_column(self.catalog, table, one.res_target.name, one.res_target.location))
 
-    def item(self, one: Message, scope: Scope, beside: Scope) -> list[Item]:
+    def item(self, one: Message, scope: Scope, beside: Scope) -> list[Item]:  # noqa: PLR0911 - one return a case reads best
         """One thing in FROM; `beside` is what stands before it, which functions and LATERAL may use."""
         if isinstance(one, pb.RangeVar):
             if not one.schemaname and one.relname in scope.ctes:

@@ -81,9 +81,10 @@ LEAVES_SCHEMA = Rule(
 DROPPED_WHILE_USED = Rule(
     "dropped-while-used",
     Severity.ERROR,
-    "A DROP without CASCADE takes something that a view, a foreign key or a trigger still needs; PostgreSQL refuses it.",
+    "A DROP without CASCADE takes something that a view, a foreign key or a trigger needs; PostgreSQL refuses it.",
     "Drop first what needs it, or write CASCADE if that is meant.",
-    "CREATE TABLE shop.orders (id bigint);\nCREATE VIEW shop.open AS SELECT id FROM shop.orders;\nDROP TABLE shop.orders;",
+    "CREATE TABLE shop.orders (id bigint);\nCREATE VIEW shop.open AS SELECT id FROM shop.orders;\n"
+    "DROP TABLE shop.orders;",
     "CREATE TABLE shop.orders (id bigint);\nCREATE VIEW shop.open AS SELECT id FROM shop.orders;\n"
     "DROP VIEW shop.open;\nDROP TABLE shop.orders;",
 )

@@ -83,14 +83,13 @@ class _Service:
             undo = undos.pop(script.version, None)
             if undo is not None:
                 judged_files.append(self.undo(self.read(undo, placeholders), before, catalog.copy()))
-        versioned = catalog.copy()
         for script in sorted(_of_kind(files.scripts, Kind.REPEATABLE), key=lambda one: one.description):
             file = self.read(script, placeholders)
             judged_files.append((file, self.file(file, catalog, deferred)))
         for script in _of_kind(files.scripts, Kind.BASELINE):
             file = self.read(script, placeholders)
             judged_files.append((file, self.file(file, self.beginning(), [])))
-        late = list(self.late(deferred, versioned, catalog))
+        late = list(self.late(deferred, catalog))
         for file, found in judged_files:
             self.read_files.append((file, [*found, *((one, at) for owner, one, at in late if owner is file)]))
 
@@ -125,15 +124,12 @@ class _Service:
             catalog.doubtful |= words_of(problem.text)
         for statement in file.statements:
             found += ((one, statement) for one in self.statement(file, statement, catalog, existing))
-            before = catalog.copy() if statement.kind in ("create_stmt", "alter_table_stmt") else catalog
+            if statement.kind in ("create_stmt", "alter_table_stmt") and "references" in statement.text.lower():
+                deferred.append((file, statement, catalog.copy()))  # its foreign keys may get their index later
             apply(catalog, statement.node, file.script.path.name)
             bodies.apply_block(catalog, statement.node, statement.text, file.script.path.name)
-            if before is not catalog or statement.kind == "create_function_stmt":
-                deferred.append((file, statement, before))
         after = catalog.copy()
-        for number, (owner, statement, before) in enumerate(deferred):
-            if owner is file and statement.kind == "create_function_stmt":
-                deferred[number] = (owner, statement, after)
+        deferred += ((file, one, after) for one in file.statements if one.kind == "create_function_stmt")
         mixed = self.service.settings.mixed
         whole = [*structure.of_tables(file, catalog), *lint.lint_file(file, catalog, existing, mixed=mixed)]
         found += ((one, _statement_of(file, one)) for one in whole)
@@ -159,10 +155,9 @@ class _Service:
         return file, found
 
     def late(
-        self, deferred: list[tuple[SourceFile, ParsedStatement, Catalog]], versioned: Catalog, final: Catalog
+        self, deferred: list[tuple[SourceFile, ParsedStatement, Catalog]], final: Catalog
     ) -> Iterator[tuple[SourceFile, Finding, ParsedStatement]]:
         """What only later files decide: bodies that are run when all is there, indexes for foreign keys."""
-        del versioned
         for file, statement, catalog in deferred:
             if statement.kind != "create_function_stmt":
                 for one in constraints.without_index(file, statement, catalog, final):

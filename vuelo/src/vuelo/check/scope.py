@@ -59,7 +59,7 @@ class Scope:
             level = level.outer
 
 
-def name_of(value: Message) -> str | None:
+def name_of(value: Message) -> str | None:  # noqa: PLR0911 - one return a case reads best
     """The name that PostgreSQL gives to a column without one; None where that is not known here."""
     if isinstance(value, pb.ColumnRef):
         return value.fields[-1].string.sval

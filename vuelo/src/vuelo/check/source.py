@@ -31,7 +31,7 @@ class Allow:
 
 @dataclass(frozen=True)
 class ParsedStatement:
-    """One statement. Positions in its tree (`location`) are byte offsets into `text`; `place` turns them into places."""
+    """One statement. Positions in its tree (`location`) are byte offsets into `text`; `place` makes places of them."""
 
     node: pb.Node
     line: int

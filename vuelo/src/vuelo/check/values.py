@@ -48,7 +48,8 @@ NULL = Rule(
     "An INSERT gives NULL to a column that is NOT NULL, or leaves out one that has no default.",
     "Give the column a value.",
     "CREATE TABLE shop.orders (id bigint, number text NOT NULL);\nINSERT INTO shop.orders (id) VALUES (1);",
-    "CREATE TABLE shop.orders (id bigint, number text NOT NULL);\nINSERT INTO shop.orders (id, number) VALUES (1, 'A');",
+    "CREATE TABLE shop.orders (id bigint, number text NOT NULL);\n"
+    "INSERT INTO shop.orders (id, number) VALUES (1, 'A');",
 )
 GENERATED = Rule(
     "value-for-generated-column",
