@@ -8,6 +8,14 @@ from vuelo.dump import added_later, statements
 from vuelo.snapshot import Difference
 
 _GRANT = re.compile(r"grant on (.+) to (.+)")
+_OPPOSITES = (
+    (re.compile(r" (?:DISABLE|ENABLE REPLICA|ENABLE ALWAYS) TRIGGER "), " ENABLE TRIGGER "),
+    (re.compile(r" ENABLE ROW LEVEL SECURITY;"), " DISABLE ROW LEVEL SECURITY;"),
+    (re.compile(r" FORCE ROW LEVEL SECURITY;"), " NO FORCE ROW LEVEL SECURITY;"),
+    (re.compile(r" REPLICA IDENTITY .*;"), " REPLICA IDENTITY DEFAULT;"),
+    (re.compile(r" CLUSTER ON .*;"), " SET WITHOUT CLUSTER;"),
+    (re.compile(r" SET UNLOGGED;"), " SET LOGGED;"),
+)
 _ON_TABLE = ("trigger", "policy", "rule")
 _DROPPED_FIRST = (*_ON_TABLE, "foreign key", "constraint", "late constraint", "view", "materialized view")
 _REPLACED_IN_PLACE = ("function", "procedure", "view")
@@ -25,7 +33,7 @@ def remedy(wanted: Sequence[Definition], found: Sequence[Definition], differing:
     lines += [line for one in lacking if _joins_a_table(one, have) for line in _added(one)]
     whole = [one for one in lacking if not _joins_a_table(one, have)]
     lines += [paragraph for paragraph in statements(whole, owner) if paragraph]
-    for name in want.keys() & have.keys():
+    for name in sorted(want.keys() & have.keys()):
         lines += _changed(want[name], have[name])
     targets = {one.object: one.target for one in (*found, *wanted) if one.target}
     return [line for line in [*lines, *_rights(differing, targets, want.keys() & have.keys())] if line]
@@ -60,14 +68,23 @@ def _changed(want: Definition, have: Definition) -> list[str]:
     lines: list[str] = []
     if want.text != have.text:
         lines += _rewritten(want, have)
-    if want.further != have.further:
-        lines.append(want.further or f"-- {want.object}: it has more settings than the files give: {have.further}")
+    wanted, had = want.further.splitlines(), have.further.splitlines()
+    lines += [_reversed(line) for line in had if line not in wanted]
+    lines += [line for line in wanted if line not in had]
     if want.owner != have.owner and want.kind != "schema":
         lines.append(f"ALTER {want.target} OWNER TO {want.owner};")
     if want.comment != have.comment:
         comment = next((line for line in want.trailing(want.owner) if line.startswith("COMMENT ON")), None)
         lines.append(comment or f"COMMENT ON {want.target} IS NULL;")
     return lines
+
+
+def _reversed(line: str) -> str:
+    """A setting taken back; a remark where that takes more than its own statement."""
+    for pattern, opposite in _OPPOSITES:
+        if pattern.search(line):
+            return pattern.sub(opposite, line)
+    return f"-- the files do not say: {line}"
 
 
 def _rewritten(want: Definition, have: Definition) -> list[str]:

@@ -60,7 +60,8 @@ SELECT kind || ' ' || name AS object,
            CASE WHEN relkind = 'm' AND NOT relispopulated THEN 'not populated' END,
            CASE WHEN relrowsecurity THEN 'row security' END,
            CASE WHEN relforcerowsecurity THEN 'forced row security' END,
-           CASE relreplident WHEN 'n' THEN 'replica identity nothing' WHEN 'f' THEN 'replica identity full' END,
+           CASE WHEN relkind NOT IN ('r', 'p', 'm') THEN NULL WHEN relreplident = 'n' THEN 'replica identity nothing'
+                WHEN relreplident = 'f' THEN 'replica identity full' END,
            'inherits ' || (SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
                              FROM pg_inherits AS i WHERE i.inhrelid = oid),
            CASE WHEN relkind = 'S' THEN 'owned by ' || (
