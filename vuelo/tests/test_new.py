@@ -75,7 +75,7 @@ def test_nothing_is_written_over_and_then_nothing_is_written(make_project: MakeP
     [service] = make_project({"shop": {"R__a.sql": "mine", "V1__a.sql": "mine"}}).services
     with pytest.raises(VueloError, match="exists already"):
         new_repeatable(service, "a")
-    with pytest.raises(VueloError, match="version 1.0 already"):
+    with pytest.raises(VueloError, match=r"version 1\.0 already"):
         new_migration(service, "b", version="1_0")
     assert sorted(path.name for path in (tmp_path / "shop").iterdir()) == ["R__a.sql", "V1__a.sql"]
     assert (tmp_path / "shop" / "R__a.sql").read_text() == "mine"
