@@ -16,9 +16,8 @@ from gasolinera.ops.overview import overview
 from tests.conftest import REPOSITORY, Clone, drop, project_at
 from vuelo import State, snapshot
 from vuelo.embedded import Server
-from vuelo.naming import Version
 
-EVERYTHING = Version.parse("0")
+EVERYTHING = "0"
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_each_step_down_is_the_inverse_of_its_step_up(server: Server, empty_data
         vuelo.migrate(project, target=version)
         passed.append(snapshots(project))
     for version, before in zip(("3", "2", "1"), reversed(passed[:-1]), strict=True):
-        vuelo.undo(project, target=Version.parse(version))
+        vuelo.undo(project, target=version)
         after = snapshots(project)
         assert {name: snapshot.differences(before[name], after[name]) for name in before} == {
             name: [] for name in before

@@ -76,7 +76,7 @@ def undo(
     project: Project,
     *,
     steps: int | None = 1,
-    target: Version | None = None,
+    target: Version | str | None = None,
     watch: Watch = _unwatched,
     tell: Tell = _unheard,
 ) -> list[Result]:
@@ -84,11 +84,12 @@ def undo(
 
     No service is touched while another lacks an undo script. Raises RunFailedError.
     """
+    lowest = _version(target)
     with reachable(project) as reached:
-        plan_undo(reached, steps=steps, target=target)
+        plan_undo(reached, steps=steps, target=lowest)
         run = Run(watch, tell=tell)
         return _stepwise(
-            reached, run, lambda service, run: executor.undo(service, run, steps=steps, target=target), "undo"
+            reached, run, lambda service, run: executor.undo(service, run, steps=steps, target=lowest), "undo"
         )
 
 
@@ -99,26 +100,28 @@ def migrate_sql(project: Project, **changed: Unpack[MigrateSettings]) -> dict[st
         return side_by_side(reached.services, Run(), preview.migrate_sql)
 
 
-def undo_sql(project: Project, *, steps: int | None = 1, target: Version | None = None) -> dict[str, list[str]]:
+def undo_sql(project: Project, *, steps: int | None = 1, target: Version | str | None = None) -> dict[str, list[str]]:
     """What `undo` would send, by service, in pieces of a script. Raises VueloError as `undo` would."""
+    lowest = _version(target)
     with reachable(project) as reached:
-        plan_undo(reached, steps=steps, target=target)
+        plan_undo(reached, steps=steps, target=lowest)
         return side_by_side(
-            reached.services, Run(), lambda service, run: preview.undo_sql(service, run, steps=steps, target=target)
+            reached.services, Run(), lambda service, run: preview.undo_sql(service, run, steps=steps, target=lowest)
         )
 
 
 def plan_undo(
-    project: Project, *, steps: int | None = 1, target: Version | None = None
+    project: Project, *, steps: int | None = 1, target: Version | str | None = None
 ) -> dict[str, tuple[UndoStep, ...]]:
     """What `undo` would take back, by service. Raises VueloError `undo.*`, `target.unknown`."""
+    lowest = _version(target)
     with reachable(project) as reached:
-        if target is not None and target != _NOTHING:
-            _refuse_unknown(target, reached)
+        if lowest is not None and lowest != _NOTHING:
+            _refuse_unknown(lowest, reached)
         return side_by_side(
             reached.services,
             Run(),
-            lambda service, run: executor.inspect_undo(service, run, steps=steps, target=target),
+            lambda service, run: executor.inspect_undo(service, run, steps=steps, target=lowest),
         )
 
 
@@ -131,6 +134,10 @@ def info(
     """
     with reachable(project.changed(**changed)) as reached:
         return side_by_side(reached.services, Run(), lambda service, run: executor.inspect(service, run, command))
+
+
+def _version(target: Version | str | None) -> Version | None:
+    return Version.parse(target) if isinstance(target, str) else target
 
 
 def refuse_unknown_target(project: Project) -> None:
