@@ -42,6 +42,7 @@ _CASES: dict[str, Case] = {
     ),
     "installedBy": Case(_ONE, ["1"], {"installed_by": "somebody else"}),
     "table": Case(_ONE, ["1"], {"table": "my history"}),
+    "tablespace": Case(_ONE, ["1"], {"tablespace": "pg_default"}),
     "several schemas": Case(
         {"V1__One.sql": 'CREATE TABLE one (); CREATE TABLE "other one".two ();'},
         ["1"],
