@@ -6,10 +6,11 @@ cd "$(dirname "$0")/.."
 export GASOLINERA_TEST_ALL=1
 
 debian=/usr/lib/postgresql/15/bin
-for tool in java mvn "$debian/postgres"; do
+PATH=$PATH:/usr/sbin # where Debian puts PgBouncer
+for tool in java mvn psql pgbouncer "$debian/postgres"; do
     if ! command -v "$tool" > /dev/null; then
         echo "error: $tool is not installed" >&2
-        echo "hint: apt-get install default-jdk-headless maven postgresql-15, or use 'make test'" >&2
+        echo "hint: apt-get install default-jdk-headless maven postgresql-15 pgbouncer, or use 'make test'" >&2
         exit 1
     fi
 done

@@ -21,6 +21,7 @@ from vuelo.scripts import Site
 from vuelo.session import Progress, Run, connected, placeholders_of, start_session
 from vuelo.settings import Phase
 from vuelo.sidelog import Action
+from vuelo.states import known_picks
 from vuelo.watcher import watching
 
 _BETWEEN = ("afterVersioned", "beforeRepeatables")
@@ -77,7 +78,11 @@ def undo(service: Service, run: Run, *, steps: int | None = 1, target: Version |
             after = works[0].after
             with around(site, "Undo"), written_down(site):
                 for work in works:
-                    step = apply(site, replace(work, after=after))
+                    try:
+                        step = apply(site, replace(work, after=after))
+                    except MovedOnError:
+                        message = f"another runner has changed {service.schema} meanwhile"
+                        raise VueloError("undo.moved", message, "look at vuelo info, then undo again") from None
                     after = step.rank or after
                     yield step
             watched.watch(Progress(service.name, len(works), len(works), None))
@@ -120,6 +125,13 @@ def known_versions(service: Service, run: Run) -> set[Version]:
         rows = _rows(conn, service)
     versions = {script.version for script in found.scripts if script.kind in (Kind.VERSIONED, Kind.BASELINE)}
     return {version for version in (*versions, *(row.version for row in rows)) if version is not None}
+
+
+def own_picks(service: Service, run: Run) -> tuple[str, ...]:
+    """Those of the setting `cherry_pick` that this service has a script for."""
+    with connected(service, run) as conn:
+        _, found = site_of(conn, service, run)
+    return known_picks(found.scripts, service.settings)
 
 
 def site_of(conn: Connection, service: Service, run: Run) -> tuple[Site, Found]:
