@@ -69,7 +69,7 @@ def migrate(
     """
     with reachable(project.changed(**changed)) as reached:
         refuse_unknown_target(reached)
-        return _stepwise(reached, Run(watch, tell=tell), executor.migrate, "migrate")
+        return _stepwise(_picked(reached), Run(watch, tell=tell), executor.migrate, "migrate")
 
 
 def undo(
@@ -97,7 +97,7 @@ def migrate_sql(project: Project, **changed: Unpack[MigrateSettings]) -> dict[st
     """What `migrate` would send, by service, in pieces of a script. Raises VueloError as `migrate` would."""
     with reachable(project.changed(**changed)) as reached:
         refuse_unknown_target(reached)
-        return side_by_side(reached.services, Run(), preview.migrate_sql)
+        return side_by_side(_picked(reached).services, Run(), preview.migrate_sql)
 
 
 def undo_sql(project: Project, *, steps: int | None = 1, target: Version | str | None = None) -> dict[str, list[str]]:
@@ -134,6 +134,26 @@ def info(
     """
     with reachable(project.changed(**changed)) as reached:
         return side_by_side(reached.services, Run(), lambda service, run: executor.inspect(service, run, command))
+
+
+def _picked(project: Project) -> Project:
+    """Where migrations are picked: the services that have one of them, each with its own. Raises VueloError
+    `cherry_pick.unknown` for one that no service has.
+    """
+    wanted = {text for service in project.services for text in service.settings.cherry_pick}
+    if not wanted:
+        return project
+    picks = side_by_side(project.services, Run(), executor.own_picks)
+    unknown = sorted(wanted.difference(*picks.values()))
+    if unknown:
+        message = f"there is no migration {', '.join(unknown)} to pick"
+        raise VueloError("cherry_pick.unknown", message, "name versions, or descriptions of repeatable migrations")
+    services = (
+        replace(service, settings=replace(service.settings, cherry_pick=picks[service.name]))
+        for service in project.services
+        if picks[service.name]
+    )
+    return replace(project, services=tuple(services))
 
 
 def _version(target: Version | str | None) -> Version | None:

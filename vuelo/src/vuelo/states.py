@@ -193,7 +193,7 @@ def waiting_entries(files: Files, history: History, settings: Settings) -> list[
     """
     scripts = _not_applied(files, history)
     picks = picks_of(settings)
-    _refuse_unknown(picks, files, settings)
+    _refuse_unknown(files, settings)
     target = target_of(settings.target)
     limit = (history.newest or _BELOW_ALL) if target.word == CURRENT else target.version
     if target.word == NEXT:
@@ -222,10 +222,17 @@ def pick_key(script: Script) -> Version | str:
     return script.version or script.description
 
 
-def _refuse_unknown(picks: dict[Version | str, int], files: Files, settings: Settings) -> None:
+def known_picks(scripts: Iterable[Script], settings: Settings) -> tuple[str, ...]:
+    """Those of the setting `cherry_pick` that name one of the scripts."""
+    picks = picks_of(settings)
+    found = {picks.get(pick_key(script)) for script in scripts if script.kind is not Kind.UNDO}
+    return tuple(text for at, text in enumerate(settings.cherry_pick) if at in found)
+
+
+def _refuse_unknown(files: Files, settings: Settings) -> None:
     scripts = [*files.versioned.values(), *files.baselines.values(), *files.repeatables.values()]
-    found = {picks.get(pick_key(script)) for script in scripts}
-    unknown = [text for at, text in enumerate(settings.cherry_pick) if at not in found]
+    known = known_picks(scripts, settings)
+    unknown = [text for text in settings.cherry_pick if text not in known]
     if unknown:
         message = f"there is no migration {', '.join(unknown)} to pick"
         raise VueloError("cherry_pick.unknown", message, "name versions, or descriptions of repeatable migrations")
