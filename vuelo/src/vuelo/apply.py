@@ -177,24 +177,21 @@ def _record(site: Site, work: Work, statements: int, duration_ms: int) -> int:
 
     One round trip where there is one row. The commit need not wait for the disk: `written_down` does so for all.
     """
-    conn, table = site.conn, site.table
-    *others, last = (replace(row, execution_ms=duration_ms) for row in work.rows)
-    if others:
-        start_session(conn, site.service)
-        for row in others:
-            history.insert(conn, table, row)
-    query = record_sql(table, work, last, statements)
-    settings = sql.SQL("{};\nSET LOCAL synchronous_commit = off;\n").format(session_sql(site.service))
-    cursor = conn.execute(settings + query)
-    while cursor.nextset():
-        pass
-    while (inserted := cursor.fetchone()) is None:  # another has taken that rank, as history.insert says
-        cursor = conn.execute(query)
-    return inserted[1]
+    query = sql.SQL("{};\nSET LOCAL synchronous_commit = off;\n").format(session_sql(site.service))
+    rank = 0
+    for row in work.rows:
+        recorded = record_sql(site.table, work, replace(row, execution_ms=duration_ms), statements)
+        cursor = site.conn.execute(query + recorded)
+        while cursor.nextset():
+            pass
+        while (inserted := cursor.fetchone()) is None:  # another has taken that rank, as history.insert says
+            cursor = site.conn.execute(recorded)
+        query, rank = sql.SQL("").format(), inserted[1]
+    return rank
 
 
 def record_sql(table: HistoryTable, work: Work, row: NewRow, statements: int) -> sql.Composed:
-    """The statement that writes the last row of a script together with what is remembered beside it."""
+    """The statement that writes a row of the history together with what is remembered beside it."""
     entry = sidelog.entry_sql(
         table, rank=sql.Identifier("installed_rank"), action=work.action, script=work.script.script,
         fingerprint=sidelog.fingerprint(work.script.path), statements=statements, duration_ms=row.execution_ms,
@@ -270,8 +267,10 @@ def _apply_alone(site: Site, work: Work) -> Step:
         if rank is not None:
             history.settle(conn, table, rank, duration_ms)
         else:
-            for row in work.rows:
-                rank = history.insert(conn, table, replace(row, execution_ms=duration_ms))
+            *others, last = (replace(row, execution_ms=duration_ms) for row in work.rows)
+            for row in others:
+                conn.execute(record_sql(table, work, row, statements))
+            rank = history.insert(conn, table, last)
         sidelog.finish(conn, table, entry, duration_ms, rank)
     return _step(work, duration_ms, rank)
 

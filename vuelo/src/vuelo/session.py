@@ -80,7 +80,7 @@ def _connect(service: Service, run: Run) -> Connection:
         except psycopg.Error as error:
             if attempt > service.settings.connect_retries:
                 message = f"{service.name}: cannot connect: {str(error).strip()}"
-                hint = "check the url in vuelo.toml and that the server runs"
+                hint = "check the address, and that the server runs"
                 raise VueloError("connect.failed", message, hint) from error
         if run.stop.wait(min(pause_s, service.settings.connect_retries_interval)):
             raise VueloError("interrupted", "stopped while waiting for the server")
@@ -104,7 +104,7 @@ def _check(conn: Connection, service: Service) -> None:
                 forget_session(conn)
         except psycopg.Error as error:
             message = f"{service.name}: cannot begin: {error.diag.message_primary}"
-            raise VueloError("connect.settings", message, "look at the service in vuelo.toml") from error
+            raise VueloError("connect.settings", message, "look at the service's settings") from error
 
 
 def address(service: Service) -> str:
