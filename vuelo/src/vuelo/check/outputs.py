@@ -12,7 +12,6 @@ from vuelo.check.finding import CheckedFile, Finding, Report, Rule, Severity
 from vuelo.check.rules import ALL
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_PAGE = "docs/reference/check-rules.md"
 
 
 def show(report: Report, output: str, *, per_file: bool = False) -> None:
