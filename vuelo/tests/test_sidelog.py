@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 import vuelo
 
@@ -20,7 +21,7 @@ FILES = {
 
 
 def log(conn: Connection, table: str = "vuelo_log") -> list[tuple[Any, ...]]:
-    query = f"SELECT installed_rank, action, script, statements, duration_ms IS NOT NULL FROM shop.{table} ORDER BY id"  # noqa: S608
+    query = f"SELECT installed_rank, action, script, statements, duration_ms IS NOT NULL FROM shop.{table} ORDER BY id"
     return conn.execute(query.encode()).fetchall()
 
 
@@ -100,7 +101,7 @@ def test_whoever_may_read_the_history_alone_can_look_on(make_project: MakeProjec
     )
     conn.execute("GRANT SELECT ON shop.flyway_schema_history TO vuelo_reader")
     try:
-        url = psycopg.conninfo.make_conninfo(conn.info.dsn, user="vuelo_reader")
+        url = make_conninfo(conn.info.dsn, user="vuelo_reader")
         reader = replace(project, services=tuple(replace(one, url=url) for one in project.services))
         assert vuelo.info(reader)["shop"].pending == ()
     finally:

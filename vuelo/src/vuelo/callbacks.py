@@ -14,8 +14,12 @@ from vuelo.session import forget_session, start_session
 
 
 def fire(site: Site, event: str) -> None:
-    """Run the callbacks of an event, each in a transaction of its own where it can have one."""
-    for callback in (one for one in site.callbacks if one.event == event):
+    """Run the callbacks of an event, each in a transaction of its own where it can have one.
+
+    What they SET does not stay.
+    """
+    called = [one for one in site.callbacks if one.event == event]
+    for callback in called:
         try:
             if runs_alone(site, callback):
                 start_session(site.conn, site.service)
@@ -30,6 +34,8 @@ def fire(site: Site, event: str) -> None:
             failure = script_error(error, None)
             failure.path = callback.path
             raise failure from error
+    if called and not site.service.settings.pooler:
+        start_session(site.conn, site.service)
 
 
 def fire_inside(site: Site, event: str) -> None:
