@@ -16,6 +16,9 @@ from bench.migrations.scenarios import Tool
 _TOOLS_HOME = REPOSITORY / ".local" / "bench"
 _PAGE = REPOSITORY / "docs" / "reference" / "migration-benchmarks.md"
 
+# The command of the environment that has the platform, and so its migrations.
+PLATFORM = Path(sys.executable).with_name("vuelo")
+
 _Answer = TypeVar("_Answer")
 
 
@@ -40,11 +43,11 @@ def main() -> None:
 
     with server.running() as running, tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         folder = Path(temporary)
-        six = _told("six services", lambda: scenarios.six_services(running, folder, rounds, own.program))
+        six = _told("six services", lambda: scenarios.six_services(running, folder, rounds, PLATFORM))
         small = _told("small migrations", lambda: scenarios.small_migrations(running, folder, rounds, tools))
         idle = _told("nothing to do", lambda: scenarios.nothing_to_do(running, folder, rounds, tools))
         large = _told("large history", lambda: scenarios.large_history(running, folder, min(rounds, 3), own))
-        check = _told("check", lambda: scenarios.static_check(min(rounds, 3), own.program))
+        check = _told("check", lambda: scenarios.static_check(min(rounds, 3), PLATFORM))
         copied = _told("copied script", lambda: scenarios.copied_script(running, folder, own))
         measured = page.Measured(rounds, tools, six, _all(small, absent), _all(idle, absent), large, check, copied)
         text = page.render(running, measured)

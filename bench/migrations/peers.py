@@ -49,9 +49,15 @@ def from_pip(*requirements: str, program: str) -> Callable[[Path], tuple[Path, s
     return install
 
 
-def _vuelo_installed(_home: Path) -> tuple[Path, str]:
-    program = Path(sys.executable).with_name("vuelo")
-    return program, run([program, "--version"], REPOSITORY).output.split()[-1]
+def _vuelo_installed(home: Path) -> tuple[Path, str]:
+    """In an environment of its own, as the others; the sources are those of this repository."""
+    home = home / "vuelo"
+    program = home / "bin" / "vuelo"
+    if not program.exists():
+        run([sys.executable, "-m", "venv", home], home.parent)
+        install = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([*install, "psycopg[binary]", "-e", REPOSITORY / "vuelo"], home)
+    return program, run([program, "--version"], home).output.split()[-1]
 
 
 def _vuelo_convert(_program: Path, folder: Path, database: Database, migrations: list[Migration]) -> None:
