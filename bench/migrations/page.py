@@ -70,7 +70,7 @@ def render(server: Server, found: Measured) -> str:
             "- Six services: every file of the platform in its environment `test`. psql runs the same files as one",
             "  script, placeholders replaced, `BEGIN` and `COMMIT` round each, as the same roles. vuelo's clock runs",
             "  from before the first connection to the end; psql's is the whole process.",
-            "- Every tool in Python has a virtual environment of its own, vuelo too, but for the six services and `check`.",
+            "- Tools in Python have a virtual environment each, vuelo too but for the six services and `check`.",
             "- Each tool gets the same SQL in its own form: Alembic in `op.execute`, Flyway as its open-source engine",
             "  with a main method that calls migrate, on a JVM with the quick compiler and the serial collector.",
             "- A tool that could not be installed, or did not apply every migration, is named with the reason.",
