@@ -105,10 +105,8 @@ def _run_and_recorded(site: Site, work: Work, *, alone: bool = False) -> Iterato
         yield ours
         with site.lines(work.script) as lines:
             statements = sum(1 for _ in split(lines))
-    *others, last = work.rows
-    for row in others:
-        yield _text(site, history.insert_sql(site.table, row))
-    yield _text(site, record_sql(site.table, work, last, statements))
+    for row in work.rows:
+        yield _text(site, record_sql(site.table, work, row, statements))
 
 
 def _fired(site: Site, *events: str) -> Iterator[str]:
