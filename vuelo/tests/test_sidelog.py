@@ -35,7 +35,6 @@ def test_it_remembers_migrations_and_undos_with_the_ranks_of_their_rows(
         (1, "MIGRATE", "V1__a.sql", 2, True),
         (2, "MIGRATE", "R__r.sql", 1, True),
         (3, "UNDO", "U1__a.sql", 1, True),
-        (3, "UNDO", "U1__a.sql", 1, True),  # the repeatable that ran since
         (4, "UNDO", "U1__a.sql", 1, True),
     ]
     prints = [name for [name] in conn.execute("SELECT fingerprint FROM shop.vuelo_log ORDER BY id")]
