@@ -14,8 +14,9 @@ import vuelo
 from gasolinera.ops import roles
 from gasolinera.ops.overview import overview
 from tests.conftest import REPOSITORY, Clone, drop, project_at
-from vuelo import State, snapshot
+from vuelo import State
 from vuelo.embedded import Server
+from vuelo.schema import snapshot
 
 EVERYTHING = "0"
 

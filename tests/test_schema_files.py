@@ -8,8 +8,8 @@ from psycopg import sql
 
 from gasolinera.ops import roles
 from tests.conftest import REPOSITORY, Clone, Connection, drop, project_at
-from vuelo import dump, snapshot
 from vuelo.embedded import Server
+from vuelo.schema import dump, snapshot
 
 SERVICES = ("auth", "station", "coupon", "redemption", "ads", "raffle")
 

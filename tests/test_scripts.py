@@ -40,7 +40,9 @@ def test_what_postgresql_refuses_is_refused(tmp_path: Path, migration: str, undo
 
 
 def test_what_only_reading_shows_is_refused_too(tmp_path: Path) -> None:
-    table = "-- Orders.\nCREATE TABLE shop.orders (status text, CONSTRAINT status_check CHECK ('status' IN ('OPEN')));\n"
+    table = (
+        "-- Orders.\nCREATE TABLE shop.orders (status text, CONSTRAINT status_check CHECK ('status' IN ('OPEN')));\n"
+    )
     (tmp_path / "V1__Orders.sql").write_text(f"{table}COMMENT ON TABLE shop.orders IS 'Orders.';\n")
     (tmp_path / "U1__Orders.sql").write_text("-- Back.\nDROP TABLE shop.orders;\n")
     address = "${GASOLINERA_DATABASE_URL}"

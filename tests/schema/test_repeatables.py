@@ -4,7 +4,7 @@ import pytest
 from tests.schema import catalog
 from tests.schema.catalog import SERVICES, Conn, Service
 
-from vuelo import snapshot
+from vuelo.schema import snapshot
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vuelo import flyway_keys, jdbc
+from vuelo.flyway import jdbc
+from vuelo.flyway import keys as flyway_keys
 from vuelo.settings import NAMES
 
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "flyway-compatibility.md"

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo import snapshot
+from vuelo.schema import snapshot
 
 MakeProject = Callable[..., vuelo.Project]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from vuelo import Service
-from vuelo.snapshot import own_tables
+from vuelo.schema.snapshot import own_tables
 
 Connection = psycopg.Connection[Any]
 

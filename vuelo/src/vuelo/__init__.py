@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from vuelo.apply import Step
     from vuelo.baselining import Baselined, baseline
     from vuelo.cleaning import Cleaned, clean
-    from vuelo.drifting import Drift, drift
     from vuelo.errors import ScriptError, VueloError
     from vuelo.executor import Result
     from vuelo.guard import require_current
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from vuelo.project import Project, Service
     from vuelo.repairing import Fix, repair
     from vuelo.run import RunFailedError, info, migrate, plan_undo, reachable, undo
+    from vuelo.schema.drifting import Drift, drift
     from vuelo.session import Progress
     from vuelo.waiting import wait
 
@@ -64,7 +64,7 @@ __all__ = [
 _MODULES = {
     "vuelo.baselining": ("Baselined", "baseline"),
     "vuelo.cleaning": ("Cleaned", "clean"),
-    "vuelo.drifting": ("Drift", "drift"),
+    "vuelo.schema.drifting": ("Drift", "drift"),
     "vuelo.errors": ("ScriptError", "VueloError"),
     "vuelo.apply": ("Step",),
     "vuelo.executor": ("Result",),

@@ -22,7 +22,7 @@ from vuelo.session import Progress, Run, connected, placeholders_of, start_sessi
 from vuelo.settings import Phase
 from vuelo.sidelog import Action
 from vuelo.states import known_picks
-from vuelo.watcher import watching
+from vuelo.watch.watcher import watching
 
 _BETWEEN = ("afterVersioned", "beforeRepeatables")
 

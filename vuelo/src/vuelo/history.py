@@ -15,9 +15,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from vuelo.blockers import described, holding
 from vuelo.errors import VueloError
 from vuelo.migration import Applied, stored_description
+from vuelo.watch.blockers import described, holding
 
 _LOCK_BASE = int.from_bytes(b"Flyway")
 _LONGEST_SCRIPT = 1000

@@ -22,8 +22,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from vuelo import flyway_keys, settings
+from vuelo import settings
 from vuelo.errors import VueloError
+from vuelo.flyway import keys as flyway_keys
 from vuelo.locations import location_path
 from vuelo.settings import Settings
 
@@ -79,7 +80,7 @@ class Project:
         """Read a file, Flyway's too. `urls` (by service name) replace the file's own. Raises VueloError `config.*`."""
         variables = os.environ if variables is None else variables
         if flyway_keys.is_flyways(path):
-            from vuelo import flyway_config  # noqa: PLC0415 - it makes projects, so it needs this module first
+            from vuelo.flyway import config as flyway_config  # noqa: PLC0415 - it makes projects, so it needs this module first
 
             return flyway_config.load(path, environment=environment, urls=urls or {}, base=base, variables=variables)
         try:

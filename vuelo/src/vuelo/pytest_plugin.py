@@ -40,8 +40,10 @@ def _chosen(config: pytest.Config, name: str) -> str:
 @pytest.fixture(scope="session")
 def vuelo_template(pytestconfig: pytest.Config) -> "Generator[Project]":
     """The project, migrated in scratch databases. Leave them as they are: copies are made of them."""
-    from vuelo import run, scratch  # noqa: PLC0415  who does not use it does not wait for it
+    # Who does not use it does not wait for it.
+    from vuelo import run  # noqa: PLC0415
     from vuelo.project import Project  # noqa: PLC0415
+    from vuelo.schema import scratch  # noqa: PLC0415
 
     path = pytestconfig.rootpath / Path(_chosen(pytestconfig, "vuelo_config"))
     project = Project.load(path, environment=_chosen(pytestconfig, "vuelo_environment") or None)

@@ -208,7 +208,8 @@ def _stepwise(project: Project, run: Run, work: Callable[[Service, Run], Iterato
     with reachable(project) as reached:
         results = list(side_by_side(reached.services, run, one).values())
         if any(service.settings.webhook or service.settings.metrics_file for service in reached.services):
-            import_module("vuelo.alerts").alert(reached, results, command)  # with HTTP and all: only where it is wanted
+            alerts = import_module("vuelo.watch.alerts")  # with HTTP and all: only where it is wanted
+            alerts.alert(reached, results, command)
     if any(result.error for result in results):
         raise RunFailedError(results)
     return results

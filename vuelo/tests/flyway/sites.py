@@ -10,8 +10,9 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 import vuelo
-from vuelo import Plan, Project, Service, State, Version, snapshot
+from vuelo import Plan, Project, Service, State, Version
 from vuelo.run import MigrateSettings
+from vuelo.schema import snapshot
 from vuelo.settings import NAMES
 
 from .engine import Flyway, Outcome, Request

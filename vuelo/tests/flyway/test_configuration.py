@@ -11,8 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 import vuelo
 from vuelo import Project, Service
 from vuelo.errors import VueloError
-from vuelo.flyway_locations import folders
-from vuelo.jdbc import conninfo
+from vuelo.flyway.jdbc import conninfo
+from vuelo.flyway.locations import folders
 from vuelo.properties import read_properties
 
 from .conftest import Sites

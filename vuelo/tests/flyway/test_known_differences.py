@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vuelo import RunFailedError
-from vuelo.flyway_locations import folders
+from vuelo.flyway.locations import folders
 from vuelo.settings import Phase
 
 from .conftest import Sites

@@ -3,10 +3,10 @@
 import typer
 from rich.markup import escape
 
-from vuelo import drifting
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, ScratchUrl, Services, load, print_json
-from vuelo.difference import as_data, as_text
 from vuelo.report import answer
+from vuelo.schema import drifting
+from vuelo.schema.difference import as_data, as_text
 
 
 def command(

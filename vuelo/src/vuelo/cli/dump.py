@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from vuelo import dumping
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, ScratchUrl, Services, load, print_json
 from vuelo.report import answer, talk
+from vuelo.schema import dumping
 
 Live = Annotated[bool, typer.Option("--live", help="Dump the database as it is, not what the migrations build.")]
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 with a diff where a file is stale.")]

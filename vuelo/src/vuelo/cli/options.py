@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from vuelo.errors import VueloError
-from vuelo.flyway_keys import FILES
+from vuelo.flyway.keys import FILES
 from vuelo.naming import Version
 from vuelo.patterns import patterns_of
 from vuelo.project import Project

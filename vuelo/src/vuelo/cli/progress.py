@@ -5,9 +5,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import monotonic
 
-from vuelo.blockers import duration
 from vuelo.project import Project
 from vuelo.session import Progress
+from vuelo.watch.blockers import duration
 
 _LINE_EVERY_S = 15.0
 

@@ -6,11 +6,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vuelo import rehearsal, scratch
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, ScratchUrl, Services, load, print_json
-from vuelo.difference import as_data, as_text
-from vuelo.rehearsal import Finding, Rehearsal
 from vuelo.report import answer, talk
+from vuelo.schema import rehearsal, scratch
+from vuelo.schema.difference import as_data, as_text
+from vuelo.schema.rehearsal import Finding, Rehearsal
 
 
 def command(

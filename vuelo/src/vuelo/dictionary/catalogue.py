@@ -15,7 +15,7 @@ from vuelo import history
 from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable
 from vuelo.project import Service
-from vuelo.snapshot import own_tables
+from vuelo.schema.snapshot import own_tables
 
 _TEXT = files("vuelo.dictionary").joinpath("catalogue.sql").read_text(encoding="utf-8")
 _PARTS = re.split(r"^-- name: (\w+)\n", _TEXT, flags=re.MULTILINE)

@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 
-from vuelo import scratch
 from vuelo.dictionary.catalogue import Catalogue, read
 from vuelo.dictionary.diagram import drawn
 from vuelo.dictionary.markdown import markdown
@@ -10,6 +9,7 @@ from vuelo.dictionary.page import index, page
 from vuelo.dictionary.words import Language, words
 from vuelo.project import Project, Service
 from vuelo.run import migrate, reachable, side_by_side
+from vuelo.schema import scratch
 from vuelo.session import Run, connected
 
 

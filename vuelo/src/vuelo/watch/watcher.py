@@ -13,11 +13,11 @@ from time import monotonic
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from vuelo.blockers import Blocker, described
 from vuelo.history import Connection
-from vuelo.observations import HoldingUp, Lagging, Observation, Waiting, Working, observed, told
 from vuelo.project import Service, milliseconds
 from vuelo.session import Progress, Run
+from vuelo.watch.blockers import Blocker, described
+from vuelo.watch.observations import HoldingUp, Lagging, Observation, Waiting, Working, observed, told
 
 _BEGIN_S = 1.0
 _PAUSE_S = (0.5, 2.0)

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo import rehearsal, scratch
 from vuelo.embedded import Server
-from vuelo.rehearsal import Rehearsal
+from vuelo.schema import rehearsal, scratch
+from vuelo.schema.rehearsal import Rehearsal
 
 MakeProject = Callable[..., vuelo.Project]
 ORDERS = "CREATE TABLE orders (id int PRIMARY KEY, note text);"

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass, replace
 
-from vuelo import scratch, snapshot
-from vuelo.definitions import Definition
-from vuelo.definitions import read as read_definitions
 from vuelo.executor import inspect
 from vuelo.history import Connection
 from vuelo.migration import RowType
 from vuelo.plan import Plan
 from vuelo.project import Project, Service
-from vuelo.remedy import remedy
 from vuelo.run import migrate, reachable, side_by_side
+from vuelo.schema import scratch, snapshot
+from vuelo.schema.definitions import Definition
+from vuelo.schema.definitions import read as read_definitions
+from vuelo.schema.remedy import remedy
+from vuelo.schema.snapshot import Difference, Snapshot
 from vuelo.session import Run, connected
-from vuelo.snapshot import Difference, Snapshot
 from vuelo.states import IS_FUTURE, IS_MISSING, State
 
 _STANDING = (State.SUCCESS, State.OUT_OF_ORDER, State.OUTDATED, State.BELOW_BASELINE, State.BASELINE_IGNORED)

@@ -12,18 +12,19 @@ from time import monotonic
 
 from psycopg import sql
 
-from vuelo import bodies, contents, executor, snapshot
-from vuelo.contents import Contents
+from vuelo import executor
 from vuelo.errors import ScriptError, VueloError
 from vuelo.history import Connection
-from vuelo.locktrace import LockTaken, Trace
 from vuelo.migration import Script
 from vuelo.naming import Kind
 from vuelo.project import Project, Service
 from vuelo.run import side_by_side
+from vuelo.schema import bodies, contents, snapshot
+from vuelo.schema.contents import Contents
+from vuelo.schema.locktrace import LockTaken, Trace
+from vuelo.schema.snapshot import Difference, Snapshot
 from vuelo.scripts import Hooks, Site, run_script, runs_alone
 from vuelo.session import Run, connected, start_session
-from vuelo.snapshot import Difference, Snapshot
 
 
 @dataclass(frozen=True)

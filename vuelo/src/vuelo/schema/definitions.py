@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from vuelo.errors import VueloError
 from vuelo.history import Connection
-from vuelo.snapshot import OWN_TABLES, canonical_views
+from vuelo.schema.snapshot import OWN_TABLES, canonical_views
 
 _KINDS = (
     "materialized view", "foreign table", "table", "view", "type", "sequence", "function", "procedure", "schema",
@@ -22,7 +22,7 @@ _UNSUPPORTED = ("operator class",)
 
 
 def _query(name: str) -> LiteralString:
-    return cast("LiteralString", files("vuelo").joinpath(name).read_text(encoding="utf-8"))
+    return cast("LiteralString", files("vuelo.schema").joinpath(name).read_text(encoding="utf-8"))
 
 
 _DEFINITIONS, _GRANTS = _query("definitions.sql"), _query("grants.sql")

@@ -6,11 +6,11 @@ Partitions are left out, as are vuelo's and Flyway's own tables: migrations and 
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
-from vuelo.definitions import Definition, read
 from vuelo.errors import VueloError
 from vuelo.history import Connection
 from vuelo.project import Service
-from vuelo.snapshot import own_tables
+from vuelo.schema.definitions import Definition, read
+from vuelo.schema.snapshot import own_tables
 
 _RANKS = {
     "schema": 0, "collation": 1, "text search dictionary": 1, "text search configuration": 1, "domain": 2, "type": 2,

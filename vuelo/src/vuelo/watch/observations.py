@@ -5,8 +5,8 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from vuelo.blockers import Blocker, blocking, described, duration, shortened
 from vuelo.history import Connection
+from vuelo.watch.blockers import Blocker, blocking, described, duration, shortened
 
 LAG_S = 10.0
 LAG_BYTES = 64 * 1024 * 1024

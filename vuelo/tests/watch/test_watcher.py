@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo.blockers import Blocker
-from vuelo.observations import HoldingUp, Lagging, Waiting, Working, observed, told
+from vuelo.watch.blockers import Blocker
+from vuelo.watch.observations import HoldingUp, Lagging, Waiting, Working, observed, told
 
 Connection = psycopg.Connection[Any]
 _SLOW = """

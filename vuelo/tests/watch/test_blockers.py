@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from vuelo.blockers import Blocker, blocking, described, duration, holding, shortened
 from vuelo.errors import VueloError
 from vuelo.history import HistoryTable, locked
+from vuelo.watch.blockers import Blocker, blocking, described, duration, holding, shortened
 
 Connection = psycopg.Connection[Any]
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo import drifting
 from vuelo.embedded import Server
+from vuelo.schema import drifting
 
 MakeProject = Callable[..., vuelo.Project]
 Connection = psycopg.Connection[Any]

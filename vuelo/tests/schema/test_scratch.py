@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo import VueloError, embedded, scratch
+from vuelo import VueloError, embedded
 from vuelo.embedded import Server
+from vuelo.schema import scratch
 
 GRANTS = '''
     CREATE TABLE shop.a (b int);

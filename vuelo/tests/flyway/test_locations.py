@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vuelo.errors import VueloError
-from vuelo.flyway_locations import folders
+from vuelo.flyway.locations import folders
 
 Write = Callable[[Mapping[str, str]], Path]
 

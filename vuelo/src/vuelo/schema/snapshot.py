@@ -10,7 +10,7 @@ from vuelo.history import Connection, HistoryTable
 from vuelo.project import Service
 from vuelo.sidelog import USUAL_NAME, table_beside
 
-_QUERY = cast("LiteralString", files("vuelo").joinpath("snapshot.sql").read_text(encoding="utf-8"))
+_QUERY = cast("LiteralString", files("vuelo.schema").joinpath("snapshot.sql").read_text(encoding="utf-8"))
 _VIEW = re.compile("\x1f(.*?)\x1f", re.DOTALL)
 _SHORT_COLUMNS = 160000  # from 16 on a view of one relation is written without the relation's name before each column
 OWN_TABLES = (HistoryTable.name, USUAL_NAME)
@@ -52,7 +52,7 @@ def canonical_views(text: str, server_version: int) -> str:
     """The text with the views in it, which stand between marks, as every server version would write them."""
     if server_version >= _SHORT_COLUMNS or "\x1f" not in text:
         return text.replace("\x1f", "")
-    from vuelo.views import without_needless_names  # noqa: PLC0415  needs an extra, and that on one version only
+    from vuelo.schema.views import without_needless_names  # noqa: PLC0415  needs an extra, and that on one version only
 
     return _VIEW.sub(lambda match: without_needless_names(match[1]), text)
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from vuelo import scratch
-from vuelo.dump import schema_sql
 from vuelo.project import Project, Service
 from vuelo.run import migrate, reachable, side_by_side
+from vuelo.schema import scratch
+from vuelo.schema.dump import schema_sql
 from vuelo.session import Run, connected
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from vuelo import embedded, snapshot
-from vuelo.snapshot import Difference
+from vuelo import embedded
+from vuelo.schema import snapshot
+from vuelo.schema.snapshot import Difference
 
 Connection = psycopg.Connection[Any]
 

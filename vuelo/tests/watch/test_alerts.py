@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 import vuelo
-from vuelo.alerts import body
 from vuelo.errors import ScriptError, VueloError
 from vuelo.executor import Result
+from vuelo.watch.alerts import body
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from difflib import unified_diff
 from typing import Any
 
-from vuelo.snapshot import Difference
+from vuelo.schema.snapshot import Difference
 
 
 def as_text(difference: Difference, *, indent: str = "") -> str:

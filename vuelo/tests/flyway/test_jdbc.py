@@ -4,7 +4,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from vuelo.errors import VueloError
-from vuelo.jdbc import conninfo, current_schema
+from vuelo.flyway.jdbc import conninfo, current_schema
 
 LOCAL = {"host": "localhost", "port": "5432"}
 

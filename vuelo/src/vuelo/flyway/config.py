@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from vuelo import flyway_keys as keys
-from vuelo import jdbc, settings
+from vuelo import settings
 from vuelo.errors import VueloError
-from vuelo.flyway_locations import folders
+from vuelo.flyway import jdbc, keys
+from vuelo.flyway.locations import folders
 from vuelo.project import DEFAULT_WAIT_S, Project, Service
 from vuelo.properties import read_properties
 

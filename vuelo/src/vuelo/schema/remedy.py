@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from vuelo.definitions import Definition
-from vuelo.dump import added_later, statements
-from vuelo.snapshot import Difference
+from vuelo.schema.definitions import Definition
+from vuelo.schema.dump import added_later, statements
+from vuelo.schema.snapshot import Difference
 
 _GRANT = re.compile(r"grant on (.+) to (.+)")
 _OPPOSITES = (

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from vuelo import VueloError, dump, embedded, snapshot
+from vuelo import VueloError, embedded
 from vuelo.embedded import Server
 from vuelo.project import Service
+from vuelo.schema import dump, snapshot
 
 EVERYTHING = Path(__file__).with_name("every_object.sql").read_text()
 ROLES = ("shop_reader", "shop_owner", "Other Owner")
