@@ -223,6 +223,9 @@ def script_error(error: psycopg.Error, place: Place | None) -> ScriptError:
     """The database's words, or the driver's where the database had none."""
     diag = error.diag
     message = diag.message_primary or str(error).strip() or type(error).__name__
+    if diag.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        # The server's last words may or may not have arrived before its end did.
+        message = f"the connection was lost: {message.splitlines()[0]}"
     result = ScriptError("script.failed", message, place, diag.message_hint or _hint_for(diag.sqlstate))
     result.sqlstate = diag.sqlstate
     result.detail = diag.message_detail
