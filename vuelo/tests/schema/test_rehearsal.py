@@ -77,6 +77,13 @@ def test_an_undo_that_brings_a_column_back_empty_is_found_though_schemas_are_equ
     assert result.findings[0].details == ("table orders: other values in note (1 rows)",)
 
 
+def test_what_is_found_on_the_way_up_and_on_the_way_down_is_told_once(rehearse: Rehearse) -> None:
+    undo = {"V2__note.sql": "ALTER TABLE orders ADD n int;", "U2__note.sql": "UPDATE orders SET note = 'lost'; "
+            "ALTER TABLE orders DROP n;"}  # fmt: skip
+    findings = rehearse({**BASE, **undo}).findings
+    assert [(one.code, one.script) for one in findings] == [("undo.rows", "V2__note.sql")]
+
+
 def test_an_undo_that_removes_rows_is_found_even_when_only_the_whole_schema_takes_the_sample_data(
     rehearse: Rehearse,
 ) -> None:

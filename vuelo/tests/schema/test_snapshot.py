@@ -175,6 +175,13 @@ def test_servers_of_different_versions_agree(built: Connection) -> None:
             assert snapshot.differences(snapshot.take(conn, "shop"), snapshot.take(built, "shop")) == []
 
 
+def test_the_roles_of_a_policy_stand_by_name_whoever_was_made_first(conn: Connection) -> None:
+    conn.execute("CREATE SCHEMA shop; CREATE TABLE shop.a (b int); CREATE POLICY p ON shop.a TO pg_monitor")
+    with conn.transaction(force_rollback=True):
+        conn.execute("CREATE ROLE snapshot_z; CREATE ROLE snapshot_a; ALTER POLICY p ON shop.a TO snapshot_a, snapshot_z")
+        assert "to snapshot_a, snapshot_z\n" in snapshot.take(conn, "shop")["policy shop.a.p"] + "\n"
+
+
 def test_the_history_and_other_schemas_are_left_out(conn: Connection) -> None:
     conn.execute("CREATE SCHEMA shop; CREATE TABLE shop.flyway_schema_history (a int); CREATE TABLE public.b (a int)")
     names = snapshot.take(conn, "shop")

@@ -106,6 +106,7 @@ def _rehearse(service: Service, run: Run) -> Rehearsal:
         stage = _Stage(service, observer, trace, replace(run, did=trace.look), result)
         with suppress(_StoppedError):
             _all_steps(stage)
+    result.findings = list(dict.fromkeys(result.findings))  # what is lost on the way up may be lost on the way down too
     result.duration_ms = round((monotonic() - started) * 1000)
     return result
 

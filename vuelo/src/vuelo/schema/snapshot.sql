@@ -134,7 +134,8 @@ SELECT format('rule %%s.%%I', r.name, w.rulename),
 UNION ALL
 SELECT format('policy %%s.%%I', r.name, p.polname),
        concat_ws(E'\n', p.polcmd, p.polpermissive::text, 'to ' || (
-               SELECT string_agg(CASE role WHEN 0 THEN 'public' ELSE pg_get_userbyid(role) END, ', ' ORDER BY role)
+               SELECT string_agg(CASE role WHEN 0 THEN 'public' ELSE pg_get_userbyid(role) END, ', '
+                                 ORDER BY pg_get_userbyid(role))
                  FROM unnest(p.polroles) AS role),
            'using ' || pg_get_expr(p.polqual, p.polrelid), 'check ' || pg_get_expr(p.polwithcheck, p.polrelid),
            'comment ' || obj_description(p.oid, 'pg_policy'))
