@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -42,7 +42,9 @@ class Step:
 
 
 class MovedOnError(Exception):
-    """Another runner has migrated since the plan was made, which only a pooler's connection, without lock, can meet."""
+    """Another runner has migrated since the plan was made: through a pooler no session holds the lock, and a script can
+    let go of it, as by DISCARD ALL.
+    """
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def apply(site: Site, work: Work) -> Step:
         fire(site, event)
     try:
         if goes_alone(site, work):
-            return _apply_alone(site, work)
+            with history.locked(site.conn, site.table, site.service.wait_s, site.run.stop):  # again: it may be lost
+                return _apply_alone(site, work)
         return patiently(site, work.script.path.name, lambda: _apply_in_transaction(site, work))
     except VueloError as error:
         in_statement = isinstance(error, ScriptError) and error.path == work.script.path and error.place is not None
@@ -87,9 +90,7 @@ def apply_group(site: Site, works: Sequence[Work]) -> list[Step]:
         raise VueloError("group.no_transaction", message, "migrate up to it first, with --target, or without `group`")
 
     def all_in_one() -> list[Step]:
-        with transaction(site):
-            if site.service.settings.pooler and history.last_rank(site.conn, site.table) != works[0].after:
-                raise MovedOnError
+        with transaction(site, works[0].after):
             return [_shown_and_run(site, work) for work in works]
 
     return patiently(site, "the group", all_in_one)
@@ -120,25 +121,48 @@ def patiently(site: Site, what: str, attempt: Callable[[], _Answer]) -> _Answer:
 
 
 @contextmanager
-def transaction(site: Site) -> Generator[None]:
+def transaction(site: Site, after: int | None = None) -> Generator[None]:
     """A transaction with a service's settings. Through a pooler it takes the service's lock, which no session holds.
 
-    There the session goes to somebody else afterwards, without what a script has SET.
+    There the session goes to somebody else afterwards, without what a script has SET. With `after` it has the lock in
+    any case, and raises MovedOnError unless that is the rank of the newest row.
     """
     with site.conn.transaction():
         if site.service.settings.pooler:
             history.lock_in_transaction(site.conn, site.table, site.service.wait_s, site.run.stop)
-        start_session(site.conn, site.service)
+        if after is None:
+            start_session(site.conn, site.service)
+        elif _settings_lock_and_rank(site) != after:
+            raise MovedOnError
         yield
         if site.service.settings.pooler:
             forget_session(site.conn)
 
 
+def _settings_lock_and_rank(site: Site) -> int:
+    """One round trip, unless another runner has taken the lock that a script has let go of: then we wait for it."""
+    query = sql.SQL("{};\n{};\n{}").format(
+        session_sql(site.service), history.try_lock_sql(site.table), history.last_rank_sql(site.table)
+    )
+    cursor = site.conn.execute(query)
+    answers: list[tuple[Any, ...] | None] = []
+    while True:
+        if cursor.description is not None:
+            answers.append(cursor.fetchone())
+        if not cursor.nextset():
+            break
+    is_ours, rank = answers[-2:]
+    assert is_ours is not None
+    assert rank is not None
+    if is_ours[0]:
+        return rank[0]
+    history.lock_in_transaction(site.conn, site.table, site.service.wait_s, site.run.stop)
+    return history.last_rank(site.conn, site.table)
+
+
 def _apply_in_transaction(site: Site, work: Work) -> Step:
     try:
-        with transaction(site):
-            if site.service.settings.pooler and history.last_rank(site.conn, site.table) != work.after:
-                raise MovedOnError
+        with transaction(site, work.after):
             return _run_and_record(site, work)
     except psycopg.Error as error:  # after the last statement: the history row, or the commit with what was deferred
         failure = script_error(error, None)
@@ -233,8 +257,7 @@ def _apply_alone(site: Site, work: Work) -> Step:
     """Its row is there, as failed, before it begins: whatever ends this process, the next one knows."""
     started = monotonic()
     conn, table = site.conn, site.table
-    with conn.transaction():
-        start_session(conn, site.service)
+    with transaction(site, work.after):
         marker = replace(work.rows[-1], success=False) if work.action is Action.MIGRATE else None
         rank = None if marker is None else history.insert(conn, table, marker)
         entry = _log(site, work, rank, 0, None)
@@ -245,6 +268,8 @@ def _apply_alone(site: Site, work: Work) -> Step:
         nonlocal statements
         statements = count
         sidelog.advance(conn, table, entry, count, statement.last_line, statement.text)
+        if statement.words[:1] == ("discard",):
+            history.lock_again(conn, table, site.service.wait_s, site.run.stop)
 
     start_session(conn, site.service, lock_timeout=_NO_LIMIT)
     try:

@@ -53,12 +53,22 @@ def locked(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) ->
     It is polled, never waited for in the server: a session that waits inside a statement keeps a snapshot, and
     CREATE INDEX CONCURRENTLY in the other runner would wait for it in turn. Raises VueloError `lock.timeout`.
     """
-    _wait_for_lock(conn, "SELECT pg_try_advisory_lock(%s)", table, wait_s, stop)
+    lock_again(conn, table, wait_s, stop)
     try:
         yield
     finally:
         if not conn.closed:
             conn.execute("SELECT pg_advisory_unlock(%s)", (table.lock_key(),))
+
+
+def lock_again(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) -> None:
+    """Whether or not the session still holds it, as after DISCARD ALL. Raises VueloError `lock.timeout`."""
+    _wait_for_lock(conn, "SELECT pg_try_advisory_lock(%s)", table, wait_s, stop)
+
+
+def try_lock_sql(table: HistoryTable) -> sql.Composed:
+    """Take the lock until the open transaction ends, if nobody else has it; says whether it is ours."""
+    return sql.SQL("SELECT pg_catalog.pg_try_advisory_xact_lock({})").format(table.lock_key())
 
 
 def lock_in_transaction(conn: Connection, table: HistoryTable, wait_s: float, stop: Event) -> None:
@@ -135,9 +145,13 @@ def rows(conn: Connection, table: HistoryTable) -> list[Applied]:
 
 def last_rank(conn: Connection, table: HistoryTable) -> int:
     """0 where there is no row."""
-    row = conn.execute(sql.SQL("SELECT coalesce(max(installed_rank), 0) FROM {}").format(table.identifier)).fetchone()
+    row = conn.execute(last_rank_sql(table)).fetchone()
     assert row is not None
     return row[0]
+
+
+def last_rank_sql(table: HistoryTable) -> sql.Composed:
+    return sql.SQL("SELECT coalesce(max(installed_rank), 0) FROM {}").format(table.identifier)
 
 
 @dataclass(frozen=True)
