@@ -47,7 +47,12 @@ def run(
     stdin: str = "",
     may_fail: bool = False,
 ) -> Finished:
-    """Run to the end. Raises NotRunError with what it said when it fails."""
+    """Run to the end. Raises NotRunError with what it said when it fails.
+
+    Python may keep what it has compiled, wherever this runs: else the six services and `check`, which run from the
+    sources, would be measured with the compiler.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as given, tempfile.TemporaryFile("w+b") as said:
         given.write(stdin)
         given.seek(0)
@@ -55,7 +60,7 @@ def run(
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**inherited, **(environment or {})},
             stdin=given,
             stdout=said,
             stderr=subprocess.STDOUT,

@@ -50,13 +50,14 @@ def from_pip(*requirements: str, program: str) -> Callable[[Path], tuple[Path, s
 
 
 def _vuelo_installed(home: Path) -> tuple[Path, str]:
-    """In an environment of its own, as the others; the sources are those of this repository."""
+    """In an environment of its own, as the others, and compiled as they are; from the sources as they stand now."""
     home = home / "vuelo"
     program = home / "bin" / "vuelo"
+    install = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if not program.exists():
         run([sys.executable, "-m", "venv", home], home.parent)
-        install = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run([*install, "psycopg[binary]", "-e", REPOSITORY / "vuelo"], home)
+        run([*install, "psycopg[binary]", REPOSITORY / "vuelo"], home)
+    run([*install, "--force-reinstall", "--no-deps", REPOSITORY / "vuelo"], home)
     return program, run([program, "--version"], home).output.split()[-1]
 
 
