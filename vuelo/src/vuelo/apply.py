@@ -16,6 +16,7 @@ from vuelo.callbacks import around_each, fire, fire_each_error, fire_inside
 from vuelo.errors import ScriptError, VueloError
 from vuelo.history import HistoryTable, NewRow
 from vuelo.migration import Script
+from vuelo.problems import HALF_UNDONE_HINT
 from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
 from vuelo.session import Progress, Run, forget_session, session_sql, start_session
 from vuelo.sidelog import Action
@@ -51,7 +52,8 @@ class MovedOnError(Exception):
 class Work:
     """A script to run, the history rows to write when it has, and how this is shown.
 
-    `after` is the rank of the newest row that the plan knows; `events` are those that its turn brings about.
+    `after` is the rank of the newest row that the plan knows; `events` are those that its turn brings about;
+    `undoes` is the rank of the row that an undo takes back.
     """
 
     script: Script
@@ -60,6 +62,7 @@ class Work:
     progress: Progress
     after: int = 0
     events: tuple[str, ...] = ()
+    undoes: int | None = None
 
     @property
     def operation(self) -> str:
@@ -260,7 +263,7 @@ def _apply_alone(site: Site, work: Work) -> Step:
     with transaction(site, work.after):
         marker = replace(work.rows[-1], success=False) if work.action is Action.MIGRATE else None
         rank = None if marker is None else history.insert(conn, table, marker)
-        entry = _log(site, work, rank, 0, None)
+        entry = _log(site, work, rank or work.undoes, 0, None)
     invalid = leftovers.invalid_indexes(site)
     statements = 0
 
@@ -285,7 +288,7 @@ def _apply_alone(site: Site, work: Work) -> Step:
                 sidelog.remove(conn, table, entry)
                 if rank is not None:
                     history.forget(conn, table, rank)
-            error.hint = error.hint or _hint(nothing_done, statements)
+            error.hint = error.hint or _hint(work, nothing_done, statements)
         raise
     duration_ms = round((monotonic() - started) * 1000)
     with conn.transaction():
@@ -300,10 +303,13 @@ def _apply_alone(site: Site, work: Work) -> Step:
     return _step(work, duration_ms, rank)
 
 
-def _hint(nothing_done: bool, statements: int) -> str:
+def _hint(work: Work, nothing_done: bool, statements: int) -> str:
+    is_undo = work.action is Action.UNDO
     if nothing_done:
-        return "it left nothing behind; migrate runs it again"
+        return f"it left nothing behind; {'undo' if is_undo else 'migrate'} runs it again"
     done = f"its first {statements} statements are done" if statements else "part of it may be done"
+    if is_undo:
+        return f"it ran without a transaction and {done}: {HALF_UNDONE_HINT}"
     return f"it ran without a transaction and {done}: clear up by hand, then `vuelo repair` and migrate"
 
 

@@ -6,7 +6,7 @@ from threading import Event
 
 from psycopg import errors, sql
 
-from vuelo import history
+from vuelo import history, sidelog
 from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable, NewRow
 from vuelo.migration import Applied, RowType
@@ -70,6 +70,8 @@ def _table_and_rows(
     if filled and not (baseline or settings.baseline_on_migrate or settings.skip_executing_migrations):
         raise _not_empty(filled, table)
     yield from history.table_ddl(table, settings.tablespace)
+    if history.exists(conn, sidelog.table_beside(table)):  # left by a history that was dropped: its ranks mean others
+        yield sql.SQL("DELETE FROM {}").format(sidelog.table_beside(table).identifier)
     if baseline or (filled and settings.baseline_on_migrate):
         yield history.insert_sql(table, baseline_row(settings))
     if made:

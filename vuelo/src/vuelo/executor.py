@@ -199,6 +199,7 @@ def undo_work(site: Site, found: Found, steps: int | None, target: Version | Non
             Action.UNDO,
             _progress(site, done, len(todo), step.script, times.get(step.row.script)),
             rows[-1].installed_rank,
+            undoes=step.row.installed_rank,
         )
         for done, step in enumerate(todo)
     ]
@@ -263,7 +264,7 @@ def _deletion_of(site: Site, row: Applied) -> NewRow:
 
 def _plan(site: Site, found: Found, rows: list[Applied] | None = None) -> Plan:
     known = _rows(site.conn, site.service) if rows is None else rows
-    return make_plan(found, known, site.service.settings, sidelog.remembered(site.conn, site.table))
+    return make_plan(found, known, site.service.settings, sidelog.remembered(site.conn, site.table, known))
 
 
 def _rows(conn: Connection, service: Service) -> list[Applied]:

@@ -132,11 +132,13 @@ class Callback:
 @dataclass(frozen=True)
 class Remembered:
     """What vuelo's log knows beside the history, by rank: DELETE rows that an undo wrote, and, of rows whose script has
-    no transaction and did not come to its end, a sentence that says how far it came.
+    no transaction and did not come to its end, a sentence that says how far it came. `half_undone` says the same of an
+    undo script, by the rank of the row that it was to take back.
     """
 
     undone: frozenset[int] = frozenset()
     unfinished: Mapping[int, str] = field(default_factory=dict[int, str])
+    half_undone: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 @dataclass(frozen=True)

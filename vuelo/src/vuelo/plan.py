@@ -81,7 +81,7 @@ def make_plan(
     return Plan(
         entries,
         pending=tuple(script for script in pending if runs(script, settings)),
-        problems=tuple(problems_of(found, history, entries, settings, remembered.unfinished)),
+        problems=tuple(problems_of(found, history, entries, settings, remembered)),
         kept_back=tuple(script for script in pending if not runs(script, settings)),
     )
 

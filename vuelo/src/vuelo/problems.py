@@ -4,12 +4,15 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vuelo.migration import Applied, BadName, Found, Script, stored_description
+from vuelo.migration import Applied, BadName, Found, Remembered, Script, stored_description
 from vuelo.naming import Kind
 from vuelo.patterns import Pattern, all_ignored, patterns_of
 from vuelo.settings import Settings
 from vuelo.states import HAS_FAILED, IS_FUTURE, IS_MISSING, TAKEN_BACK, Entry, History, State, pick_key, picks_of, runs
 
+HALF_UNDONE_HINT = (
+    "make its undo script one that can run again (IF EXISTS) and undo again, or put back what it took and vuelo repair"
+)
 _NO_DESCRIPTION = "<< no description >>"  # what Flyway stores where an empty one cannot be
 
 
@@ -24,7 +27,7 @@ class Problem:
 
 
 def problems_of(
-    found: Found, history: History, entries: Sequence[Entry], settings: Settings, unfinished: Mapping[int, str]
+    found: Found, history: History, entries: Sequence[Entry], settings: Settings, remembered: Remembered
 ) -> list[Problem]:
     """In the order: names, duplicates, then line by line of `info`. Raises VueloError `ignore.invalid`."""
     patterns = patterns_of(settings.ignore_migration_patterns)
@@ -39,8 +42,10 @@ def problems_of(
             continue
         either = entry.script or entry.row
         assert either is not None
+        if entry.row is not None and entry.row.installed_rank in remembered.half_undone:
+            problems.append(_half_undone(entry.row, remembered.half_undone[entry.row.installed_rank]))
         if entry.state in HAS_FAILED:
-            problems += _failed(entry, patterns, unfinished)
+            problems += _failed(entry, patterns, remembered.unfinished)
         elif picks and (entry.script is None or pick_key(entry.script) not in picks):
             continue
         elif entry.row is None:
@@ -89,6 +94,11 @@ def _failed(entry: Entry, patterns: tuple[Pattern, ...], unfinished: Mapping[int
     how_far = unfinished.get(entry.row.installed_rank)
     message = f"{entry.row.script} failed and is not cleared up{f'; {how_far}' if how_far else ''}"
     return [Problem("failed", message, "remove what it left half done, then run vuelo repair")]
+
+
+def _half_undone(row: Applied, how_far: str) -> Problem:
+    message = f"{row.script} is half undone: {how_far}"
+    return Problem("half_undone", message, HALF_UNDONE_HINT)
 
 
 def _waiting(

@@ -1,6 +1,7 @@
 """Put a history right: rows that failed are removed, what is missing is marked as deleted, what changed is accepted.
 
-It changes the history table alone, in one transaction under the service's lock, exactly as Flyway's repair does.
+It changes the history table alone, in one transaction under the service's lock, exactly as Flyway's repair does, and
+forgets in vuelo's log what was half done.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from vuelo.run import reachable, side_by_side
 from vuelo.scripts import Site
 from vuelo.session import Run, connected
 from vuelo.settings import Settings
-from vuelo.states import IS_FUTURE, IS_MISSING, State
+from vuelo.states import IS_FUTURE, IS_MISSING, TAKEN_BACK, State
 
 
 class Repair(StrEnum):
@@ -30,6 +31,7 @@ class Repair(StrEnum):
     REMOVED = "removed"
     DELETED = "marked as deleted"
     ALIGNED = "aligned"
+    CLEARED = "no longer marked as half undone"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ def fixes(found: Found, rows: Sequence[Applied], settings: Settings, remembered:
             changes = _changes(row, entry.script)
             if changes:
                 aligned.append(Fix(Repair.ALIGNED, row, entry.script, changes))
-    return (*removed, *deleted, *aligned)
+    half_undone = (entry.row for entry in plan.entries if entry.row and entry.state not in TAKEN_BACK)
+    cleared = [Fix(Repair.CLEARED, row) for row in half_undone if row.installed_rank in remembered.half_undone]
+    return (*removed, *deleted, *aligned, *cleared)
 
 
 def _changes(row: Applied, script: Script) -> tuple[str, ...]:
@@ -103,13 +107,16 @@ def _repair(service: Service, run: Run, *, dry_run: bool) -> tuple[Fix, ...]:
 
 def _fixes_now(site: Site, found: Found) -> tuple[Fix, ...]:
     rows = history.rows(site.conn, site.table)
-    return fixes(found, rows, site.service.settings, sidelog.remembered(site.conn, site.table))
+    return fixes(found, rows, site.service.settings, sidelog.remembered(site.conn, site.table, rows))
 
 
 def _carry_out(site: Site, fix: Fix) -> None:
     conn, table, row = site.conn, site.table, fix.row
     if fix.repair is Repair.REMOVED:
         history.forget(conn, table, row.installed_rank)
+        sidelog.forget_unfinished(conn, table, row.installed_rank)
+    elif fix.repair is Repair.CLEARED:
+        sidelog.forget_unfinished(conn, table, row.installed_rank)
     elif fix.repair is Repair.DELETED:
         author = site.service.settings.installed_by
         copy = NewRow(

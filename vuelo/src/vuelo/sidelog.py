@@ -5,7 +5,7 @@ of its file, and whether it was an undo. Flyway neither needs nor notices it; wi
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ from psycopg.rows import class_row
 from vuelo import history
 from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable
-from vuelo.migration import Remembered
+from vuelo.migration import Applied, Remembered
 
 USUAL_NAME = "vuelo_log"
 _NO_SOURCE = sql.SQL("")
@@ -30,7 +30,8 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Logged:
-    """A row. `statements` and `last_line` say how far a script without a transaction came; durations are in ms."""
+    """A row. Its rank is that of the last row written, and, while an undo is not at its end, of the row that it takes
+    back. `statements` and `last_line` say how far a script without a transaction came; durations are in ms."""
 
     installed_rank: int | None
     action: str
@@ -126,15 +127,36 @@ def remove(conn: Connection, table: HistoryTable, entry: int) -> None:
     conn.execute(sql.SQL("DELETE FROM {} WHERE id = {}").format(table_beside(table).identifier, entry))
 
 
-def remembered(conn: Connection, table: HistoryTable) -> Remembered:
-    """Nothing where there is no log, or the session may not read it: whoever may read the history sees that much."""
-    rows = _rows(conn, table, "action = 'UNDO' OR duration_ms IS NULL")
-    return Remembered(
-        undone=frozenset(row.installed_rank for row in rows if row.action == Action.UNDO and row.installed_rank),
-        unfinished={
-            row.installed_rank: _how_far(row) for row in rows if row.installed_rank and row.duration_ms is None
-        },
-    )
+def forget_unfinished(conn: Connection, table: HistoryTable, rank: int) -> None:
+    """A repair has cleared up what a script without a transaction left half done."""
+    log = table_beside(table)
+    if history.exists(conn, log):
+        query = sql.SQL("DELETE FROM {} WHERE installed_rank = {} AND duration_ms IS NULL")
+        conn.execute(query.format(log.identifier, rank))
+
+
+def remembered(conn: Connection, table: HistoryTable, applied: Sequence[Applied]) -> Remembered:
+    """Nothing where there is no log, or the session may not read it: whoever may read the history sees that much.
+
+    The history may be another one by now, restored or begun anew: an entry counts only where its row is of its kind.
+    """
+    logged = [row for row in _rows(conn, table, "action = 'UNDO' OR duration_ms IS NULL") if row.installed_rank]
+    known = {row.installed_rank: row for row in applied}
+    undone: set[int] = set()
+    unfinished: dict[int, str] = {}
+    half_undone: dict[int, str] = {}
+    for entry in logged:
+        row = known.get(entry.installed_rank or 0)
+        if row is None:
+            continue
+        if entry.duration_ms is not None:
+            if row.takes_back:
+                undone.add(row.installed_rank)
+        elif entry.action == Action.UNDO:
+            half_undone[row.installed_rank] = f"{entry.script}, {_how_far(entry)}"
+        elif entry.script == row.script:
+            unfinished[row.installed_rank] = _how_far(entry)
+    return Remembered(frozenset(undone), unfinished, half_undone)
 
 
 def _how_far(row: Logged) -> str:
