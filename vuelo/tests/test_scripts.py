@@ -1,5 +1,7 @@
 """Statements sent ahead of their answers: what failed is named all the same, and nothing after it has run."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +48,17 @@ def test_an_error_of_the_database_comes_before_a_later_one_of_the_text(make_proj
     assert (error.sqlstate, error.place and error.place.line) == ("42703", 2)
 
 
+@pytest.mark.parametrize("more", ["", "SELECT 'unended"])
+def test_a_failure_is_told_once_and_by_us_alone(
+    make_project: MakeProject, caplog: pytest.LogCaptureFixture, more: str
+) -> None:
+    error = failure_of(
+        make_project({"shop": {"V1__a.sql": f"CREATE TABLE a (); DROP TABLE b; CREATE TABLE c ();{more}"}})
+    )
+    assert 'table "b" does not exist' in error.message
+    assert caplog.records == []
+
+
 def test_an_error_of_the_text_is_told_when_what_stands_before_it_is_right(make_project: MakeProject) -> None:
     error = failure_of(make_project({"shop": {"V1__open.sql": "SELECT 1;\nSELECT 'never ends;\n"}}))
     assert (error.code, error.place and error.place.line) == ("script.unreadable", 2)
@@ -86,3 +99,54 @@ def test_after_a_run_its_commits_are_on_disk(make_project: MakeProject, conn: Co
     unwritten = conn.execute("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()").fetchone()
     assert unwritten is not None
     assert unwritten[0] < 1000  # a table alone is several times that
+
+
+@pytest.mark.parametrize(
+    ("script", "more"),
+    [
+        (b"vac${rest} t;", {}),
+        (b"create index ${how} i on t (n);", {}),
+        ("VACUUM t;".encode("utf-16"), {"V2__b.sql.conf": "encoding=UTF-16"}),
+    ],
+)
+def test_a_script_is_known_to_need_no_transaction_by_what_is_sent(
+    make_project: MakeProject, script: bytes, more: dict[str, str]
+) -> None:
+    files = {"V1__a.sql": "CREATE TABLE t (n int);", "V2__b.sql": script, **more}
+    settings = '[placeholders]\nrest = "uum"\nhow = "concurrently"'
+    [result] = vuelo.migrate(make_project({"shop": files}, settings))
+    assert [step.version for step in result.steps] == ["1", "2"]
+
+
+def test_results_are_not_kept(make_project: MakeProject) -> None:
+    """The process stays far below what the rows of all the queries together take."""
+    rows = "SELECT repeat('x', 1000) FROM generate_series(1, 100000);\n"
+    script = rows + "WITH w AS (SELECT 1)\n" + rows + "VALUES (1);\n" + rows + rows
+    project = make_project({"shop": {"V1__many_rows.sql": script}})
+    code = (
+        "import resource, vuelo; vuelo.migrate(vuelo.Project.load('vuelo.toml'));"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project.base, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 300_000  # KiB; one result takes 110,000
+
+
+def test_what_a_script_raises_is_told(make_project: MakeProject) -> None:
+    script = "DO $$BEGIN RAISE NOTICE 'half way'; RAISE WARNING 'odd % rows', 3; END$$; DROP TABLE IF EXISTS nothing;"
+    told: list[tuple[str, str]] = []
+    project = make_project({"shop": {"V1__a.sql": script}})
+    vuelo.migrate(project, tell=lambda service, text: told.append((service, text)))
+    assert told == [
+        ("shop", "V1__a.sql: NOTICE: half way"),
+        ("shop", "V1__a.sql: WARNING: odd 3 rows"),
+        ("shop", 'V1__a.sql: NOTICE: table "nothing" does not exist, skipping'),
+    ]
+
+
+def test_strings_end_where_the_splitter_sees_it_whatever_the_database_is_set_to(
+    make_project: MakeProject, conn: Connection
+) -> None:
+    conn.execute(f"ALTER DATABASE {conn.info.dbname} SET standard_conforming_strings = off".encode())
+    script = r"CREATE TABLE t AS SELECT 'a\' AS v; INSERT INTO t VALUES ('; x');"
+    vuelo.migrate(make_project({"shop": {"V1__a.sql": script}}))
+    assert conn.execute("SELECT v FROM shop.t").fetchall() == [("a\\",), ("; x",)]

@@ -28,6 +28,8 @@ _MOST_CHARACTERS_AHEAD = 1_000_000
 _IN_TRANSACTION = ("25001", "2D000")  # "… cannot run inside a transaction block"; a procedure's own COMMIT
 _UNSAFE_NEW_VALUE = "55P04"
 
+_Sent = deque[tuple[int, Statement, psycopg.Cursor[Any]]]
+
 
 @dataclass(frozen=True)
 class Site:
@@ -99,29 +101,46 @@ def _execute_ahead(
 
     The server runs one after the other and none after one that has failed; each has an answer of its own.
     """
-    sent: deque[tuple[int, Statement, psycopg.Cursor[Any]]] = deque()
+    sent: _Sent = deque()
+    failure: psycopg.Error | None = None
     try:
         with site.conn.pipeline() as pipeline:
-            size = 0
             try:
-                for number, statement in statements:
-                    sent.append((number, statement, site.conn.cursor()))
-                    sent[-1][2].execute(statement.text.encode())
-                    size += len(statement.text)
-                    if len(sent) >= _MOST_AHEAD or size > _MOST_CHARACTERS_AHEAD:
-                        pipeline.sync()
-                        size = 0
-                        _tell_done(sent, done)
-            except VueloError:
-                pipeline.sync()  # what went wrong before it comes first
-                raise
+                _send(site.conn, pipeline, statements, sent, done)
+            except psycopg.Error as error:
+                failure = error  # kept until the pipeline is left: psycopg logs a warning when an error leaves it
+        if failure is not None:
+            raise failure
         _tell_done(sent, done)
     except psycopg.Error as error:
         failed = next((statement for _, statement, cursor in sent if cursor.pgresult is None), None)
-        raise script_error(error, failed and _place_of(error, site, script, failed)) from error
+        first = failure or error
+        raise script_error(first, failed and _place_of(first, site, script, failed)) from first
 
 
-def _tell_done(sent: deque[tuple[int, Statement, psycopg.Cursor[Any]]], done: Callable[[Statement, int], None]) -> None:
+def _send(
+    conn: Connection,
+    pipeline: Pipeline,
+    statements: Iterator[tuple[int, Statement]],
+    sent: _Sent,
+    done: Callable[[Statement, int], None],
+) -> None:
+    size = 0
+    try:
+        for number, statement in statements:
+            sent.append((number, statement, conn.cursor()))
+            sent[-1][2].execute(statement.text.encode())
+            size += len(statement.text)
+            if len(sent) >= _MOST_AHEAD or size > _MOST_CHARACTERS_AHEAD:
+                pipeline.sync()
+                size = 0
+                _tell_done(sent, done)
+    except VueloError:
+        pipeline.sync()  # what went wrong before it comes first
+        raise
+
+
+def _tell_done(sent: _Sent, done: Callable[[Statement, int], None]) -> None:
     while sent:
         number, statement, _ = sent.popleft()
         done(statement, number)
