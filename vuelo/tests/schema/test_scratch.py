@@ -55,6 +55,17 @@ def test_every_role_that_scripts_name_is_there(
         assert set(scalar(opened.services[0].url, names)) == ROLES
 
 
+def test_a_role_that_a_script_makes_is_left_to_it(
+    make_project: Callable[..., vuelo.Project], server: Server, without_roles: None
+) -> None:
+    made = 'CREATE ROLE scratch_reader; CREATE USER "Scratch ""Writer"""; CREATE TABLE a (b int); '
+    files = {"V1__a.sql": made + 'GRANT SELECT ON a TO scratch_reader, "Scratch ""Writer""", scratch_seen;'}
+    with scratch.opened(make_project({"shop": files}), server.url()) as opened:
+        vuelo.migrate(opened)
+        names = "SELECT array_agg(rolname) FROM pg_roles WHERE rolname ILIKE 'scratch%'"
+        assert set(scalar(opened.services[0].url, names)) == {"scratch_reader", 'Scratch "Writer"', "scratch_seen"}
+
+
 def test_the_services_role_may_make_its_schema(
     make_project: Callable[..., vuelo.Project], server: Server, without_roles: None
 ) -> None:

@@ -178,7 +178,9 @@ def test_servers_of_different_versions_agree(built: Connection) -> None:
 def test_the_roles_of_a_policy_stand_by_name_whoever_was_made_first(conn: Connection) -> None:
     conn.execute("CREATE SCHEMA shop; CREATE TABLE shop.a (b int); CREATE POLICY p ON shop.a TO pg_monitor")
     with conn.transaction(force_rollback=True):
-        conn.execute("CREATE ROLE snapshot_z; CREATE ROLE snapshot_a; ALTER POLICY p ON shop.a TO snapshot_a, snapshot_z")
+        conn.execute(
+            "CREATE ROLE snapshot_z; CREATE ROLE snapshot_a; ALTER POLICY p ON shop.a TO snapshot_a, snapshot_z"
+        )
         assert "to snapshot_a, snapshot_z\n" in snapshot.take(conn, "shop")["policy shop.a.p"] + "\n"
 
 

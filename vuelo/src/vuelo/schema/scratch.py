@@ -29,6 +29,7 @@ _NAMES = rf"(?:group\s+)?({_NAME}(?:\s*,\s*{_NAME})*)"
 _OWNER = re.compile(rf"\bowner\s+to\s+{_NAMES}", re.IGNORECASE)
 _GRANTEES = re.compile(rf"\b(?:to|from|role|authorization)\s+{_NAMES}", re.IGNORECASE)
 _MEMBERSHIP = re.compile(rf"(?:grant|revoke)\s+{_NAMES}\s+(?:to|from)\s", re.IGNORECASE)
+_CREATED = re.compile(rf"create\s+(?:role|user|group)\s+({_NAME})", re.IGNORECASE)
 _REST = re.compile(r"\b(?:using|with)\b", re.IGNORECASE)  # of a policy, of a grant
 _NAMES_ROLES = {("grant",), ("revoke",), ("create", "policy"), ("create", "schema"), ("set", "role")}
 _NO_ROLES = {"public", "current_user", "current_role", "session_user", "none", "group"}
@@ -161,11 +162,14 @@ def _names(conn: Connection, query: str) -> set[str]:
 
 
 def _roles_of(service: Service) -> set[str]:
-    """The role of its settings, and those that its scripts grant to, take from, or make owners."""
+    """The role of its settings, and those that its scripts grant to, take from, or make owners, but do not make."""
     with connected(service, Run(), as_role=False) as conn:
         placeholders = placeholders_of(conn, service)
-    mentioned = (_mentioned(one) for one in _statements(service, placeholders))
-    return set[str]({service.role} if service.role else ()).union(*mentioned)
+    mentioned, made = set[str](), set[str]()
+    for statement in _statements(service, placeholders):
+        mentioned |= _mentioned(statement)
+        made |= _made(statement)
+    return mentioned - made | ({service.role} if service.role else set[str]())
 
 
 def _statements(service: Service, placeholders: Placeholders) -> Iterator[Statement]:
@@ -183,6 +187,12 @@ def _mentioned(statement: Statement) -> set[str]:
     else:
         return set()
     return {_plain(name) for names in listed for name in re.findall(_NAME, names, re.IGNORECASE)} - _NO_ROLES
+
+
+def _made(statement: Statement) -> set[str]:
+    """The role of a CREATE ROLE that stands by itself: one in a DO block takes care of a role that is there."""
+    found = _CREATED.match(statement.text) if statement.words[:1] == ("create",) else None
+    return {_plain(found[1])} if found else set()
 
 
 def _plain(name: str) -> str:
