@@ -52,6 +52,7 @@ format: .venv/development ## Put the code in shape
 .PHONY: docs
 docs: .venv/development ## Write what is generated again: README's picture, the command references, the schemas' pages
 	$(BIN)/python docs/generate.py
+	$(BIN)/vuelo dump --environment production
 	$(BIN)/vuelo docs --environment production --format markdown --output docs/reference/schema
 
 .PHONY: bench-migrations
