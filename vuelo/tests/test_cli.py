@@ -71,7 +71,7 @@ def test_info_as_data_has_flyway_s_names(make_project: MakeProject, cli: Cli, tm
     make_project({"shop": {"V2__b.sql": "SELECT 1;"}})
     [shop] = json.loads(cli("info", "--json").stdout)["services"]
     assert (shop["service"], shop["schemaVersion"], shop["upToDate"]) == ("shop", "1", False)
-    _, done, waiting, undo = shop["migrations"]
+    creation, done, waiting, undo = shop["migrations"]
     changing = ("installedOn", "installedOnUTC", "executionTime", "time")
     assert {key: done[key] for key in done if key not in changing} == {
         "category": "Versioned", "version": "1", "description": "Add users", "type": "SQL", "state": "Success",
@@ -79,6 +79,7 @@ def test_info_as_data_has_flyway_s_names(make_project: MakeProject, cli: Cli, tm
         "installedBy": "postgres", "checksum": 92137680, "kind": "versioned", "installedRank": 1, "phase": "expand",
         "undoFilepath": str(tmp_path / "shop" / "U1__x.sql"),
     }  # fmt: skip
+    assert (creation["type"], creation["category"], creation["kind"]) == ("SCHEMA", "", "")
     assert (undo["category"], undo["version"], undo["type"], undo["state"]) == ("Undo", "1", "UNDO_SQL", "Available")
     assert (waiting["version"], waiting["state"], waiting["undoable"]) == ("2", "Pending", "No")
     assert [problem["code"] for problem in shop["problems"]] == ["pending"]
@@ -158,7 +159,7 @@ def test_an_error_shows_file_line_caret_sqlstate_and_hint(make_project: MakeProj
         f"  | \t{' ' * 23}^".expandtabs(),
         "",
         'hint: Perhaps you meant to reference the column "a.name".',
-        "error: 1 of 1 services failed: shop",
+        "error: 1 of 1 service failed: shop",
     ]
     assert done.stderr.splitlines() == expected
 
@@ -190,6 +191,8 @@ def test_an_error_as_data(make_project: MakeProject, cli: Cli, tmp_path: Path) -
         (["migrate", "--config", "nowhere.toml"], 1, "there is no nowhere.toml"),
         (["migrate", "--environment", "nope", "--config", "environments.toml"], 1, "no environment 'nope'"),
         (["migrate", "--target", "abc"], 2, "is no target"),
+        (["info", "--target", "abc"], 2, "is no target"),
+        (["validate", "--target", "abc"], 2, "is no target"),
         (["migrate", "--nope"], 2, "No such option"),
         (["nope"], 2, "No such command"),
         (["undo", "--steps", "0"], 2, "--steps"),

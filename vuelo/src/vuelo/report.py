@@ -149,7 +149,7 @@ def _entry_data(entry: Entry) -> dict[str, Any]:
         "executionTime": row.execution_time if row else None,
         "time": _duration(row.execution_time) if row else "",
         "checksum": row.checksum if row else script.checksum if script else None,
-        "kind": (script.kind if script else Kind.VERSIONED if version else Kind.REPEATABLE).name.lower(),
+        "kind": _kind(entry, version),
         "installedRank": row.installed_rank if row else None,
         "phase": script.phase.value if script else "",
     }
@@ -166,6 +166,15 @@ def _category(entry: Entry) -> str:
         return "Undo"
     is_baseline = row.is_baseline if row else script is not None and script.kind is Kind.BASELINE
     return "Baseline" if is_baseline else "Versioned"
+
+
+def _kind(entry: Entry, version: str | None) -> str:
+    row, script = entry.row, entry.script
+    if script is not None:
+        return script.kind.name.lower()
+    if row is not None and row.type == RowType.SCHEMA:
+        return ""
+    return (Kind.VERSIONED if version else Kind.REPEATABLE).name.lower()
 
 
 def _file_type(entry: Entry) -> str:

@@ -13,6 +13,7 @@ import psycopg
 
 from vuelo import embedded, executor, preview
 from vuelo.apply import Step
+from vuelo.counting import counted
 from vuelo.errors import VueloError
 from vuelo.executor import Result
 from vuelo.history import Connection
@@ -55,7 +56,9 @@ class RunFailedError(VueloError):
 
     def __init__(self, results: list[Result]) -> None:
         failed = [result.service for result in results if result.error]
-        super().__init__("run.failed", f"{len(failed)} of {len(results)} services failed: {', '.join(failed)}")
+        super().__init__(
+            "run.failed", f"{len(failed)} of {counted(len(results), 'service')} failed: {', '.join(failed)}"
+        )
         self.results = results
 
 

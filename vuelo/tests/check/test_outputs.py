@@ -36,7 +36,7 @@ def run(shop: Callable[..., vuelo.Project], cli: Cli) -> Callable[..., "subproce
 
 def test_a_clean_project_exits_with_0(run: Cli) -> None:
     done = run(_CLEAN)
-    assert (done.returncode, done.stdout) == (0, "1 services, 2 files: nothing found\n")
+    assert (done.returncode, done.stdout) == (0, "1 service, 2 files: nothing found\n")
 
 
 def test_warnings_fail_only_where_that_is_wanted(run: Cli) -> None:
@@ -56,7 +56,7 @@ def test_an_error_is_shown_with_its_line_a_caret_and_a_hint(run: Cli) -> None:
         "  | ^\n"
         "hint: did you mean shop.orders?\n"
         "\n"
-        "1 services, 2 files: 1 errors, 0 warnings\n"
+        "1 service, 2 files: 1 error, 0 warnings\n"
     )
 
 
@@ -69,9 +69,21 @@ def test_every_file_has_a_line_where_that_is_wanted(run: Cli) -> None:
 
 def test_one_rule_alone(run: Cli) -> None:
     assert run(_ERROR, "--rule", "missing-undo").returncode == 0
-    done = run(_ERROR, "--rule", "no-such-rule")
-    assert done.returncode == 1
-    assert "no rule no-such-rule" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--rule", "--ignore-rule"])
+def test_a_rule_that_does_not_exist_is_wrong_usage_and_the_nearest_are_named(run: Cli, option: str) -> None:
+    done = run(_ERROR, option, "unknown-colum")
+    assert (done.returncode, done.stdout) == (2, "")
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert "no rule unknown-colum: did you mean unknown-column" in said
+    assert "value-too-long" not in said
+
+
+def test_json_and_another_format_together_are_wrong_usage(run: Cli) -> None:
+    done = run(_CLEAN, "--format", "sarif", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert run(_CLEAN, "--format", "json", "--json").returncode == 0
 
 
 def test_json(run: Cli) -> None:

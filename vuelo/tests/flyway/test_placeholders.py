@@ -61,7 +61,7 @@ def test_an_unknown_placeholder_stops_both_before_anything_is_done(new_site: Sit
     (tmp_path / "R__View.sql").write_text("CREATE OR REPLACE VIEW v AS SELECT '${nobody_knows}' AS a;")
     (tmp_path / "V1__One.sql").write_text("CREATE TABLE one ();")
     site = new_site(tmp_path)
-    with pytest.raises(Exception, match="1 of 1 services failed"):
+    with pytest.raises(Exception, match="1 of 1 service failed"):
         site.migrate()
     assert "nobody_knows" in (site.flyway("migrate").error or "")
     assert site.execute("SELECT relname FROM pg_class WHERE relname = 'one'") == []

@@ -18,6 +18,7 @@ import pytest
 import vuelo
 from vuelo.errors import ScriptError, VueloError
 from vuelo.executor import Result
+from vuelo.naming import Naming
 from vuelo.watch.alerts import body
 
 
@@ -92,7 +93,8 @@ def test_a_failure_is_told_with_its_place_and_without_data(
     assert before - timedelta(seconds=1) <= started <= finished <= datetime.now(UTC)
     assert told.pop("duration_ms") >= 0
     assert told == {
-        "command": "migrate", "service": "shop", "schema": "shop", "state": "failed", "version": "1",
+        "command": "migrate", "service": "shop", "schema": "shop", "state": "failed",
+        "schema_version": "1", "version": "2",
         "script": "V2__b.sql", "applied": ["V1__a.sql"], "vuelo": metadata.version("vuelo"),
         "error": {
             "code": "script.failed", "sqlstate": "22P02", "message": 'invalid input syntax for type integer: "…"',
@@ -114,7 +116,7 @@ def test_a_failure_is_told_with_its_place_and_without_data(
 def test_words_that_may_be_data_are_left_out(sqlstate: str, message: str, told: str | None) -> None:
     error = ScriptError("script.failed", message, None)
     error.sqlstate, error.detail = sqlstate, "Key (phone)=(5551234) already exists."
-    data = body(Result("shop", "shop", (), 1, error), "migrate", "x", datetime.now(UTC))
+    data = body(Result("shop", "shop", (), 1, error), "migrate", "x", datetime.now(UTC), Naming())
     assert data["error"]["message"] == (told or message)
     assert "Key" not in json.dumps(data)
 
@@ -208,18 +210,23 @@ def test_a_database_that_is_not_there_is_a_failure_without_counts(
     assert "vuelo_migrations_pending" not in names
 
 
+def test_the_folder_of_the_metrics_file_is_made(make_project: Callable[..., vuelo.Project], tmp_path: Path) -> None:
+    vuelo.migrate(make_project({"shop": {}}, 'metrics_file = "new/folder/vuelo.prom"'))
+    assert read_metrics(tmp_path / "new/folder/vuelo.prom")
+
+
 def test_a_metrics_file_that_cannot_be_written_costs_one_line(
     make_project: Callable[..., vuelo.Project], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    vuelo.migrate(make_project({"shop": {}}, 'metrics_file = "nowhere/vuelo.prom"'))
+    vuelo.migrate(make_project({"shop": {}}, 'metrics_file = "vuelo.toml/x/vuelo.prom"'))
     assert capfd.readouterr().err == (
-        "warning: the metrics file nowhere/vuelo.prom cannot be written: No such file or directory\n"
+        "warning: the metrics file vuelo.toml/x/vuelo.prom cannot be written: Not a directory\n"
     )
 
 
 def test_an_error_of_ours_keeps_its_words() -> None:
     error = VueloError("lock.timeout", "another runner's lock", None)
-    told = body(Result("shop", "shop", (), 1, error), "migrate", "x", datetime.now(UTC))["error"]
+    told = body(Result("shop", "shop", (), 1, error), "migrate", "x", datetime.now(UTC), Naming())["error"]
     assert told == {
         "code": "lock.timeout", "sqlstate": None, "message": "another runner's lock", "line": None, "column": None,
     }  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 from vuelo.check.finding import CheckedFile, Finding, Report, Rule, Severity
 from vuelo.check.rules import ALL
+from vuelo.counting import counted
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -130,8 +131,9 @@ def _show_text(report: Report, *, per_file: bool) -> None:
             _show_finding(finding, show_line, escape)
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     services = len({one.service for one in report.files})
-    read = f"{services} services, {len(report.files)} files"
-    show_line(f"{read}: {errors} errors, {warnings} warnings" if report.findings else f"{read}: nothing found")
+    read = f"{counted(services, 'service')}, {counted(len(report.files), 'file')}"
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    show_line(f"{read}: {found}" if report.findings else f"{read}: nothing found")
 
 
 def _file_line(file: CheckedFile, found: list[Finding], escape: Callable[[str], str]) -> str:

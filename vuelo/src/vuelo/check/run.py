@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from vuelo.check import bodies, constraints, lint, lint_squawk, rules, structure, values
 from vuelo.check.accepted import accepted_of, without_accepted
@@ -51,7 +52,8 @@ def _chosen(only: Iterable[str], ignored: Iterable[str]) -> set[str]:
     only, ignored = set(only), set(ignored)
     unknown = sorted((only | ignored) - _BY_CODE.keys())
     if unknown:
-        hint = f"there are {', '.join(sorted(_BY_CODE))}"
+        near = sorted({code for word in unknown for code in get_close_matches(word, _BY_CODE)})
+        hint = f"did you mean {' or '.join(near)}?" if near else "docs/reference/check-rules.md names them all"
         raise VueloError("check.no_rule", f"no rule {', '.join(unknown)}", hint)
     return (only or _BY_CODE.keys()) - ignored
 

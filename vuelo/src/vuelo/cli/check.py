@@ -22,7 +22,7 @@ Only = Annotated[list[str] | None, typer.Option("--rule", help="Only this rule; 
 Ignored = Annotated[
     list[str] | None, typer.Option("--ignore-rule", help="Not this rule; may be given again.", metavar="RULE")
 ]
-Output = Annotated[Format, typer.Option("--format", help="How the findings are printed.")]
+Output = Annotated[Format | None, typer.Option("--format", help="How the findings are printed; text if not said.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings fail as well.")]
 PerFile = Annotated[bool, typer.Option("--per-file", help="A line for every file, clean ones too.")]
 
@@ -34,7 +34,7 @@ def command(
     service: Services = None,
     rule: Only = None,
     ignore_rule: Ignored = None,
-    output: Output = Format.TEXT,
+    output: Output = None,
     as_json: Json = False,
     strict: Strict = False,
     per_file: PerFile = False,
@@ -47,8 +47,16 @@ def command(
         if (error.name or "").partition(".")[0] not in ("postgast", "google"):
             raise
         raise VueloError("check.extra", "`vuelo check` needs postgast", "pip install 'vuelo[check]'") from error
-    report = check(load(config, environment, service), only=rule or (), ignored=ignore_rule or ())
+    if as_json and output not in (None, Format.JSON):
+        raise typer.BadParameter(f"--json and --format {output} are two answers: give one of them")
+    project = load(config, environment, service)
+    try:
+        report = check(project, only=rule or (), ignored=ignore_rule or ())
+    except VueloError as error:
+        if error.code == "check.no_rule":
+            raise typer.BadParameter(f"{error.message}: {error.hint}") from None
+        raise
     for note in report.notes:
         talk.print(f"[bold]note:[/] {escape(note)}", highlight=False, soft_wrap=True)
-    outputs.show(report, Format.JSON if as_json else output, per_file=per_file)
+    outputs.show(report, Format.JSON if as_json else output or Format.TEXT, per_file=per_file)
     raise typer.Exit(1 if report.fails(strict=strict) else 0)

@@ -18,6 +18,7 @@ from vuelo.cli.options import (
     ignored,
     load,
     print_json,
+    target_in,
     version_of,
 )
 from vuelo.report import plan_data, show_plans, show_problems
@@ -61,7 +62,7 @@ def command(
     plans = run.info(
         project,
         command="Info",
-        target=target,
+        target=target_in(target),
         out_of_order=out_of_order or None,
         ignore_migration_patterns=ignored(ignore),
     )

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vuelo.cli.options import DEFAULT_CONFIG, Config, Environment, Json, ScratchUrl, Services, load, print_json
+from vuelo.counting import counted
 from vuelo.report import answer, talk
 from vuelo.schema import rehearsal, scratch
 from vuelo.schema.difference import as_data, as_text
@@ -28,7 +29,7 @@ def command(
     """
     project = load(config, environment, service)
     with scratch.opened(project, scratch_url) as opened:
-        talk.print(f"{len(opened.services)} services in {_place(scratch_url)}", highlight=False)
+        talk.print(f"{counted(len(opened.services), 'service')} in {_place(scratch_url)}", highlight=False)
         results = rehearsal.rehearse(opened)
     if as_json:
         print_json({"good": not any(one.findings for one in results), "services": [_data(one) for one in results]})

@@ -15,7 +15,9 @@ from vuelo.cli.options import (
     ignored,
     load,
     print_json,
+    target_in,
 )
+from vuelo.counting import counted
 from vuelo.report import answer, plan_data, show_problems
 
 
@@ -34,7 +36,7 @@ def command(
     plans = run.info(
         project,
         command="Validate",
-        target=target,
+        target=target_in(target),
         out_of_order=out_of_order or None,
         ignore_migration_patterns=ignored(ignore),
     )
@@ -46,5 +48,5 @@ def command(
         show_problems(plans)
     else:
         applied = sum(len(plan.entries) for plan in plans.values())
-        answer.print(f"{len(plans)} services, {applied} migrations: files and history agree")
+        answer.print(f"{counted(len(plans), 'service')}, {counted(applied, 'migration')}: files and history agree")
     raise typer.Exit(1 if has_problems else 0)

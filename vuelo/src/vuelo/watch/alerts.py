@@ -15,14 +15,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
 from vuelo import run
+from vuelo.apply import Step
 from vuelo.errors import ScriptError, VueloError
 from vuelo.executor import Result
 from vuelo.migration import RowType
+from vuelo.naming import Naming, parse_name
 from vuelo.plan import Plan
 from vuelo.project import Project, Service
 from vuelo.states import TAKEN_BACK, State
@@ -62,19 +64,24 @@ def alert(project: Project, results: Sequence[Result], command: str = "migrate")
             _complain(f"the metrics file {text} cannot be written: {error.strerror or error}")
 
 
-def body(result: Result, command: str, run_id: str, now: datetime) -> dict[str, Any]:
-    """What a webhook gets of one service. No value from the database is in it."""
+def body(result: Result, command: str, run_id: str, now: datetime, naming: Naming) -> dict[str, Any]:
+    """What a webhook gets of one service. No value from the database is in it.
+
+    `script` is the one that failed, or the last of those that ran, and `version` its own.
+    """
     error = result.error
     steps = result.steps
-    failed_script = error.path.name if isinstance(error, ScriptError) and error.path else None
+    failed = error.path.name if isinstance(error, ScriptError) and error.path else None
+    script = failed or (steps[-1].script if steps and not error else None)
     return {
         "run": run_id,
         "command": command,
         "service": result.service,
         "schema": result.schema,
         "state": "failed" if error else "success",
-        "version": next((step.version for step in reversed(steps) if step.version), None),
-        "script": failed_script or (steps[-1].script if steps and not error else None),
+        "schema_version": _reached(steps) if command == "migrate" else None,
+        "version": _version(script, naming),
+        "script": script,
         "applied": [step.script for step in steps],
         "duration_ms": result.duration_ms,
         "started_at": (now - timedelta(milliseconds=result.duration_ms)).isoformat(),
@@ -82,6 +89,18 @@ def body(result: Result, command: str, run_id: str, now: datetime) -> dict[str, 
         "error": _error(error) if error else None,
         "vuelo": metadata.version("vuelo"),
     }
+
+
+def _reached(steps: Sequence[Step]) -> str | None:
+    return next((step.version for step in reversed(steps) if step.version), None)
+
+
+def _version(script: str | None, naming: Naming) -> str | None:
+    """None of a repeatable, and of what is no migration, such as a callback."""
+    with suppress(ValueError):
+        version = parse_name(PurePath(script or "").name, naming).version
+        return version.text if version else None
+    return None
 
 
 def _error(error: VueloError) -> dict[str, Any]:
@@ -111,7 +130,7 @@ def _post_all(services: Iterable[Service], results: dict[str, Result], command: 
         url, result = service.settings.webhook, results[service.name]
         if url is None or url in deaf or not (result.error or service.settings.webhook_on_success):
             continue
-        if problem := _post(url, json.dumps(body(result, command, run_id, now)).encode()):
+        if problem := _post(url, json.dumps(body(result, command, run_id, now, service.settings.naming)).encode()):
             deaf.add(url)
             _complain(f"the webhook at {urlsplit(url).hostname or 'an address'} was not told: {problem}")
 
@@ -167,6 +186,7 @@ def _applied(plan: Plan) -> int:
 def _write_metrics(path: Path, samples: Sequence[_Sample]) -> None:
     """At one stroke, with what the file has of other services. Locks the folder against another run's writing."""
     ours = {(_escaped(labels["service"]), _escaped(labels["schema"])) for _, labels, _ in samples}
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _sole(path.parent):
         kept = _lines_of_others(path, ours)
         new = [(name, _line(name, labels, value)) for name, labels, value in samples]
