@@ -52,6 +52,8 @@ CHANGES = [
     ("DROP POLICY orders_policy ON shop.orders", "- policy shop.orders.orders_policy"),
     ("ALTER POLICY orders_policy ON shop.orders USING (true)", "~ policy shop.orders.orders_policy"),
     ("ALTER TABLE shop.orders DISABLE TRIGGER orders_stamp", "~ trigger shop.orders.orders_stamp"),
+    ("ALTER TABLE shop.items DISABLE TRIGGER ALL", "~ constraint shop.items.items_fk"),
+    ("ALTER TABLE shop.items ALTER n SET STATISTICS 50", "~ column shop.items.n"),
     ("ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY", "~ table shop.orders"),
     ("ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY", "~ table shop.orders"),
     ("ALTER TABLE shop.items REPLICA IDENTITY FULL", "~ table shop.items"),

@@ -189,6 +189,8 @@ WITH schema AS (
                CASE WHEN a.attstorage <> t.typstorage AND r.kind IN ('table', 'materialized view', 'foreign table') THEN
                    format('ALTER TABLE %%s ALTER COLUMN %%I SET STORAGE %%s;', r.name, a.attname, CASE a.attstorage
                           WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END) END,
+               CASE WHEN a.attstattarget >= 0 THEN format('ALTER TABLE %%s ALTER COLUMN %%I SET STATISTICS %%s;',
+                                                          r.name, a.attname, a.attstattarget) END,
                'ALTER TABLE ' || r.name || ' ALTER COLUMN ' || quote_ident(a.attname) || ' SET (' || nullif(array_to_string(
                    ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg_attver=%%'), ', '), '') || ');'),
            NULL, col_description(r.oid, a.attnum)
@@ -205,7 +207,15 @@ WITH schema AS (
            CASE WHEN NOT c.conislocal AND c.contype <> 'f' THEN ''
                 ELSE CASE WHEN c.stands_alone THEN format('ALTER TABLE %%s ADD ', c.table) ELSE '' END
                      || format('CONSTRAINT %%I %%s', c.conname, pg_get_constraintdef(c.oid, true)) END,
-           NULL, NULL, obj_description(c.oid, 'pg_constraint')
+           -- the triggers that PostgreSQL itself made for it, whose names are not the same twice
+           (SELECT string_agg(DISTINCT format(
+                       'DO $$ BEGIN EXECUTE (SELECT string_agg(format(''ALTER TABLE %%%%s %%s TRIGGER %%%%I'', tgrelid::regclass, tgname), ''; '')'
+                       ' FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_constraint AS c ON c.oid = t.tgconstraint'
+                       ' WHERE c.conrelid = %%L::regclass AND c.conname = %%L AND t.tgrelid = %%L::regclass); END $$;',
+                       CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END,
+                       c.table, c.conname, t.tgrelid::regclass), E'\n')
+              FROM pg_trigger AS t WHERE t.tgconstraint = c.oid AND t.tgisinternal AND t.tgenabled <> 'O'),
+           NULL, obj_description(c.oid, 'pg_constraint')
       FROM constraints AS c
     UNION ALL
     SELECT i.object, 'index', i.of, format('INDEX %%I.%%I', %(schema)s::text, i.relname),
@@ -228,7 +238,10 @@ WITH schema AS (
       JOIN pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgparentid = 0
     UNION ALL
     SELECT format('rule %%s.%%I', r.name, w.rulename), 'rule', r.object, format('RULE %%I ON %%s', w.rulename, r.name),
-           rtrim(pg_get_ruledef(w.oid, true), ';'), NULL, NULL, obj_description(w.oid, 'pg_rewrite')
+           rtrim(pg_get_ruledef(w.oid, true), ';'),
+           CASE w.ev_enabled WHEN 'D' THEN format('ALTER TABLE %%s DISABLE RULE %%I;', r.name, w.rulename)
+                             WHEN 'R' THEN format('ALTER TABLE %%s ENABLE REPLICA RULE %%I;', r.name, w.rulename)
+                             WHEN 'A' THEN format('ALTER TABLE %%s ENABLE ALWAYS RULE %%I;', r.name, w.rulename) END, NULL, obj_description(w.oid, 'pg_rewrite')
       FROM relations AS r
       JOIN pg_rewrite AS w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
     UNION ALL

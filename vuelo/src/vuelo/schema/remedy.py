@@ -9,7 +9,8 @@ from vuelo.schema.snapshot import Difference
 
 _GRANT = re.compile(r"grant on (.+) to (.+)")
 _OPPOSITES = (
-    (re.compile(r" (?:DISABLE|ENABLE REPLICA|ENABLE ALWAYS) TRIGGER "), " ENABLE TRIGGER "),
+    (re.compile(r" (?:DISABLE|ENABLE REPLICA|ENABLE ALWAYS) (TRIGGER|RULE) "), r" ENABLE \1 "),
+    (re.compile(r" SET STATISTICS \d+;"), " SET STATISTICS -1;"),
     (re.compile(r" ENABLE ROW LEVEL SECURITY;"), " DISABLE ROW LEVEL SECURITY;"),
     (re.compile(r" FORCE ROW LEVEL SECURITY;"), " NO FORCE ROW LEVEL SECURITY;"),
     (re.compile(r" REPLICA IDENTITY .*;"), " REPLICA IDENTITY DEFAULT;"),

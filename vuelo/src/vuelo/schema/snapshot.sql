@@ -91,6 +91,7 @@ SELECT format('column %%s.%%I', r.name, a.attname),
            CASE WHEN a.attstorage <> t.typstorage THEN 'storage ' || a.attstorage::text END,
            'compression ' || nullif(a.attcompression::text, ''),
            CASE WHEN a.attcollation <> t.typcollation THEN 'collation ' || a.attcollation::regcollation::text END,
+           'statistics ' || nullif(a.attstattarget, -1),  -- since 17 the usual is NULL
            'options ' || nullif(array_to_string(
                ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg_attver=%%'), ', '), ''),
            'foreign options ' || array_to_string(a.attfdwoptions, ', '),
@@ -102,7 +103,11 @@ SELECT format('column %%s.%%I', r.name, a.attname),
  WHERE r.relkind <> 'S'
 UNION ALL
 SELECT format('constraint %%s.%%I', r.name, c.conname),
-       concat_ws(E'\n', pg_get_constraintdef(c.oid, true), 'comment ' || obj_description(c.oid, 'pg_constraint'))
+       concat_ws(E'\n', pg_get_constraintdef(c.oid, true),
+           (SELECT string_agg(DISTINCT format('on %%s %%s', t.tgrelid::regclass, CASE t.tgenabled
+                       WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'on replica' ELSE 'always' END), E'\n')
+              FROM pg_trigger AS t WHERE t.tgconstraint = c.oid AND t.tgisinternal AND t.tgenabled <> 'O'),
+           'comment ' || obj_description(c.oid, 'pg_constraint'))
   FROM relations AS r
   JOIN pg_constraint AS c ON c.conrelid = r.oid
  WHERE c.contype IN ('c', 'f', 'p', 'u', 'x')  -- since 18 NOT NULL is one too; the column says that already
@@ -128,7 +133,9 @@ SELECT format('trigger %%s.%%I', r.name, t.tgname),
   JOIN pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgparentid = 0
 UNION ALL
 SELECT format('rule %%s.%%I', r.name, w.rulename),
-       concat_ws(E'\n', pg_get_ruledef(w.oid, true), 'comment ' || obj_description(w.oid, 'pg_rewrite'))
+       concat_ws(E'\n', pg_get_ruledef(w.oid, true),
+           CASE w.ev_enabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'on replica' WHEN 'A' THEN 'always' END,
+           'comment ' || obj_description(w.oid, 'pg_rewrite'))
   FROM relations AS r
   JOIN pg_rewrite AS w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
 UNION ALL
