@@ -178,3 +178,15 @@ def test_the_command_needs_the_name_or_yes(make_project: MakeProject, cli: Cli, 
         "services": [{"service": "shop", "objects": 0, "cleaned": [], "dropped": ["shop"]}]
     }
     assert cli("clean", "--yes").stdout == "shop: there is nothing to clean\n"
+
+
+def test_a_role_whose_name_needs_quotes_can_clean(make_project: MakeProject, conn: Connection) -> None:
+    conn.execute('CREATE ROLE "Head Keeper"; CREATE SCHEMA shop AUTHORIZATION "Head Keeper"')
+    try:
+        settings = f'role = "Head Keeper"\n{ALLOWED}'
+        project = make_project({"shop": {"V1__a.sql": "CREATE TABLE a (n serial);"}}, settings)
+        vuelo.migrate(project)
+        clean(project)
+        assert left(conn) == []
+    finally:
+        conn.execute('DROP SCHEMA shop; DROP ROLE "Head Keeper"')

@@ -48,6 +48,8 @@ ALLOWED = [
     "REFRESH MATERIALIZED VIEW CONCURRENTLY m", "SELECT 'VACUUM'", "SELECT 1 AS commit", "EXPLAIN SELECT 1",
     "DO $$BEGIN RAISE NOTICE 'x; COMMIT; y'; END$$", "DO $$BEGIN PERFORM 1; /* ; COMMIT; */ END$$",
     "DO $$BEGIN PERFORM 1; -- then\n -- commit;\n END$$", "DO $$DECLARE commit int; BEGIN commit := 1; END$$",
+    "DO $$BEGIN PERFORM E'it\\'s; commit; '; END$$",
+    "DO $$BEGIN PERFORM date '2026-01-01', e'\\\\', '; commit;'; END$$",
     "DO $a$BEGIN EXECUTE $b$SELECT 1; $b$ || $b$ SELECT '; COMMIT;'$b$; END$a$",
 ]  # fmt: skip
 

@@ -46,7 +46,7 @@ SELECT named.type, named.identity
 _EXTENSIONS = """
 SELECT 'extension', pg_catalog.quote_ident(e.extname)
   FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
- WHERE n.nspname = %s AND e.extowner = current_user::regrole"""
+ WHERE n.nspname = %s AND e.extowner = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"""
 
 
 @dataclass(frozen=True)

@@ -272,5 +272,7 @@ def _rows(conn: Connection, service: Service) -> list[Applied]:
     try:
         return history.rows(conn, table) if history.exists(conn, table) else []
     except psycopg.Error as error:
-        message = f"{service.name}: cannot read {table.schema}.{table.name}: {error.diag.message_primary}"
-        raise VueloError("history.unreadable", message, "connect as a role that may read it") from error
+        message = f"{service.name}: cannot read {table.schema}.{table.name}: {error.diag.message_primary or error}"
+        refused = isinstance(error, psycopg.errors.InsufficientPrivilege)
+        hint = "connect as a role that may read it" if refused else "look at its columns and rows"
+        raise VueloError("history.unreadable", message, hint) from error

@@ -98,7 +98,7 @@ def _folders(location: Path) -> list[tuple[Path, list[str]]]:
 def _config_of(path: Path, placeholders: Placeholders) -> ScriptConfig:
     config = path.with_name(f"{path.name}.conf")
     with opened_lines(config) as lines:
-        return parse_config("".join(lines), str(config), placeholders)
+        return parse_config("".join(lines).removeprefix("\ufeff"), str(config), placeholders)
 
 
 def _callback(path: Path, config: ScriptConfig, settings: Settings) -> Callback | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from vuelo.errors import VueloError
 from vuelo.naming import Kind, ScriptName, Version
 from vuelo.settings import Phase
 
@@ -39,7 +40,12 @@ class Applied:
 
     @cached_property
     def version(self) -> Version | None:
-        return None if self.version_text is None else Version.parse(self.version_text)
+        """Raises VueloError `history.unreadable` for what no engine takes for a version."""
+        try:
+            return None if self.version_text is None else Version.stored(self.version_text)
+        except ValueError as error:
+            message = f"in the history the row of rank {self.installed_rank} has the version {self.version_text!r}"
+            raise VueloError("history.unreadable", message, "somebody has changed it by hand: set it right") from error
 
     @property
     def takes_back(self) -> bool:

@@ -47,6 +47,17 @@ class Version:
         dotted = text.replace("_", ".")
         if not _VERSION.fullmatch(dotted):
             raise ValueError(f"{text!r} is no version: digits, separated by single dots or underscores")
+        return cls._of(dotted)
+
+    @classmethod
+    def stored(cls, text: str) -> "Version":
+        """A version out of a history, where Flyway may have written other scripts' digits. Raises ValueError."""
+        if not re.fullmatch(r"\d+(?:\.\d+)*", text):
+            raise ValueError(f"{text!r} is no version")
+        return cls._of(text)
+
+    @classmethod
+    def _of(cls, dotted: str) -> "Version":
         parts = [int(part) for part in dotted.split(".")]
         while len(parts) > 1 and parts[-1] == 0:
             parts.pop()

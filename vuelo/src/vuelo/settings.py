@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, cast
 
+from vuelo import window
 from vuelo.errors import VueloError
 from vuelo.naming import Naming
 
@@ -87,10 +88,20 @@ _TRUTHS = {"true": True, "false": False}
 def parsed(values: Mapping[str, Any], where: str) -> Settings:
     """Of values as TOML has them, or as texts where they come from variables. An empty text counts as not set.
 
-    Raises VueloError `config.invalid`; `where` says in whose settings.
+    Raises VueloError `config.invalid`, `config.window`; `where` says in whose settings.
     """
     given = {name: _read(name, value, where) for name, value in values.items() if value != ""}
-    return replace(_DEFAULTS, **given)
+    settings = replace(_DEFAULTS, **given)
+    if settings.maintenance_window is not None:
+        _refuse_bad_window(settings.maintenance_window, where)
+    return settings
+
+
+def _refuse_bad_window(text: str, where: str) -> None:
+    try:
+        window.parsed(text)
+    except VueloError as error:
+        raise VueloError(error.code, f"{where}: {error.message}", error.hint) from None
 
 
 def _read(name: str, value: Any, where: str) -> Any:

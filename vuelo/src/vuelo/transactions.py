@@ -8,7 +8,7 @@ from vuelo.statements import Statement
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n\r]*|/\*(?:[^*/]|\*(?!/)|/(?!\*)|/\*.*?\*/)*\*/)
-      | (?P<string>[EeBbXxNn]?'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+      | (?P<string>[Ee]'(?:[^'\\]|''|\\.)*'|[BbXxNn]?'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
       | (?P<name>(?:[Uu]&)?"(?:[^"]|"")+")
       | (?P<word>[^\W\d][\w$]*)
       | (?P<mark>.)""",
@@ -21,7 +21,7 @@ _ENDS = re.compile(
     r"(?:^|;|\b(?:begin|then|loop|else)\b|>>)\s*(?:commit|rollback)\s*(?:;|(?:and|work)\b)", re.IGNORECASE
 )
 _ENDS_ELSEWHERE = re.compile(r"\b(?:plpy\.|spi_|SPI::)(?:commit|rollback)\s*\(", re.IGNORECASE)
-_QUOTED = re.compile(r"--[^\n\r]*|/\*.*?\*/|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_QUOTED = re.compile(r"--[^\n\r]*|/\*.*?\*/|\b[Ee]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 _REINDEX_OPTION = re.compile(r"reindex[^(]*\([^)]*\bconcurrently\b(?!\s+(?:false|off|0)\b)", re.IGNORECASE)
 # In lower case; a script without any of these has no statement that PostgreSQL refuses inside a transaction.
 MARKS = (b"concurrently", b"vacuum", b"reindex", b"discard", b"cluster", b"system", b"database", b"tablespace",
