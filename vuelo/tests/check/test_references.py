@@ -112,6 +112,15 @@ GOOD = [
     "CREATE TYPE shop.span AS RANGE (subtype = float8); SELECT shop.span(1, 2)",
     "DO $$ BEGIN CREATE TABLE shop.made (a integer); INSERT INTO shop.made VALUES (1); END $$; SELECT a FROM shop.made",
     "DO $$ BEGIN EXECUTE 'CREATE TABLE shop.dynamic_one (a integer)'; END $$; SELECT a FROM shop.dynamic_one",
+    "ALTER TYPE shop.size RENAME TO old_size; CREATE TYPE shop.size AS ENUM ('S'); DROP TYPE shop.size",
+    "CREATE TYPE shop.a AS (x integer); CREATE TYPE shop.b AS (y shop.a); DROP TYPE shop.a, shop.b",
+    "ALTER TABLE shop.items DROP COLUMN size; DROP TYPE shop.size",
+    "ALTER TABLE shop.items ALTER COLUMN id SET DEFAULT 5; DROP SEQUENCE shop.items_id_seq",
+    "ALTER TABLE shop.items DROP CONSTRAINT items_user_id_fk; ALTER TABLE shop.users DROP CONSTRAINT users_pk",
+    "ALTER TABLE shop.users DROP CONSTRAINT users_pk CASCADE",
+    "ANALYZE shop.items (size, price)",
+    "CREATE FUNCTION shop.e() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% %', tg_event, tg_tag; END $$;"
+    " CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION shop.e(); DROP EVENT TRIGGER e",
     "CREATE TRIGGER t BEFORE UPDATE ON shop.items FOR EACH ROW WHEN (old.price IS DISTINCT FROM new.price)"
     " EXECUTE FUNCTION suppress_redundant_updates_trigger(); ALTER TABLE shop.items DISABLE TRIGGER t; DROP TRIGGER t ON shop.items",
 ]
@@ -173,6 +182,18 @@ BAD = [
     ("DROP TRIGGER t ON shop.items", "unknown-object", "DROP"),
     ("DROP TABLE shop.users", "dropped-while-used", "DROP"),
     ("DROP TABLE shop.items", "dropped-while-used", "DROP"),
+    ("DROP TYPE shop.size", "dropped-while-used", "DROP"),
+    ("DROP DOMAIN shop.code", "dropped-while-used", "DROP"),
+    ("ALTER TYPE shop.size RENAME TO extent; DROP TYPE shop.extent", "dropped-while-used", "DROP"),
+    ("CREATE TYPE shop.e AS ENUM ('A'); CREATE FUNCTION shop.f(a shop.e[]) RETURNS integer LANGUAGE sql RETURN 1;"
+     " DROP TYPE shop.e", "dropped-while-used", "DROP"),
+    ("DROP SEQUENCE shop.items_id_seq", "dropped-while-used", "DROP"),
+    ("ALTER TABLE shop.users DROP CONSTRAINT users_pk", "dropped-while-used", "shop.users"),
+    ("ANALYZE shop.items (colour)", "unknown-column", "shop.items"),
+    ("CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION shop.nothing()", "unknown-function", "CREATE"),
+    ("CREATE FUNCTION shop.f() RETURNS integer LANGUAGE sql RETURN 1;"
+     " CREATE TRIGGER t BEFORE UPDATE ON shop.items FOR EACH ROW EXECUTE FUNCTION shop.f()", "unknown-function", "shop.items"),
+    ("CREATE TABLE shop.part PARTITION OF shop.users FOR VALUES IN (1)", "unknown-table", "shop.users"),
     ("REFRESH MATERIALIZED VIEW shop.nothing", "unknown-table", "shop.nothing"),
     ("TRUNCATE shop.nothing", "unknown-table", "shop.nothing"),
     ("CALL shop.nothing()", "unknown-function", "shop.nothing"),

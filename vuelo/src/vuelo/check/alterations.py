@@ -61,7 +61,7 @@ def _default(catalog: Catalog, table: Table, command: pb.AlterTableCmd) -> None:
     old = table.columns.get(command.name)
     if old is not None:
         has_one = command.subtype == pb.AT_AddIdentity or command.HasField("def")
-        column = replace(old, has_default=has_one)
+        column = replace(old, has_default=has_one, is_serial=old.is_serial and command.subtype != pb.AT_ColumnDefault)
         catalog.tables[table.name] = replace(table, columns={**table.columns, command.name: column})
 
 
@@ -152,6 +152,7 @@ def _move(catalog: Catalog, old: Name, new: Name) -> None:
         catalog.sequences.add(new)
     if old in catalog.types:
         catalog.types[new] = replace(catalog.types.pop(old), name=new)
+        _retype(catalog, old, new)
     if old in catalog.indexes:
         catalog.indexes[new] = replace(catalog.indexes.pop(old), name=new)
     if old in catalog.tables:
@@ -165,6 +166,25 @@ def _move(catalog: Catalog, old: Name, new: Name) -> None:
             constraints=tuple(replace(c, references=new) if c.references == old else c for c in table.constraints),
             partition_of=new if table.partition_of == old else table.partition_of,
             uses=frozenset(new if one == old else one for one in table.uses),
+        )
+
+
+def _retype(catalog: Catalog, old: Name, new: Name) -> None:
+    """Columns, domains and functions go on with a type under its new name."""
+    names = {f"{old[0]}.{old[1]}{end}": f"{new[0]}.{new[1]}{end}" for end in ("", "[]")}
+    for name, table in list(catalog.tables.items()):
+        columns = {one: replace(c, type=names.get(c.type, c.type)) for one, c in table.columns.items()}
+        catalog.tables[name] = replace(table, columns=columns)
+    for name, one in list(catalog.types.items()):
+        catalog.types[name] = replace(one, base=names.get(one.base or "", one.base))
+    for name, named in list(catalog.functions.items()):
+        catalog.functions[name] = tuple(
+            replace(
+                one,
+                arguments=tuple(names.get(argument, argument) for argument in one.arguments),
+                returns=names.get(one.returns or "", one.returns),
+            )
+            for one in named
         )
 
 

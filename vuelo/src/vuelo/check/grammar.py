@@ -13,6 +13,7 @@ from postgast import pg_query_pb2 as pb
 from postgast.native import lib
 
 _MISSING_COMMAS = re.compile(r'(\{"PLpgSQL_rec":\{"refname":"old","dno":1\}\})(?:,\{\}\})+')
+_OF_EVENT_TRIGGER = re.compile(r'("datums":\[)(?:\{\}\},)+')
 
 
 def statements(text: str) -> list[pb.Node]:
@@ -47,5 +48,6 @@ def plpgsql(function: str) -> Mapping[str, Any]:
         text = cast("bytes", result.plpgsql_funcs).decode()
     finally:
         lib.pg_query_free_plpgsql_parse_result(result)
-    functions = cast("list[dict[str, Any]]", json.loads(_MISSING_COMMAS.sub(r"\1", text)))
+    text = _OF_EVENT_TRIGGER.sub(r"\1", _MISSING_COMMAS.sub(r"\1", text))
+    functions = cast("list[dict[str, Any]]", json.loads(text))
     return functions[0]["PLpgSQL_function"] if functions else {}

@@ -6,10 +6,11 @@ from postgast import pg_query_pb2 as pb
 
 from vuelo.check.catalog import Catalog, Name, Table
 from vuelo.check.dropping import RELATIONS, ROUTINES, TYPES, dependents, functions_meant
-from vuelo.check.names import parts, texts
+from vuelo.check.names import parts, texts, type_name
 from vuelo.check.objects import (
     Problem,
     did_you_mean,
+    functions_named,
     is_system_relation,
     missing_column,
     missing_function,
@@ -31,8 +32,8 @@ _KINDS = {
 
 def drop(catalog: Catalog, made: pb.DropStmt) -> Problems:
     after = catalog.copy()
-    relations = made.objects if made.remove_type in RELATIONS else ()
-    dropped = {catalog.find(*parts(one.list.items)) for one in relations}
+    dropped = {catalog.find(*parts(one.list.items)) for one in made.objects if made.remove_type in RELATIONS}
+    dropped |= {type_name(catalog, one.type_name) for one in made.objects if made.remove_type in TYPES}
     for one in made.objects:
         missing = list(_missing(after, made.remove_type, one))
         if any(missing):
@@ -40,6 +41,47 @@ def drop(catalog: Catalog, made: pb.DropStmt) -> Problems:
             yield from foreign if made.missing_ok else missing
         elif made.behavior != pb.DROP_CASCADE:
             yield from _users(catalog, made.remove_type, one, dropped)
+
+
+def drop_key(catalog: Catalog, table: Table, name: str, at: int) -> Problem | None:
+    """A primary key or unique constraint without CASCADE, while a foreign key stands on it and on nothing else."""
+    key = next((one for one in table.constraints if one.name == name), None)
+    if key is None or key.kind not in ("primary key", "unique"):
+        return None
+    others = [one for one in table.constraints if one.kind in ("primary key", "unique") and one is not key]
+    indexes = [one for one in catalog.indexes_of(table.name) if one.unique]
+    if set(key.columns) in [set(one.columns) for one in (*others, *indexes)]:
+        return None
+    users = {
+        f"{one.name} of {shown(other.name)}"
+        for other in catalog.tables.values()
+        for one in other.constraints
+        if one.references == table.name and set(one.referenced_columns) == set(key.columns)
+    }
+    return _used(f"{name} of {shown(table.name)}", users, at)
+
+
+def event_trigger(catalog: Catalog, made: pb.CreateEventTrigStmt) -> Problems:
+    yield missing_function(catalog, parts(made.funcname), 0, 0, "trigger function")
+    yield no_trigger_function(catalog, parts(made.funcname), "event_trigger", 0)
+
+
+def no_trigger_function(catalog: Catalog, name: tuple[str, str], wanted: str, at: int) -> Problem | None:
+    """One that returns anything but `wanted`."""
+    found = [one for one in functions_named(catalog, *name) if not one.arguments]
+    if len(found) != 1 or not found[0].returns or found[0].returns == wanted:
+        return None
+    message = f"function {shown(found[0].name)} returns {found[0].returns}, not {wanted}"
+    return Problem("unknown-function", message, at, f"a trigger calls a function that RETURNS {wanted}")
+
+
+def vacuum(catalog: Catalog, made: pb.VacuumStmt) -> Problems:
+    for one in made.rels:
+        relation = one.vacuum_relation.relation
+        yield missing_relation(catalog, relation)
+        table = catalog.table(relation)
+        for column in texts(one.vacuum_relation.va_cols) if table else ():
+            yield missing_column(catalog, table, column, relation.location) if table else None
 
 
 def comment(catalog: Catalog, made: pb.CommentStmt) -> Problems:
@@ -165,9 +207,35 @@ def _users(catalog: Catalog, kind: pb.ObjectType, meant: pb.Node, dropped: Itera
         tables = catalog.tables.values()
         users = {one.name for one in tables if name in [trigger.function for trigger in one.triggers.values()]}
         what = f"function {shown(name)}"
+    elif kind in TYPES:
+        name = type_name(catalog, meant.type_name)
+        users = _users_of_type(catalog, name) - gone
+        what = f"type {shown(name)}"
+    elif kind == pb.OBJECT_SEQUENCE:
+        name = catalog.find(*parts(meant.list.items))
+        users = {table.name for table in catalog.tables.values() if _numbers(table, name)}
+        what = f"sequence {shown(name)}"
     else:
         return
-    if users:
-        by = ", ".join(sorted(shown(one) for one in users))
-        hint = "drop first what needs it, or write CASCADE if that is meant"
-        yield Problem("dropped-while-used", f"{what} is still used by {by}", 0, hint)
+    yield _used(what, {shown(one) for one in users}, 0)
+
+
+def _users_of_type(catalog: Catalog, name: Name) -> set[Name]:
+    written = (shown(name), f"{shown(name)}[]")
+    tables = [one for one in catalog.tables.values() if one.name[0] != "pg_temp"]
+    found = {one.name for one in tables if any(column.type in written for column in one.columns.values())}
+    found |= {one.name for one in catalog.types.values() if one.base in written}
+    routines = [one for named in catalog.functions.values() for one in named]
+    return found | {one.name for one in routines if one.returns in written or {*one.arguments} & {*written}}
+
+
+def _numbers(table: Table, sequence: Name) -> bool:
+    """Whether it is the sequence that came with a column of the table."""
+    serials = [one.name for one in table.columns.values() if one.is_serial and one.has_default]
+    return sequence in [(table.name[0], f"{table.name[1]}_{one}_seq") for one in serials]
+
+
+def _used(what: str, users: Iterable[str], at: int) -> Problem | None:
+    by = ", ".join(sorted(users))
+    hint = "drop first what needs it, or write CASCADE if that is meant"
+    return Problem("dropped-while-used", f"{what} is still used by {by}", at, hint) if by else None

@@ -75,6 +75,9 @@ def _create_table(catalog: Catalog, made: pb.CreateStmt) -> Problems:
     yield from _new_relation(catalog, made.relation, may_exist=made.if_not_exists)
     for parent in made.inh_relations:
         yield missing_relation(catalog, parent.range_var)
+        owner = catalog.table(parent.range_var)
+        if made.HasField("partbound") and owner is not None and owner.kind == "table" and not owner.is_open:
+            yield Problem("unknown-table", f"{shown(owner.name)} is not partitioned", parent.range_var.location)
     after = catalog.copy()
     apply(after, pb.Node(create_stmt=made), "")
     table = after.tables[new_name(catalog, made.relation)]
@@ -223,6 +226,7 @@ def _create_trigger(catalog: Catalog, made: pb.CreateTrigStmt) -> Problems:
     yield missing_relation(catalog, made.relation)
     schema, name = parts(made.funcname)
     yield missing_function(catalog, (schema, name), 0, made.relation.location, "trigger function")
+    yield named.no_trigger_function(catalog, (schema, name), "trigger", made.relation.location)
     table = catalog.table(made.relation)
     if table is None:
         return
@@ -279,6 +283,8 @@ def _command(catalog: Catalog, table: Table, command: pb.AlterTableCmd, at: int)
         yield Problem("unknown-object", f"{shown(table.name)} has no trigger {command.name}", at, hint)
     if command.subtype in _OF_A_CONSTRAINT and not command.missing_ok:
         yield _missing_constraint(catalog, table, command.name, at)
+    if command.subtype == pb.AT_DropConstraint and command.behavior != pb.DROP_CASCADE:
+        yield named.drop_key(catalog, table, command.name, at)
     if command.subtype == pb.AT_AddColumn:
         column = definition.column_def
         if column.colname in table.columns and not command.missing_ok:
@@ -313,11 +319,6 @@ def _relation_only(catalog: Catalog, made: pb.RefreshMatViewStmt | pb.RuleStmt) 
 def _relations(catalog: Catalog, made: pb.TruncateStmt | pb.LockStmt) -> Problems:
     for one in made.relations:
         yield missing_relation(catalog, one.range_var)
-
-
-def _vacuum(catalog: Catalog, made: pb.VacuumStmt) -> Problems:
-    for one in made.rels:
-        yield missing_relation(catalog, one.vacuum_relation.relation)
 
 
 def _copy(catalog: Catalog, made: pb.CopyStmt) -> Problems:
@@ -365,7 +366,7 @@ _CHECKS: dict[str, Callable[..., Iterable[Problem | None]]] = {
     "copy_stmt": _copy,
     "truncate_stmt": _relations,
     "lock_stmt": _relations,
-    "vacuum_stmt": _vacuum,
+    "vacuum_stmt": named.vacuum,
     "refresh_mat_view_stmt": _relation_only,
     "rule_stmt": _relation_only,
     "create_schema_stmt": _create_schema,
@@ -381,6 +382,7 @@ _CHECKS: dict[str, Callable[..., Iterable[Problem | None]]] = {
     "composite_type_stmt": _create_composite,
     "create_function_stmt": _create_function,
     "create_trig_stmt": _create_trigger,
+    "create_event_trig_stmt": named.event_trigger,
     "create_policy_stmt": _create_policy,
     "create_stats_stmt": _create_statistics,
     "alter_table_stmt": _alter_table,
