@@ -83,8 +83,7 @@ DROPPED_WHILE_USED = Rule(
     Severity.ERROR,
     "A DROP without CASCADE takes something that is needed, which PostgreSQL refuses: a table of a view or a foreign"
     " key, a key of a foreign key, a function of a trigger, a type of a column, domain or function, the sequence of a"
-    " serial column. Not seen: columns and functions that views use, and DEFAULTs with `nextval` of another sequence."
-    " Nor does any rule look at the types of expressions.",
+    " serial column. Not seen: columns and functions that views use, and DEFAULTs with `nextval` of another sequence.",
     "Drop first what needs it, or write CASCADE if that is meant.",
     "CREATE TABLE shop.orders (id bigint);\nCREATE VIEW shop.open AS SELECT id FROM shop.orders;\n"
     "DROP TABLE shop.orders;",
