@@ -173,3 +173,20 @@ def test_names_follow_the_project_s_own(make_project: MakeProject, conn: Connect
     assert seen(conn) == ["called"]
     query = "SELECT version, description FROM shop.flyway_schema_history WHERE type = 'SQL'"
     assert conn.execute(query).fetchall() == [("1", "a")]
+
+
+def test_one_with_a_transaction_of_its_own_is_tried_again_when_it_meets_a_lock(
+    make_project: MakeProject, conn: Connection
+) -> None:
+    conn.execute("CREATE TABLE public.held ()")
+    files = {"V1__a.sql": "SELECT 1;", "beforeMigrate.sql": "ALTER TABLE public.held ADD m int;"}
+    told: list[str] = []
+    with psycopg.connect(conn.info.dsn) as reader:
+        reader.execute("SELECT FROM public.held")
+
+        def tell(_service: str, text: str) -> None:
+            told.append(text)
+            reader.rollback()
+
+        vuelo.migrate(make_project({"shop": files}, 'lock_timeout = "50ms"'), tell=tell)
+    assert [text.partition(";")[0] for text in told] == ["beforeMigrate.sql met a lock that others hold"]

@@ -159,3 +159,37 @@ def test_a_schema_that_somebody_else_has_filled_gets_no_history(conn: Connection
         begin(conn, table, Settings(), 1, Event())
     assert caught.value.code == "migrate.not_empty"
     assert not exists(conn, table)
+
+
+def test_versions_that_flyway_wrote_in_other_digits_are_numbers(make_project: MakeProject, conn: Connection) -> None:
+    project = make_project({"shop": {"V1__a.sql": "SELECT 1;"}})
+    vuelo.migrate(project)
+    conn.execute("UPDATE shop.flyway_schema_history SET version = U&'\\0661' WHERE version = '1'")
+    assert vuelo.info(project)["shop"].pending == ()
+
+
+def test_a_version_that_is_none_is_told_with_its_rank(make_project: MakeProject, conn: Connection) -> None:
+    project = make_project({"shop": {"V1__a.sql": "SELECT 1;"}})
+    vuelo.migrate(project)
+    conn.execute("UPDATE shop.flyway_schema_history SET version = 'abc' WHERE version = '1'")
+    with pytest.raises(VueloError, match="the row of rank 1 has the version 'abc'") as caught:
+        vuelo.info(project)
+    assert caught.value.code == "history.unreadable"
+
+
+def test_a_time_that_cannot_be_read_is_told(make_project: MakeProject, conn: Connection) -> None:
+    project = make_project({"shop": {"V1__a.sql": "SELECT 1;"}})
+    vuelo.migrate(project)
+    conn.execute("UPDATE shop.flyway_schema_history SET installed_on = 'infinity'")
+    with pytest.raises(VueloError, match="too large") as caught:
+        vuelo.info(project)
+    assert (caught.value.code, "may read it" in (caught.value.hint or "")) == ("history.unreadable", False)
+
+
+def test_where_only_our_log_is_left_a_history_begins_again(make_project: MakeProject, conn: Connection) -> None:
+    conn.execute("CREATE SCHEMA shop")
+    project = make_project({"shop": {"V1__a.sql": "SELECT 1;"}})
+    vuelo.migrate(project)
+    conn.execute("DROP TABLE shop.flyway_schema_history")
+    [result] = vuelo.migrate(project)
+    assert [step.version for step in result.steps] == ["1"]

@@ -16,13 +16,14 @@ import psycopg
 import pytest
 
 import vuelo
-from vuelo import session
+from vuelo import embedded, session
 from vuelo.errors import VueloError
 
 Connection = psycopg.Connection[Any]
 MakeProject = Callable[..., vuelo.Project]
 History = Callable[..., list[tuple[Any, ...]]]
 
+_SLEEPING = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
 VUELO = Path(sys.executable).with_name("vuelo")
 
 
@@ -341,3 +342,27 @@ def test_a_script_of_100_mb_of_copied_data_needs_no_memory(
     script.unlink()
     assert conn.execute("SELECT count(*) FROM shop.a").fetchall() == [(_COPY_ROWS,)]
     assert int(done.stdout) < 30_000, f"{done.stdout} KB more than before"
+
+
+@pytest.mark.parametrize("ends", ["the server", "the connection"])
+def test_steps_that_a_lost_connection_leaves_uncertain_are_not_reported(
+    make_project: MakeProject, server_choice: dict[str, Any], ends: str
+) -> None:
+    """Commits wait for the disk together at the end: what a server that goes down had not written is gone."""
+    with embedded.temporary(**server_choice) as server, ThreadPoolExecutor() as pool:
+        files = {"V1__a.sql": "CREATE TABLE a ();", "V2__b.sql": "SELECT pg_sleep(60);"}
+        run = pool.submit(vuelo.migrate, make_project({"shop": files}, address=server.url()))
+        with psycopg.connect(server.url(), autocommit=True) as conn:
+            while (found := conn.execute(_SLEEPING).fetchone()) is None:
+                time.sleep(0.05)
+            if ends == "the connection":
+                conn.execute("SELECT pg_terminate_backend(%s)", found)
+            else:
+                [folder] = conn.execute("SHOW data_directory").fetchone() or [""]
+                os.kill(int((Path(folder) / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        with pytest.raises(vuelo.RunFailedError) as caught:
+            run.result(timeout=60)
+    [result] = caught.value.results
+    assert result.steps == ()
+    assert result.error is not None
+    assert "whether V1__a.sql stayed is not certain" in (result.error.hint or "")

@@ -123,3 +123,21 @@ def test_an_unknown_setting_stops_the_run_before_it_begins(make_project: MakePro
     assert error is not None
     assert (error.code, "V1__a.sql.conf" in error.message) == ("config.script", True)
     assert conn.execute("SELECT to_regnamespace('shop')").fetchone() == (None,)
+
+
+def test_a_byte_order_mark_before_the_settings_is_none_of_them(make_project: MakeProject, conn: Connection) -> None:
+    files = {"V1__a.sql": "CREATE TABLE a ();", "V1__a.sql.conf": "\ufeffshouldExecute=false\n"}
+    vuelo.migrate(make_project({"shop": files}))
+    assert conn.execute("SELECT to_regclass('shop.a')").fetchone() == (None,)
+
+
+def test_a_transaction_that_the_file_asks_for_and_cannot_be_had_is_told_with_the_file(
+    make_project: MakeProject,
+) -> None:
+    files = {"V1__a.sql": "CREATE TABLE a (n int);", "V2__b.sql": "CREATE INDEX CONCURRENTLY i ON a (n);",
+             "V2__b.sql.conf": "executeInTransaction=true"}  # fmt: skip
+    with pytest.raises(vuelo.RunFailedError) as caught:
+        vuelo.migrate(make_project({"shop": files}))
+    error = caught.value.results[0].error
+    assert error is not None
+    assert error.hint == "V2__b.sql.conf says executeInTransaction=true: take that line out"

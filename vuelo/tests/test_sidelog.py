@@ -106,3 +106,21 @@ def test_whoever_may_read_the_history_alone_can_look_on(make_project: MakeProjec
         assert vuelo.info(reader)["shop"].pending == ()
     finally:
         conn.execute("DROP OWNED BY vuelo_reader; DROP ROLE vuelo_reader")
+
+
+def test_a_role_that_may_not_write_it_is_told_what_it_lacks(make_project: MakeProject, conn: Connection) -> None:
+    vuelo.migrate(make_project({"shop": {"V1__a.sql": "SELECT 1;"}}))
+    conn.execute("CREATE ROLE no_logger; GRANT ALL ON SCHEMA shop, public TO no_logger")
+    conn.execute("GRANT ALL ON shop.flyway_schema_history TO no_logger; GRANT SELECT ON shop.vuelo_log TO no_logger")
+    try:
+        with pytest.raises(vuelo.RunFailedError) as caught:
+            vuelo.migrate(make_project({"shop": {"V2__b.sql": "SELECT 1;"}}, 'role = "no_logger"'))
+        error = caught.value.results[0].error
+        assert error is not None
+        assert error.code == "log.refused"
+        assert error.hint is not None
+        assert "GRANT SELECT, INSERT, UPDATE, DELETE ON shop.vuelo_log TO no_logger" in error.hint
+        conn.execute(error.hint[error.hint.index("GRANT") :].encode())
+        vuelo.migrate(make_project({"shop": {}}, 'role = "no_logger"'))
+    finally:
+        conn.execute("DROP OWNED BY no_logger; DROP ROLE no_logger")

@@ -1,11 +1,10 @@
 """Apply one script, and write what happened: in one transaction with its history rows, or step by step without one."""
 
-import random
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -16,19 +15,16 @@ from vuelo.callbacks import around_each, fire, fire_each_error, fire_inside
 from vuelo.errors import ScriptError, VueloError
 from vuelo.history import HistoryTable, NewRow
 from vuelo.migration import Script
+from vuelo.patience import patiently
 from vuelo.problems import HALF_UNDONE_HINT
-from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
+from vuelo.scripts import Hooks, Site, refuse_ends_of_transaction, run_script, runs_alone, script_error
 from vuelo.session import Progress, Run, forget_session, session_sql, start_session
 from vuelo.sidelog import Action
 from vuelo.statements import Statement
 from vuelo.transactions import Need, need_of
 
-_LOCK_TIMEOUT = "55P03"  # lock_not_available
-_PAUSE_S = (0.1, 5.0)
 _SHOWN_EVERY_S = 0.2
 _NO_LIMIT = "0"  # CREATE INDEX CONCURRENTLY waits for transactions that are under way; nobody waits for it
-
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -97,30 +93,6 @@ def apply_group(site: Site, works: Sequence[Work]) -> list[Step]:
             return [_shown_and_run(site, work) for work in works]
 
     return patiently(site, "the group", all_in_one)
-
-
-def patiently(site: Site, what: str, attempt: Callable[[], _Answer]) -> _Answer:
-    """Try a transaction again when lock_timeout has ended it: nobody else should queue behind a lock that we wait for.
-
-    Pauses grow, with chance in them, so that two runners do not keep meeting.
-    """
-    retries = site.service.settings.lock_retries
-    pause_s = _PAUSE_S[0]
-    for number in range(1, retries + 2):
-        try:
-            return attempt()
-        except ScriptError as error:
-            if error.sqlstate == _LOCK_TIMEOUT and (blockers := site.run.blocked_by()):
-                error.hint = f"in its way: {blockers}"
-            if error.sqlstate != _LOCK_TIMEOUT or number > retries:
-                raise
-            wait_s = pause_s * random.uniform(0.5, 1.5)  # noqa: S311  nobody gains by guessing it
-            text = f"{what} met a lock that others hold; try {number} of {retries} again in {wait_s:.1f} s"
-            site.run.tell(site.service.name, text)
-        if site.run.stop.wait(wait_s):
-            raise VueloError("interrupted", "stopped while waiting for a lock; what had been done was rolled back")
-        pause_s = min(pause_s * 2, _PAUSE_S[1])
-    raise AssertionError("the last try returns or raises")
 
 
 @contextmanager
@@ -234,12 +206,20 @@ def written_down(site: Site) -> Generator[None]:
     Should the server go down before, the last migrations are gone together with their rows, and the next run has them.
     """
     try:
-        yield
-    except BaseException:
-        with suppress(psycopg.Error):
-            _write_down(site)
+        try:
+            yield
+        except BaseException:
+            with suppress(psycopg.Error):
+                _write_down(site)
+            raise
+        _write_down(site)
+    except VueloError as error:
+        error.uncertain = site.conn.closed
         raise
-    _write_down(site)
+    except psycopg.Error as error:
+        lost = VueloError("database", str(error).strip() or type(error).__name__)
+        lost.uncertain = site.conn.closed
+        raise lost from error
 
 
 def _write_down(site: Site) -> None:
@@ -260,6 +240,7 @@ def _apply_alone(site: Site, work: Work) -> Step:
     """Its row is there, as failed, before it begins: whatever ends this process, the next one knows."""
     started = monotonic()
     conn, table = site.conn, site.table
+    refuse_ends_of_transaction(site, work.script)
     with transaction(site, work.after):
         marker = replace(work.rows[-1], success=False) if work.action is Action.MIGRATE else None
         rank = None if marker is None else history.insert(conn, table, marker)
@@ -320,8 +301,12 @@ def _hooks(site: Site, work: Work, done: Callable[[Statement, int], None] = lamb
     def around(statement: Statement) -> Generator[None]:
         if need_of(statement) is Need.NO_TRANSACTION:
             leftovers.drop_unfinished(site, statement)
-        with around_each(site, f"{work.operation}Statement"):
-            yield
+        try:
+            with around_each(site, f"{work.operation}Statement"):
+                yield
+        except ScriptError as error:
+            error.hint = leftovers.hint_of(site, statement, error.sqlstate) or error.hint
+            raise
 
     def seen(statement: Statement, count: int) -> None:
         nonlocal shown

@@ -5,10 +5,13 @@ Those of an operation run in a transaction of their own, those of each migration
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 
 from vuelo.errors import ScriptError, VueloError
+from vuelo.migration import Callback
+from vuelo.patience import patiently
 from vuelo.scripts import Hooks, Site, run_script, runs_alone, script_error
 from vuelo.session import forget_session, start_session
 
@@ -25,17 +28,21 @@ def fire(site: Site, event: str) -> None:
                 start_session(site.conn, site.service)
                 run_script(site, callback, Hooks(), in_transaction=False)
             else:
-                with site.conn.transaction():
-                    start_session(site.conn, site.service)
-                    run_script(site, callback, Hooks(), in_transaction=True)
-                    if site.service.settings.pooler:
-                        forget_session(site.conn)
+                patiently(site, callback.path.name, partial(_run_in_transaction, site, callback))
         except psycopg.Error as error:  # the commit, with what was deferred
             failure = script_error(error, None)
             failure.path = callback.path
             raise failure from error
     if called and not site.service.settings.pooler:
         start_session(site.conn, site.service)
+
+
+def _run_in_transaction(site: Site, callback: Callback) -> None:
+    with site.conn.transaction():
+        start_session(site.conn, site.service)
+        run_script(site, callback, Hooks(), in_transaction=True)
+        if site.service.settings.pooler:
+            forget_session(site.conn)
 
 
 def fire_inside(site: Site, event: str) -> None:

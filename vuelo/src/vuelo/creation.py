@@ -49,7 +49,7 @@ def begin_sql(conn: Connection, table: HistoryTable, settings: Settings) -> list
 
 def assumed_rows(conn: Connection, table: HistoryTable, settings: Settings) -> list[Applied]:
     """What of `begin`'s rows decides about migrations, as if it had been there: the mark of a baseline."""
-    filled = any(not is_empty(conn, schema) for schema in _schemas(table, settings))
+    filled = any(not is_empty(conn, schema, table) for schema in _schemas(table, settings))
     if not (filled and settings.baseline_on_migrate):
         return []
     row = baseline_row(settings)
@@ -66,7 +66,7 @@ def _table_and_rows(
     conn: Connection, table: HistoryTable, settings: Settings, made: Sequence[str], *, baseline: bool
 ) -> Iterator[sql.Composed]:
     others = (schema for schema in _schemas(table, settings) if schema not in made)
-    filled = [schema for schema in others if not is_empty(conn, schema)]
+    filled = [schema for schema in others if not is_empty(conn, schema, table)]
     if filled and not (baseline or settings.baseline_on_migrate or settings.skip_executing_migrations):
         raise _not_empty(filled, table)
     yield from history.table_ddl(table, settings.tablespace)
@@ -85,8 +85,11 @@ def baseline_row(settings: Settings) -> NewRow:
     return NewRow(version, description, RowType.BASELINE, description, None, installed_by=settings.installed_by)
 
 
-def is_empty(conn: Connection, schema: str) -> bool:
-    """What counts for Flyway counts, and tables of every kind; what belongs to an extension does not."""
+def is_empty(conn: Connection, schema: str, table: HistoryTable) -> bool:
+    """What counts for Flyway counts, and tables of every kind; what belongs to an extension does not, nor does our log,
+    which may have outlived a history.
+    """
+    log = sidelog.table_beside(table).name if schema == table.schema else ""
     found = conn.execute(
         """WITH object (oid, namespace) AS (
                SELECT oid, relnamespace FROM pg_catalog.pg_class WHERE relkind IN ('r', 'v', 'S', 'p', 'm', 'f')
@@ -95,10 +98,12 @@ def is_empty(conn: Connection, schema: str) -> bool:
                UNION ALL
                SELECT oid, pronamespace FROM pg_catalog.pg_proc)
            SELECT FROM object JOIN pg_catalog.pg_namespace AS n ON n.oid = object.namespace
-            WHERE n.nspname = %s
+            WHERE n.nspname = %(schema)s
               AND object.oid NOT IN (SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e')
+              AND object.oid NOT IN (SELECT oid FROM pg_catalog.pg_class
+                                      WHERE relnamespace = n.oid AND relname = ANY (%(log)s))
             LIMIT 1""",
-        (schema,),
+        {"schema": schema, "log": [log, f"{log}_id_seq"]},
     ).fetchone()
     return found is None
 

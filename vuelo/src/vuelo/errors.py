@@ -7,6 +7,8 @@ from pathlib import Path
 class VueloError(Exception):
     """Something the user can act on. `code` is stable; the message says what is wrong, the hint what to do."""
 
+    uncertain = False  # the connection was lost: whether what the run had committed is on disk, nobody knows
+
     def __init__(self, code: str, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.code = code

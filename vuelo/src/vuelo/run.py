@@ -206,6 +206,10 @@ def _stepwise(project: Project, run: Run, work: Callable[[Service, Run], Iterato
             error = caught
         except psycopg.Error as caught:
             error = VueloError("database", str(caught).strip() or type(caught).__name__)
+        if error is not None and error.uncertain and steps:
+            unsure = f"whether {', '.join(step.script for step in steps)} stayed is not certain: look at vuelo info"
+            error.hint = f"{error.hint}; {unsure}" if error.hint else unsure
+            steps.clear()
         return Result(service.name, service.schema, tuple(steps), round((monotonic() - started) * 1000), error)
 
     with reachable(project) as reached:

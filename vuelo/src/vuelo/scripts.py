@@ -2,8 +2,8 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any
@@ -27,6 +27,8 @@ _MOST_AHEAD = 64
 _MOST_CHARACTERS_AHEAD = 1_000_000
 _IN_TRANSACTION = ("25001", "2D000")  # "… cannot run inside a transaction block"; a procedure's own COMMIT
 _UNSAFE_NEW_VALUE = "55P04"
+
+_QUERIES = (("select",), ("with",), ("values",), ("table",))
 
 _Sent = deque[tuple[int, Statement, psycopg.Cursor[Any]]]
 
@@ -74,7 +76,7 @@ def run_script(site: Site, script: Script | Callback, hooks: Hooks, *, in_transa
             _refuse_end_of_transaction(site, script, statement)
             yield number, statement
 
-    with site.lines(script) as lines:
+    with _notices_told(site, script), site.lines(script) as lines:
         for together, some in groupby(checked(split(lines)), key=lambda pair: ahead and _can_be_sent_ahead(pair[1])):
             if together:
                 _execute_ahead(site, script, some, hooks.done)
@@ -86,9 +88,25 @@ def run_script(site: Site, script: Script | Callback, hooks: Hooks, *, in_transa
     return number
 
 
+@contextmanager
+def _notices_told(site: Site, script: Script | Callback) -> Generator[None]:
+    """What the server says beside its answers: RAISE NOTICE and WARNING, IF EXISTS that finds nothing."""
+
+    def tell(diag: psycopg.errors.Diagnostic) -> None:
+        site.run.tell(site.service.name, f"{script.path.name}: {diag.severity}: {diag.message_primary}")
+
+    site.conn.add_notice_handler(tell)
+    try:
+        yield
+    finally:
+        site.conn.remove_notice_handler(tell)
+
+
 def _can_be_sent_ahead(statement: Statement) -> bool:
-    copies = statement.copy_data is not None or statement.writes_stdout
-    return not copies and need_of(statement) is not Need.NO_TRANSACTION
+    """Not what may answer with many rows: answers are kept until all have come."""
+    answers = statement.copy_data is not None or statement.writes_stdout or statement.words[:1] in _QUERIES
+    names_encoding = statement.words[:2] == ("set", "names") or "client_encoding" in statement.text.lower()
+    return not answers and not names_encoding and need_of(statement) is not Need.NO_TRANSACTION
 
 
 def _execute_ahead(
@@ -111,11 +129,12 @@ def _execute_ahead(
                 failure = error  # kept until the pipeline is left: psycopg logs a warning when an error leaves it
         if failure is not None:
             raise failure
+        _refuse_other_encoding(site, script, None)
         _tell_done(sent, done)
     except psycopg.Error as error:
         failed = next((statement for _, statement, cursor in sent if cursor.pgresult is None), None)
         first = failure or error
-        raise script_error(first, failed and _place_of(first, site, script, failed)) from first
+        raise script_error(first, failed and _place_of(first, site, script, failed), script) from first
 
 
 def _send(
@@ -164,7 +183,7 @@ def runs_alone(site: Site, script: Script | Callback) -> bool:
 
 
 def _cannot_have_a_transaction(site: Site, script: Script | Callback) -> bool:
-    if not mentions(script.path, MARKS):
+    if not _may_have_marks(site, script):
         return False
     mixed = site.service.settings.mixed
     needs: set[Need] = set()
@@ -176,6 +195,14 @@ def _cannot_have_a_transaction(site: Site, script: Script | Callback) -> bool:
                     return True
                 raise _mixed(site, script, statement)
     return Need.NO_TRANSACTION in needs or (Need.NEW_VALUE in needs and Need.TRANSACTION not in needs)
+
+
+def _may_have_marks(site: Site, script: Script | Callback) -> bool:
+    """Without reading it as a text, where its bytes are what is sent: no placeholder, letters as in ASCII."""
+    encoding = script.config.encoding or site.service.settings.encoding
+    marks = b"".join(MARKS)
+    prefix = site.placeholders.prefix.lower()
+    return marks.decode().encode(encoding) != marks or mentions(script.path, (*MARKS, prefix.encode(encoding)))
 
 
 def _need_of(site: Site, statement: Statement) -> Need:
@@ -235,25 +262,46 @@ def _execute(site: Site, script: Script | Callback, statement: Statement) -> Non
         else:
             conn.execute(text)
     except psycopg.Error as error:
-        raise script_error(error, _place_of(error, site, script, statement)) from error
+        raise script_error(error, _place_of(error, site, script, statement), script) from error
+    _refuse_other_encoding(site, script, statement)
 
 
-def script_error(error: psycopg.Error, place: Place | None) -> ScriptError:
+def _refuse_other_encoding(site: Site, script: Script | Callback, statement: Statement | None) -> None:
+    """All text is sent as UTF-8: the server would take it for something else, and store that."""
+    encoding = site.conn.info.parameter_status("client_encoding")
+    if encoding != "UTF8":
+        line = 1 if statement is None else statement.line
+        place = statement and Place.of(line, statement.column, _line_as_sent(site, script, line))
+        message = f"the script changes client_encoding to {encoding}, and vuelo sends UTF-8"
+        hint = "take that out; the encoding of the file is said by `encoding`, in the settings or in its .conf"
+        raise ScriptError("script.encoding", message, place, hint)
+
+
+def refuse_ends_of_transaction(site: Site, script: Script) -> None:
+    """Before any of a script without a transaction is done. Raises ScriptError `script.transaction`."""
+    with site.lines(script) as lines:
+        for statement in split(lines):
+            _refuse_end_of_transaction(site, script, statement)
+
+
+def script_error(error: psycopg.Error, place: Place | None, script: Script | Callback | None = None) -> ScriptError:
     """The database's words, or the driver's where the database had none."""
     diag = error.diag
     message = diag.message_primary or str(error).strip() or type(error).__name__
     if diag.sqlstate is None and isinstance(error, psycopg.OperationalError):
         # The server's last words may or may not have arrived before its end did.
         message = f"the connection was lost: {message.splitlines()[0]}"
-    result = ScriptError("script.failed", message, place, diag.message_hint or _hint_for(diag.sqlstate))
+    result = ScriptError("script.failed", message, place, diag.message_hint or _hint_for(diag.sqlstate, script))
     result.sqlstate = diag.sqlstate
     result.detail = diag.message_detail
     result.context = diag.context
     return result
 
 
-def _hint_for(sqlstate: str | None) -> str | None:
+def _hint_for(sqlstate: str | None, script: Script | Callback | None) -> str | None:
     if sqlstate in _IN_TRANSACTION:
+        if script is not None and script.config.execute_in_transaction:
+            return f"{script.path.name}.conf says executeInTransaction=true: take that line out"
         return "say executeInTransaction=false in a file beside the script, named as it is with .conf at the end"
     if sqlstate == _UNSAFE_NEW_VALUE:
         return "add the value in a migration of its own, before the one that uses it"

@@ -146,6 +146,7 @@ def _session_sql(
     composed = sql.SQL(
         """{reset}{init}SELECT {role}set_config('lock_timeout', {lock}, {local}),
        set_config('statement_timeout', {statement}, {local}),
+       set_config('standard_conforming_strings', 'on', {local}),
        set_config('search_path',
                   concat_ws(', ', quote_ident({schema}), nullif(current_setting('search_path'), '')), {local})"""
     ).format(

@@ -70,7 +70,21 @@ def ddl(table: HistoryTable) -> tuple[sql.Composed, ...]:
 
 def create(conn: Connection, table: HistoryTable) -> None:
     """Make the table where it is missing; under the lock. Raises VueloError `log.refused`."""
-    if history.exists(conn, table_beside(table)):
+    log = table_beside(table)
+    found = conn.execute(
+        """SELECT pg_catalog.quote_ident(current_user), pg_catalog.has_table_privilege(c.oid, 'SELECT')
+                  AND pg_catalog.has_table_privilege(c.oid, 'INSERT')
+                  AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
+                  AND pg_catalog.has_table_privilege(c.oid, 'DELETE')
+             FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname = %s AND c.relname = %s""",
+        (log.schema, log.name),
+    ).fetchone()
+    if found is not None:
+        role, may = found
+        if not may:
+            hint = f"as its owner: GRANT SELECT, INSERT, UPDATE, DELETE ON {log.schema}.{log.name} TO {role}"
+            raise VueloError("log.refused", f"{role} may not read and write the table {log.name}", hint)
         return
     try:
         for statement in ddl(table):
