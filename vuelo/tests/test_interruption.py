@@ -16,6 +16,10 @@ import vuelo
 from vuelo import embedded
 
 COMMAND = [Path(sys.executable).with_name("vuelo"), "migrate"]
+INTERRUPTED = (
+    "interrupted; what ran in a transaction has been rolled back; of a script without one, vuelo info knows how far it "
+    "came\n"
+)
 _SLEEPS = "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
 
 
@@ -49,7 +53,7 @@ def test_a_signal_rolls_back_stops_the_server_and_names_itself(
         process.send_signal(number)
         process.send_signal(number if number != signal.SIGINT else 0)  # a closing terminal says it twice
         _, talk = process.communicate(timeout=30)
-    assert (process.returncode, talk) == (code, "interrupted; what was running has been rolled back\n")
+    assert (process.returncode, talk) == (code, INTERRUPTED)
     assert not pid_file.exists()
     [plan] = vuelo.info(project).values()
     assert [entry.script for entry in plan.pending] == ["V1__a.sql"]
@@ -61,4 +65,4 @@ def test_ctrl_c_while_libraries_are_imported_is_no_traceback(tmp_path: Path, lib
     done = subprocess.run(
         COMMAND, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (130, "interrupted; what was running has been rolled back\n")
+    assert (done.returncode, done.stderr) == (130, INTERRUPTED)

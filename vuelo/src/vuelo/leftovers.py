@@ -10,6 +10,7 @@ from vuelo.scripts import Site
 from vuelo.statements import Statement, split
 from vuelo.transactions import Need, concurrent_index, need_of
 
+_EXISTS = "42P07"  # duplicate_table, which an index is too
 _NOT_ATOMIC = (("call",), ("do",))
 # Not while somebody builds it: of other roles' sessions a pid is all that one may see, so the table says which it is.
 _INVALID = """SELECT index.indexrelid::regclass::text
@@ -47,6 +48,26 @@ def drop_unfinished(site: Site, statement: Statement) -> None:
         drop(site, _found(site, index=names[0], table=names[1]))
 
 
+def hint_of(site: Site, statement: Statement, sqlstate: str | None) -> str | None:
+    """What to do where an earlier try has done more than it could say: a build that the server ended without us, or a
+    partition that is detached by half.
+    """
+    if site.conn.closed or need_of(statement) is not Need.NO_TRANSACTION:
+        return None
+    if sqlstate == _EXISTS and concurrent_index(statement) is not None:
+        return "the index is there, perhaps from an earlier try: drop it, or write IF NOT EXISTS"
+    if statement.words[:1] == ("alter",) and _has_pending_detach(site):
+        return (
+            "a partition is half detached: ALTER TABLE … DETACH PARTITION … FINALIZE ends it; put that into the script "
+            "in place of this statement"
+        )
+    return None
+
+
+def _has_pending_detach(site: Site) -> bool:
+    return site.conn.execute("SELECT FROM pg_catalog.pg_inherits WHERE inhdetachpending").fetchone() is not None
+
+
 def _found(site: Site, schemas: Sequence[str] = (), *, index: str | None = None, table: str | None = None) -> list[str]:
     values = {"schemas": list(schemas), "index": index, "table": table}
     return [name for [name] in site.conn.execute(_INVALID, values).fetchall()]
@@ -56,4 +77,6 @@ def first_statement_is_atomic(site: Site, script: Script) -> bool:
     """Whether its failure has undone all of it: a procedure that commits may have kept a part."""
     with site.lines(script) as lines:
         first = next(split(lines), None)
+    if first is not None and first.words[:1] == ("alter",) and _has_pending_detach(site):
+        return False
     return first is None or (need_of(first) is not Need.ASK and first.words[:1] not in _NOT_ATOMIC)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from importlib import import_module
 
 INTERRUPTED = 128 + signal.SIGINT
+_LEFT = "what ran in a transaction has been rolled back; of a script without one, vuelo info knows how far it came"
 _OBJECTS_BEFORE_COLLECTING = 100_000
 
 
@@ -41,5 +42,8 @@ def orderly(run: Callable[[], None]) -> None:
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:  # typer's way to pass Ctrl-C on
             raise
         with suppress(OSError):  # the terminal may be gone
-            sys.stderr.write("interrupted; what was running has been rolled back\n")
+            sys.stderr.write(f"interrupted; {_LEFT}\n")
+            if "--json" in sys.argv:
+                sys.stdout.write(f'{{"error": {{"code": "interrupted", "message": "{_LEFT}", "hint": null}}}}\n')
+                sys.stdout.flush()
         sys.exit(128 + ended_by[0] if ended_by else INTERRUPTED)
