@@ -119,6 +119,7 @@ GOOD = [
     "ALTER TABLE shop.items DROP CONSTRAINT items_user_id_fk; ALTER TABLE shop.users DROP CONSTRAINT users_pk",
     "ALTER TABLE shop.users DROP CONSTRAINT users_pk CASCADE",
     "ANALYZE shop.items (size, price)",
+    "CREATE TABLE shop.t (s shop.size[]); INSERT INTO shop.t (s) VALUES ('{ S , NULL }'), ('{}'), ('{\"M\"}'), ('{{S},{L}}')",
     "CREATE FUNCTION shop.e() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% %', tg_event, tg_tag; END $$;"
     " CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION shop.e(); DROP EVENT TRIGGER e",
     "CREATE TRIGGER t BEFORE UPDATE ON shop.items FOR EACH ROW WHEN (old.price IS DISTINCT FROM new.price)"
@@ -198,6 +199,7 @@ BAD = [
     ("TRUNCATE shop.nothing", "unknown-table", "shop.nothing"),
     ("CALL shop.nothing()", "unknown-function", "shop.nothing"),
     ("INSERT INTO shop.items (user_id, size) VALUES (1, 'XXL')", "value-not-in-enum", "'XXL'"),
+    ("CREATE TABLE shop.t (s shop.size[]); INSERT INTO shop.t (s) VALUES ('{S, XXL}')", "value-not-in-enum", "'{S, XXL}'"),
     ("INSERT INTO shop.users (id, name) VALUES (1, 'a')", "value-for-generated-column", "shop.users"),
     ("INSERT INTO shop.users (name) VALUES (NULL)", "null-in-not-null", "NULL"),
 ]  # fmt: skip

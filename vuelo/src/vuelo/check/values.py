@@ -1,5 +1,6 @@
 """Rows that migrations insert, held against the columns and constraints that they go into."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -73,6 +74,9 @@ INSERT INTO shop.orders (id, number) VALUES (1, 'A');""",
 INSERT INTO shop.orders (number) VALUES ('A');""",
 )
 RULES = (BREAKS_CHECK, NOT_IN_ENUM, TOO_LONG, NULL, GENERATED, GUESSED_KEY)
+
+
+_PLAIN_ARRAY = re.compile(r"\s*\{\s*(\w+(?:\s*,\s*\w+)*)\s*\}\s*")
 
 
 @dataclass(frozen=True)
@@ -180,12 +184,21 @@ def _one_value(
         message = f"{len(cell.value)} characters for {where}, which takes {column.length}"
         yield file.finding(TOO_LONG, statement, message, at=cell.at, hint=TOO_LONG.fix)
     schema, _, name = column.type.rpartition(".")
-    enum = before.types.get((schema, name))
+    enum = before.types.get((schema, name.removesuffix("[]")))
     constant = inner(cell.node)
     text = constant.sval.sval if isinstance(constant, pb.A_Const) and constant.HasField("sval") else None
-    if enum is not None and enum.kind == "enum" and text is not None and text not in enum.labels:
-        hint = did_you_mean(text, enum.labels) or f"there are {', '.join(enum.labels)}"
-        yield file.finding(NOT_IN_ENUM, statement, f"{shown(enum.name)} has no value {text!r}", at=cell.at, hint=hint)
+    if enum is None or enum.kind != "enum" or text is None:
+        return
+    given = _elements(text) if name.endswith("[]") else [text]
+    for label in [one for one in given if one not in enum.labels]:
+        hint = did_you_mean(label, enum.labels) or f"there are {', '.join(enum.labels)}"
+        yield file.finding(NOT_IN_ENUM, statement, f"{shown(enum.name)} has no value {label!r}", at=cell.at, hint=hint)
+
+
+def _elements(array: str) -> list[str]:
+    """Of an array in one dimension without quotes, such as {a,b}; of any other nothing is said."""
+    match = _PLAIN_ARRAY.fullmatch(array)
+    return [one for one in re.split(r"\s*,\s*", match[1]) if one.lower() != "null"] if match else []
 
 
 def _written(row: Mapping[str, Value], columns: Sequence[str]) -> str:
