@@ -124,7 +124,7 @@ def test_results_are_not_kept(make_project: MakeProject) -> None:
     script = rows + "WITH w AS (SELECT 1)\n" + rows + "VALUES (1);\n" + rows + rows
     project = make_project({"shop": {"V1__many_rows.sql": script}})
     code = (
-        "import resource, vuelo; vuelo.migrate(vuelo.Project.load('vuelo.toml'));"
+        "import pathlib, resource, vuelo; vuelo.migrate(vuelo.Project.load(pathlib.Path('vuelo.toml')));"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project.base, capture_output=True, text=True, check=False)
