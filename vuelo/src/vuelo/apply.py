@@ -23,6 +23,7 @@ from vuelo.sidelog import Action
 from vuelo.statements import Statement
 from vuelo.transactions import Need, need_of
 
+COMMIT_WITHOUT_WAITING = "SET LOCAL synchronous_commit = off"  # `written_down` waits once for all
 _SHOWN_EVERY_S = 0.2
 _NO_LIMIT = "0"  # CREATE INDEX CONCURRENTLY waits for transactions that are under way; nobody waits for it
 
@@ -176,7 +177,7 @@ def _record(site: Site, work: Work, statements: int, duration_ms: int) -> int:
 
     One round trip where there is one row. The commit need not wait for the disk: `written_down` does so for all.
     """
-    query = sql.SQL("{};\nSET LOCAL synchronous_commit = off;\n").format(session_sql(site.service))
+    query = sql.SQL("{};\n{};\n").format(session_sql(site.service), sql.SQL(COMMIT_WITHOUT_WAITING))
     rank = 0
     for row in work.rows:
         recorded = record_sql(site.table, work, replace(row, execution_ms=duration_ms), statements)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from vuelo import creation, history, sidelog, window
-from vuelo.apply import MovedOnError, Step, Work, apply, apply_group, transaction, written_down
+from vuelo.apply import COMMIT_WITHOUT_WAITING, MovedOnError, Step, Work, apply, apply_group, transaction, written_down
 from vuelo.callbacks import around, fire, fire_creation
 from vuelo.errors import VueloError
 from vuelo.history import Connection, HistoryTable, NewRow
@@ -54,9 +54,11 @@ def migrate(service: Service, run: Run) -> Iterator[Step]:
         if is_new:
             with conn.transaction():
                 start_session(conn, service)
+                conn.execute(COMMIT_WITHOUT_WAITING)
                 creation.begin(conn, site.table, service.settings, service.wait_s, run.stop)
         with locked(site):
             with transaction(site):
+                conn.execute(COMMIT_WITHOUT_WAITING)
                 sidelog.create(conn, site.table)
             with around(site, "Migrate") as then, written_down(site):
                 for step in _apply_pending(site, found):
