@@ -61,12 +61,13 @@ def _version_of(file: tuple[ScriptName, Path]) -> vuelo.Version:
 
 def main(way: str, url: str) -> None:
     project = project_at(url)
+    migrate = vuelo.migrate  # imported now, and not when it is first called
     started = monotonic()
     if way == "parallel":
-        vuelo.migrate(project)
+        migrate(project)
     else:
         for service in project.services:
-            vuelo.migrate(replace(project, services=(service,)))
+            migrate(replace(project, services=(service,)))
     sys.stdout.write(f"{monotonic() - started}\n")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby, islice
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,6 +26,7 @@ _COPY_LINE = re.compile(r", line (\d+)")
 _COPY_LINES_A_WRITE = 1000
 _MOST_AHEAD = 64
 _MOST_CHARACTERS_AHEAD = 1_000_000
+_MOST_BYTES_KEPT = 1_000_000
 _IN_TRANSACTION = ("25001", "2D000")  # "… cannot run inside a transaction block"; a procedure's own COMMIT
 _UNSAFE_NEW_VALUE = "55P04"
 
@@ -43,6 +45,8 @@ class Site:
     table: HistoryTable
     placeholders: Placeholders
     callbacks: tuple[Callback, ...] = ()
+    # By path, of small scripts that were read to see how they must run, until they do.
+    kept: dict[Path, list[Statement]] = field(default_factory=dict[Path, list[Statement]])
 
     def lines(self, script: Script | Callback) -> AbstractContextManager[Iterator[str]]:
         return rendered_lines(script, self.placeholders, self.service.settings)
@@ -77,7 +81,8 @@ def run_script(site: Site, script: Script | Callback, hooks: Hooks, *, in_transa
             yield number, statement
 
     with _notices_told(site, script), site.lines(script) as lines:
-        for together, some in groupby(checked(split(lines)), key=lambda pair: ahead and _can_be_sent_ahead(pair[1])):
+        statements = checked(site.kept.pop(script.path, None) or split(lines))
+        for together, some in groupby(statements, key=lambda pair: ahead and _can_be_sent_ahead(pair[1])):
             if together:
                 _execute_ahead(site, script, some, hooks.done)
             else:
@@ -187,6 +192,8 @@ def _cannot_have_a_transaction(site: Site, script: Script | Callback) -> bool:
         return False
     mixed = site.service.settings.mixed
     needs: set[Need] = set()
+    keeps = script.path.stat().st_size <= _MOST_BYTES_KEPT
+    kept: list[Statement] = []
     with site.lines(script) as lines:
         for statement in split(lines):
             needs.add(_need_of(site, statement))
@@ -194,6 +201,10 @@ def _cannot_have_a_transaction(site: Site, script: Script | Callback) -> bool:
                 if mixed:
                     return True
                 raise _mixed(site, script, statement)
+            keeps = keeps and statement.copy_data is None  # which is read with its statement
+            kept += [statement] if keeps else []
+    if keeps:
+        site.kept[script.path] = kept
     return Need.NO_TRANSACTION in needs or (Need.NEW_VALUE in needs and Need.TRANSACTION not in needs)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from enum import Enum
+from functools import lru_cache
 from itertools import islice
 
 from vuelo.statements import Statement
@@ -78,6 +79,7 @@ def _refused(words: tuple[str, ...]) -> bool:
     return refreshes or moves
 
 
+@lru_cache(maxsize=2)  # what asks about one statement does so at one time
 def _words(text: str) -> tuple[str, ...]:
     """The first words and names, and marks such as dots, without comments, and without what stands in parentheses."""
     found: list[str] = []
