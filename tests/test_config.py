@@ -43,6 +43,16 @@ def test_no_address_at_all_is_told_when_it_is_needed() -> None:
     assert "GASOLINERA_STATION_DATABASE_URL" in (caught.value.hint or "")
 
 
+# What production asks for.
+PRODUCTION = {
+    "GASOLINERA_KEYS_FILE": "/run/keys.json",
+    "GASOLINERA_SMS_SENDER": "http",
+    "GASOLINERA_SMS_GATEWAY_URL": "https://sms.example",
+    "GASOLINERA_SMS_GATEWAY_SECRET": "not-a-default",
+    "GASOLINERA_PUBLIC_URL": "https://gasolinera.example",
+}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -83,5 +93,17 @@ def test_addresses_never_print() -> None:
     [("development", "", "debug"), ("test", "", "info"), ("production", "", "info"), ("production", "error", "error")],
 )
 def test_the_environment_decides_the_log_level_unless_it_is_said(environment: str, said: str, level: str) -> None:
-    settings = load_settings({"GASOLINERA_ENVIRONMENT": environment, "GASOLINERA_LOG_LEVEL": said})
+    settings = load_settings({**PRODUCTION, "GASOLINERA_ENVIRONMENT": environment, "GASOLINERA_LOG_LEVEL": said})
     assert settings.chosen_log_level == level
+
+
+@pytest.mark.parametrize("missing", ["GASOLINERA_KEYS_FILE", "GASOLINERA_SMS_SENDER", "GASOLINERA_PUBLIC_URL"])
+def test_production_does_not_start_with_what_only_a_developer_may_leave_out(missing: str) -> None:
+    given = {name: value for name, value in PRODUCTION.items() if name != missing}
+    with pytest.raises(ConfigError, match=missing.removeprefix("GASOLINERA_").lower()):
+        load_settings({**given, "GASOLINERA_ENVIRONMENT": "production"})
+
+
+def test_a_gateway_without_its_secret_is_refused() -> None:
+    with pytest.raises(ConfigError, match="sms_gateway_secret"):
+        load_settings({"GASOLINERA_SMS_SENDER": "http", "GASOLINERA_SMS_GATEWAY_URL": "https://sms.example"})

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_config import PRODUCTION
+
 COMMAND = (sys.executable, "-c", "from gasolinera.cli.main import main; main()", "serve", "--port")
 
 
@@ -67,7 +69,7 @@ def test_one_service_alone_needs_no_other_address(
 
 def test_production_without_an_address_starts_no_embedded_server(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
-    environ = {**kept, "GASOLINERA_ENVIRONMENT": "production"}
+    environ = {**kept, **PRODUCTION, "GASOLINERA_ENVIRONMENT": "production"}
     done = subprocess.run(
         [*COMMAND, "0"], env=environ, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30
     )

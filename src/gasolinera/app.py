@@ -1,9 +1,9 @@
 """The HTTP application: the services' routes and pools, health, and the OpenAPI document."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any, cast
+from typing import cast
 
 import asyncpg
 import structlog
@@ -18,21 +18,20 @@ from gasolinera import health
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.errors import EXCEPTION_HANDLERS, unavailable
-from gasolinera.station import api as station_api
-from gasolinera.station import service as station
+from gasolinera.parts import Parts
+from gasolinera.station.parts import PARTS as STATION
 
 _MAX_BODY_BYTES = 1_000_000
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-# What each service does when the process starts.
-_AT_START: dict[str, Callable[[Database], Coroutine[Any, Any, None]]] = {"station": station.prepare}
+ALL_PARTS: tuple[Parts, ...] = (STATION,)
 
 
-def create_app(settings: Settings) -> Litestar:
-    """The application of one process. Opens nothing: its lifespan does."""
+def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS) -> Litestar:
+    """The application of one process, with these services. Opens nothing: its lifespan does."""
     app = Litestar(
-        route_handlers=[health.router, station_api.router],
-        lifespan=[_lifespan(settings)],
+        route_handlers=[health.router, *(router for part in parts for router in part.routers)],
+        lifespan=[_lifespan(settings, parts)],
         state=State({"settings": settings}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=_openapi(),
@@ -63,23 +62,23 @@ def _answer_head(handler: ASGIApp) -> ASGIApp:
     return answered
 
 
-def _lifespan(settings: Settings) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             databases: dict[str, Database] = {}
-            for service in _AT_START:
-                databases[service] = await stack.enter_async_context(open_database(settings, service))
-                app.state[service] = databases[service]
+            for part in parts:
+                databases[part.name] = await stack.enter_async_context(open_database(settings, part.name))
+                app.state[part.name] = databases[part.name]
             app.state["databases"] = databases
-            for service, prepare in _AT_START.items():
-                await _prepare(service, prepare(databases[service]))
+            for part in parts:
+                await _prepare(part.name, part.prepare(databases[part.name]))
             yield
 
     return opened
 
 
-async def _prepare(service: str, work: Coroutine[Any, Any, None]) -> None:
+async def _prepare(service: str, work: Awaitable[None]) -> None:
     """A database that is down or not migrated yet makes us not ready; it must not stop us from starting."""
     try:
         await work

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gasolinera.errors import ConfigError
 
 SERVICES = ("auth", "station", "coupon", "redemption", "ads", "raffle")
+DEVELOPMENT_KEYS = Path(".local/keys.json")
 PREFIX = "GASOLINERA_"
 _READ_ELSEWHERE = {
     *(f"{service}_migration_url" for service in SERVICES),  # by vuelo.toml
@@ -30,7 +32,15 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is not an address such as https://example.org")
+    return value.rstrip("/")
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -64,11 +74,55 @@ class Settings(BaseSettings):
     pool_max_size: Annotated[int, Field(ge=1, le=100)] = 8
     statement_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
 
+    # Where jobs are kept, and where another process serves a service that this one does not.
+    ops_database_url: DatabaseUrl | None = None
+    auth_url: HttpUrl | None = None
+    station_url: HttpUrl | None = None
+    nats_url: SecretStr | None = None
+
+    # What the outside sees: addresses in links, and how many proxies in front of us add to X-Forwarded-For.
+    public_url: HttpUrl = "http://127.0.0.1:8080"
+    trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
+    request_timeout_s: Annotated[float, Field(gt=0, le=600)] = 15.0
+    shutdown_grace_s: Annotated[int, Field(ge=0, le=600)] = 10
+    metrics_token: SecretStr | None = None
+    otlp_endpoint: HttpUrl | None = None
+
+    # The key ring (`gasolinera keys`), and how messages leave.
+    keys_file: Path | None = None
+    sms_sender: Literal["console", "inbox", "http"] = "inbox"
+    sms_gateway_url: HttpUrl | None = None
+    sms_gateway_secret: SecretStr | None = None
+    sms_countries: Annotated[str, Field(pattern=r"^\+[0-9]{1,3}(,\+[0-9]{1,3})*$")] = (
+        "+52,+506,+502,+503,+504,+505,+507,+501,+1"
+    )
+    smtp_url: SecretStr | None = None
+    email_from: Annotated[str, Field(min_length=3, max_length=254)] = "avisos@gasolinera-jsm.mx"
+
     @model_validator(mode="after")
     def _pool_is_possible(self) -> Self:
         if self.pool_min_size > self.pool_max_size:
             raise ValueError("pool_min_size is greater than pool_max_size")
         return self
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        """What only a developer may leave as it comes."""
+        if self.sms_sender == "http" and (self.sms_gateway_url is None or self.sms_gateway_secret is None):
+            raise ValueError("sms_sender http needs sms_gateway_url and sms_gateway_secret")
+        if self.environment is not Environment.PRODUCTION:
+            return self
+        if self.keys_file is None:
+            raise ValueError("production needs keys_file: make one with `gasolinera keys generate`")
+        if self.sms_sender != "http":
+            raise ValueError("production needs sms_sender http: codes are not to be read in a log or on a page")
+        if not self.public_url.startswith("https://"):
+            raise ValueError("production needs a public_url that begins with https://")
+        return self
+
+    @property
+    def chosen_keys_file(self) -> Path:
+        return self.keys_file or DEVELOPMENT_KEYS
 
     @property
     def chosen_log_level(self) -> LogLevel:

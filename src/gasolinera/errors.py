@@ -73,6 +73,46 @@ class UnknownError(GasolineraError):
     status = HTTPStatus.NOT_FOUND
 
 
+class UnauthenticatedError(GasolineraError):
+    """Nobody knows who asks: no token, or one that is not good."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class ForbiddenError(GasolineraError):
+    """Who asks is known, and may not."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class ConflictError(GasolineraError):
+    """What is there already stands in the way."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class GoneError(GasolineraError):
+    """It was good once, and is over."""
+
+    status = HTTPStatus.GONE
+
+
+class LockedError(GasolineraError):
+    """Good again later; until then nobody gets in."""
+
+    status = HTTPStatus.LOCKED
+
+    def __init__(self, code: str, message: str, hint: str | None = None, *, retry_after_s: int) -> None:
+        super().__init__(code, message, hint)
+        self.retry_after_s = retry_after_s
+
+
+class TooManyError(LockedError):
+    """Asked more often than is allowed."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
 class UnavailableError(GasolineraError):
     """Works again later without the caller's doing."""
 
@@ -155,8 +195,17 @@ def public_name(handler: BaseRouteHandler, argument: str) -> str:
 def _on_our_error(_request: Request[Any, Any, Any], error: GasolineraError) -> Response[Problem]:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, UnavailableError):
         return _on_bug(_request, error)
-    headers = {"retry-after": str(_RETRY_AFTER_S)} if isinstance(error, UnavailableError) else None
-    return problem_response(error.status, error.code, error.message, hint=error.hint, headers=headers)
+    return problem_response(error.status, error.code, error.message, hint=error.hint, headers=_headers_of(error))
+
+
+def _headers_of(error: GasolineraError) -> dict[str, str]:
+    if isinstance(error, UnavailableError):
+        return {"retry-after": str(_RETRY_AFTER_S)}
+    if isinstance(error, LockedError):
+        return {"retry-after": str(error.retry_after_s)}
+    if isinstance(error, UnauthenticatedError):
+        return {"www-authenticate": "Bearer"}
+    return {}
 
 
 def _on_invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:

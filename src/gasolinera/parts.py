@@ -1,0 +1,27 @@
+"""What a service brings into a process: routes, consumers of events, jobs, its errors by constraint."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+from litestar import Router
+
+from gasolinera.database import Database
+from gasolinera.errors import GasolineraError
+from gasolinera.events import Consumer, Outbox
+from gasolinera.jobs import Job
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """`refusals`: what breaking a named constraint of the service's schema means to the one who asked.
+
+    `prepare` runs when a process starts; a database that is not there yet must not stop it.
+    """
+
+    name: str
+    schema: str
+    routers: Sequence[Router]
+    prepare: Callable[[Database], Awaitable[None]]
+    outbox: Outbox | None = None
+    consumers: Sequence[Consumer] = ()
+    jobs: Sequence[Job] = ()
+    refusals: Mapping[str, Callable[[], GasolineraError]] = {}

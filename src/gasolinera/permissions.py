@@ -1,0 +1,101 @@
+"""Who may do what: one matrix of role, permission and reach. Pure; guards and documents read it."""
+
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+
+class Role(StrEnum):
+    CUSTOMER = "CUSTOMER"
+    EMPLOYEE = "EMPLOYEE"
+    STATION_ADMIN = "STATION_ADMIN"
+    SYSTEM_ADMIN = "SYSTEM_ADMIN"
+    PARTNER = "PARTNER"  # an API key of a point-of-sale system; what it may do its scopes say
+    SERVICE = "SERVICE"  # another process of the platform
+
+
+class Reach(StrEnum):
+    """Whose things a permission is about."""
+
+    OWN = "own"
+    STATION = "station"
+    ALL = "all"
+
+
+class Permission(StrEnum):
+    # auth
+    PROFILE = "profile"
+    USERS_READ = "users:read"
+    USERS_MANAGE = "users:manage"
+    AUDIT_READ = "audit:read"
+    PARTNERS_MANAGE = "partners:manage"
+    WEBHOOKS_MANAGE = "webhooks:manage"
+    NOTIFICATIONS = "notifications"
+    USERS_LOOK_UP = "users:look-up"
+    # station
+    STATIONS_MANAGE = "stations:manage"
+    STATION_UPDATE = "stations:update"
+    PRICES_SET = "prices:set"
+    EMPLOYEES_READ = "employees:read"
+    EMPLOYEES_MANAGE = "employees:manage"
+    TERMINALS_MANAGE = "terminals:manage"
+    STATION_AUDIT_READ = "stations:audit"
+    STATION_STATISTICS_READ = "stations:statistics"
+    # operations
+    EVENTS_REPLAY = "events:replay"
+    JOBS_RUN = "jobs:run"
+
+
+_CUSTOMER = {Permission.PROFILE: Reach.OWN, Permission.NOTIFICATIONS: Reach.OWN}
+_EMPLOYEE = _CUSTOMER | {Permission.EMPLOYEES_READ: Reach.OWN}
+_STATION_ADMIN = _EMPLOYEE | {
+    Permission.STATION_UPDATE: Reach.STATION,
+    Permission.PRICES_SET: Reach.STATION,
+    Permission.EMPLOYEES_READ: Reach.STATION,
+    Permission.EMPLOYEES_MANAGE: Reach.STATION,
+    Permission.TERMINALS_MANAGE: Reach.STATION,
+    Permission.STATION_AUDIT_READ: Reach.STATION,
+    Permission.STATION_STATISTICS_READ: Reach.STATION,
+}
+_SYSTEM_ADMIN = {
+    permission: Reach.OWN if permission in (Permission.PROFILE, Permission.NOTIFICATIONS) else Reach.ALL
+    for permission in Permission
+    if permission is not Permission.USERS_LOOK_UP
+}
+
+MATRIX: dict[Role, dict[Permission, Reach]] = {
+    Role.CUSTOMER: _CUSTOMER,
+    Role.EMPLOYEE: _EMPLOYEE,
+    Role.STATION_ADMIN: _STATION_ADMIN,
+    Role.SYSTEM_ADMIN: _SYSTEM_ADMIN,
+    Role.PARTNER: {},
+    Role.SERVICE: {Permission.USERS_LOOK_UP: Reach.ALL},
+}
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks. `user_id` is users.public_id; a partner has `partner_code` and `scopes`, a service `service`."""
+
+    role: Role
+    user_id: UUID | None = None
+    session_id: UUID | None = None  # the family of refresh tokens
+    station_code: str | None = None
+    employee_number: str | None = None
+    has_second_factor: bool = False
+    partner_code: str | None = None
+    scopes: frozenset[Permission] = frozenset()
+    service: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """How audit logs name the caller."""
+        if self.user_id is not None:
+            return str(self.user_id)
+        return f"partner:{self.partner_code}" if self.partner_code else f"service:{self.service}"
+
+    def reach(self, permission: Permission) -> Reach | None:
+        """How far a permission goes for this caller; None: not at all."""
+        if self.role is Role.PARTNER:
+            return Reach.ALL if permission in self.scopes else None
+        return MATRIX[self.role].get(permission)
