@@ -10,19 +10,24 @@ import pytest
 from gasolinera.config import SERVICES
 from gasolinera.database import load_queries
 
-WITH_QUERIES = [name for name in SERVICES if files(f"gasolinera.{name}").joinpath("queries.sql").is_file()]
+WITH_QUERIES = [
+    (service, file.name)
+    for service in SERVICES
+    for file in files(f"gasolinera.{service}").iterdir()
+    if file.name.startswith("queries") and file.name.endswith(".sql")
+]
 
 
 def test_some_service_has_queries() -> None:
-    assert "station" in WITH_QUERIES
+    assert ("station", "queries.sql") in WITH_QUERIES
 
 
-@pytest.mark.parametrize("service", WITH_QUERIES)
+@pytest.mark.parametrize(("service", "file"), WITH_QUERIES)
 def test_every_query_fits_the_schema_that_the_migrations_make(
-    service: str, as_role: Callable[[str], psycopg.Connection[Any]]
+    service: str, file: str, as_role: Callable[[str], psycopg.Connection[Any]]
 ) -> None:
     conn = as_role(f"{service}_app")
-    queries = load_queries(f"gasolinera.{service}")
+    queries = load_queries(f"gasolinera.{service}", file)
     for name, query in queries.items():
         conn.execute(f"PREPARE {name} AS {query.sql}".encode())
     prepared = conn.execute("SELECT name FROM pg_prepared_statements").fetchall()

@@ -125,14 +125,14 @@ class Query(msgspec.Struct, frozen=True):
     sql: str
 
 
-def load_queries(package: str) -> Mapping[str, Query]:
-    """All of the `queries.sql` beside a package's modules. Raises ValueError where the file breaks its format."""
-    return parse_queries(files(package).joinpath("queries.sql").read_text(encoding="utf-8"))
+def load_queries(package: str, file: str = "queries.sql") -> Mapping[str, Query]:
+    """All of a `queries*.sql` beside a package's modules. Raises ValueError where the file breaks its format."""
+    return parse_queries(files(package).joinpath(file).read_text(encoding="utf-8"))
 
 
-def load_sql(package: str) -> Mapping[str, str]:
-    """The statements of a package's `queries.sql` by name. A wrong name is a KeyError where the module is imported."""
-    return {name: query.sql for name, query in load_queries(package).items()}
+def load_sql(package: str, file: str = "queries.sql") -> Mapping[str, str]:
+    """The statements of such a file by name. A wrong name is a KeyError where the module is imported."""
+    return {name: query.sql for name, query in load_queries(package, file).items()}
 
 
 def parse_queries(text: str) -> Mapping[str, Query]:
