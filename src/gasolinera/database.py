@@ -28,12 +28,13 @@ SELECT set_config('gasolinera.' || key, value, true) FROM unnest($1::text[], $2:
 
 
 class RequestContext(msgspec.Struct, frozen=True):
-    """Who does it and in which request: triggers write it into the audit logs."""
+    """Who does it and in which request: triggers write it into the audit logs and the outboxes."""
 
     actor: str | None = None
     correlation_id: str | None = None
     ip_address: str | None = None
     user_agent: str | None = None
+    trace_parent: str | None = None  # W3C Trace Context; an event carries it on to its consumers
 
 
 class Database:
