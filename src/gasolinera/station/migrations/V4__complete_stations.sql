@@ -1,0 +1,482 @@
+-- What running stations needs: states that follow each other, hours that are valid, prices with a past and a future,
+-- a search that uses indexes, what a file of stations is read into. Every change goes into the audit log.
+-- vuelo: allow require-concurrent-index-creation the table has a country's stations, some 14,000: 0.3 s in all
+-- vuelo: allow locking-several-tables all of it together takes less than a second on a country's stations
+
+-- Text as it is looked for -----------------------------------------------------------------------------------------
+
+CREATE FUNCTION station_schema.normalised(p_text text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN btrim(regexp_replace(
+        lower(regexp_replace(normalize(p_text, NFKD), '[\u0300-\u036F]', '', 'g')), '[^[:alnum:]]+', ' ', 'g'));
+COMMENT ON FUNCTION station_schema.normalised(text) IS
+    'Lower case without accents, words with one blank between them; indexes hold its results.';
+
+CREATE FUNCTION station_schema.search_document(
+    p_code text, p_name text, p_address text, p_city text, p_state text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN array_to_tsvector(string_to_array(station_schema.normalised(
+        p_code || ' ' || p_name || coalesce(' ' || p_address, '') || coalesce(' ' || p_city, '')
+        || coalesce(' ' || p_state, '')), ' '));
+COMMENT ON FUNCTION station_schema.search_document(text, text, text, text, text) IS
+    'The words that a station is found by, whole and as they are: no language''s stems, as names have none.';
+
+CREATE FUNCTION station_schema.search_words(p_text text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT string_agg(quote_literal(w.word) || ':*', ' & ')
+              FROM unnest(string_to_array(station_schema.normalised(p_text), ' ')) AS w (word))::tsquery;
+COMMENT ON FUNCTION station_schema.search_words(text) IS
+    'All words of what somebody typed, each as the beginning of one; NULL when there is nothing to look for.';
+
+-- Opening hours ----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION station_schema.are_windows(p_windows jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE
+        WHEN jsonb_typeof(p_windows) <> 'array' THEN false
+        WHEN jsonb_array_length(p_windows) > 6 THEN false
+        ELSE NOT EXISTS (
+            SELECT FROM jsonb_array_elements(p_windows) WITH ORDINALITY AS w (span, place)
+             WHERE CASE
+                       WHEN jsonb_typeof(w.span) <> 'array' THEN true
+                       ELSE coalesce(jsonb_array_length(w.span) <> 2
+                           OR w.span ->> 0 !~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'
+                           OR w.span ->> 1 !~ '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$'
+                           OR (w.span ->> 0) COLLATE "C" >= w.span ->> 1
+                           -- In order, and neither overlapping nor touching: one way to say the same hours.
+                           OR (w.span ->> 0) COLLATE "C" <= p_windows -> (w.place::integer - 2) ->> 1
+                               AND w.place > 1, true)
+                   END)
+    END;
+COMMENT ON FUNCTION station_schema.are_windows(jsonb) IS
+    'Whether it is the hours of one day: at most six of ["06:00", "22:00"], in order, apart; "24:00" ends a day.';
+
+CREATE FUNCTION station_schema.are_opening_hours(p_hours jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE
+        WHEN jsonb_typeof(p_hours) <> 'object' THEN false
+        ELSE NOT EXISTS (
+            SELECT FROM jsonb_each(p_hours) AS d
+             WHERE d.key NOT IN ('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun')
+                OR NOT station_schema.are_windows(d.value))
+    END;
+COMMENT ON FUNCTION station_schema.are_opening_hours(jsonb) IS 'Whether it is the hours of a week, by day.';
+
+CREATE FUNCTION station_schema.is_open(
+    p_opening_hours jsonb, p_exception jsonb, p_time_zone text, p_at timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN p_time_zone IS NULL OR (p_exception IS NULL AND p_opening_hours = '{}') THEN NULL
+        ELSE EXISTS (
+            SELECT FROM jsonb_array_elements(
+                    coalesce(p_exception, p_opening_hours -> to_char(timezone(p_time_zone, p_at), 'dy'))) AS w (span)
+             WHERE to_char(timezone(p_time_zone, p_at), 'HH24:MI') COLLATE "C" >= w.span ->> 0
+               AND to_char(timezone(p_time_zone, p_at), 'HH24:MI') COLLATE "C" < w.span ->> 1)
+    END;
+COMMENT ON FUNCTION station_schema.is_open(jsonb, jsonb, text, timestamptz) IS
+    'Whether somebody is served at that moment by a week''s hours, or by those of an exceptional day instead; NULL when '
+    'nobody knows.';
+
+CREATE TABLE station_schema.station_hours_exceptions (
+    station_id bigint NOT NULL,
+    day date NOT NULL,
+    hours jsonb NOT NULL,
+    note text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT station_hours_exceptions_pk PRIMARY KEY (station_id, day),
+    CONSTRAINT station_hours_exceptions_station_id_fk FOREIGN KEY (station_id)
+        REFERENCES station_schema.stations (id) ON DELETE CASCADE,
+    CONSTRAINT station_hours_exceptions_hours_check CHECK (station_schema.are_windows(hours)),
+    CONSTRAINT station_hours_exceptions_note_check CHECK (note = btrim(note) AND length(note) BETWEEN 1 AND 100)
+);
+COMMENT ON TABLE station_schema.station_hours_exceptions IS
+    'Hours of single days, such as holidays, in place of the weekday''s; no hours: closed.';
+COMMENT ON COLUMN station_schema.station_hours_exceptions.day IS 'In the station''s zone.';
+CREATE TRIGGER station_hours_exceptions_set_updated_at BEFORE UPDATE ON station_schema.station_hours_exceptions
+    FOR EACH ROW EXECUTE FUNCTION station_schema.set_updated_at();
+
+-- Stations ---------------------------------------------------------------------------------------------------------
+
+ALTER TABLE station_schema.stations
+    ADD COLUMN status_reason text,
+    ADD COLUMN status_changed_at timestamptz,
+    ADD CONSTRAINT stations_status_reason_check CHECK (
+        status_reason = btrim(status_reason) AND length(status_reason) BETWEEN 1 AND 300) NOT VALID,
+    ADD CONSTRAINT stations_opening_hours_valid_check CHECK (station_schema.are_opening_hours(opening_hours)) NOT VALID;
+COMMENT ON COLUMN station_schema.stations.status_reason IS 'Why it has its status; for the staff.';
+COMMENT ON COLUMN station_schema.stations.status_changed_at IS 'When its status last changed; NULL: never since made.';
+
+CREATE FUNCTION station_schema.may_become(p_status text, p_next text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN p_next = ANY (CASE p_status
+        WHEN 'CONSTRUCTION' THEN ARRAY['ACTIVE', 'INACTIVE', 'PERMANENTLY_CLOSED']
+        WHEN 'ACTIVE' THEN ARRAY['INACTIVE', 'MAINTENANCE', 'PERMANENTLY_CLOSED']
+        WHEN 'INACTIVE' THEN ARRAY['ACTIVE', 'MAINTENANCE', 'CONSTRUCTION', 'PERMANENTLY_CLOSED']
+        WHEN 'MAINTENANCE' THEN ARRAY['ACTIVE', 'INACTIVE', 'PERMANENTLY_CLOSED']
+        ELSE ARRAY[]::text[]
+    END);
+COMMENT ON FUNCTION station_schema.may_become(text, text) IS
+    'Which status may follow which. A station that closed for good stays closed.';
+
+CREATE FUNCTION station_schema.check_status_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF NOT station_schema.may_become(OLD.status, NEW.status) THEN
+        RAISE EXCEPTION 'station % cannot go from % to %', OLD.station_code, OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'stations_status_change_check',
+                  SCHEMA = 'station_schema', TABLE = 'stations';
+    END IF;
+    NEW.status_changed_at := now();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION station_schema.check_status_change() IS
+    'BEFORE UPDATE trigger: refuses a status that may not follow, as constraint stations_status_change_check would.';
+CREATE TRIGGER stations_check_status_change BEFORE UPDATE ON station_schema.stations
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
+    EXECUTE FUNCTION station_schema.check_status_change();
+
+-- Search by text (search_stations).
+CREATE INDEX stations_words_idx ON station_schema.stations
+    USING gin (station_schema.search_document(station_code, name, address, city, state));
+-- Search by state, with or without a city (search_stations), a page in order of the code.
+CREATE INDEX stations_state_city_station_code_idx ON station_schema.stations
+    (station_schema.normalised(state), station_schema.normalised(city), station_code);
+-- Search by city alone (search_stations), a page in order of the code.
+CREATE INDEX stations_city_station_code_idx ON station_schema.stations
+    (station_schema.normalised(city), station_code);
+-- Search by status (search_stations), of which all but one are rare.
+CREATE INDEX stations_status_station_code_idx ON station_schema.stations (status, station_code);
+-- Search by a service that few stations offer (search_stations).
+CREATE INDEX stations_services_offered_idx ON station_schema.stations USING gin (services_offered);
+-- Search of what is open now (search_stations): only stations whose hours are known.
+CREATE INDEX stations_with_hours_station_code_idx ON station_schema.stations (station_code)
+    WHERE time_zone IS NOT NULL AND opening_hours <> '{}' AND status = 'ACTIVE';
+
+-- What fuel costs, cost and will cost --------------------------------------------------------------------------------
+
+CREATE FUNCTION station_schema.currency_of(p_country text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE p_country WHEN 'MX' THEN 'MXN' WHEN 'CR' THEN 'CRC' ELSE 'USD' END;
+COMMENT ON FUNCTION station_schema.currency_of(text) IS 'What prices are in when nobody says.';
+
+ALTER TABLE station_schema.station_fuel_prices
+    ADD COLUMN valid_from timestamptz,
+    ADD COLUMN reason text,
+    ADD COLUMN set_by text,
+    ADD CONSTRAINT station_fuel_prices_reason_check CHECK (
+        reason = btrim(reason) AND length(reason) BETWEEN 1 AND 200) NOT VALID;
+COMMENT ON COLUMN station_schema.station_fuel_prices.valid_from IS
+    'The moment it became the price; NULL where the source knows no more than the day.';
+COMMENT ON COLUMN station_schema.station_fuel_prices.set_by IS
+    'Personal data: who decided it, where that is somebody else than who wrote it.';
+
+CREATE TABLE station_schema.station_fuel_price_history (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    station_code text NOT NULL,
+    fuel text NOT NULL,
+    price numeric(8,3) NOT NULL,
+    currency text NOT NULL,
+    price_as_of date NOT NULL,
+    valid_from timestamptz,
+    previous_price numeric(8,3),
+    reason text,
+    actor text NOT NULL DEFAULT coalesce(station_schema.request_context('actor'), 'role:' || session_user),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT station_fuel_price_history_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT station_fuel_price_history_price_check CHECK (price > 0 AND price < 'NaN')
+) PARTITION BY RANGE (created_at);
+COMMENT ON TABLE station_schema.station_fuel_price_history IS
+    'Every price that a station had since this table exists, as it was set. Only a trigger writes it.';
+COMMENT ON COLUMN station_schema.station_fuel_price_history.station_code IS
+    'No foreign key: what a litre cost stays true, whatever becomes of the station.';
+COMMENT ON COLUMN station_schema.station_fuel_price_history.actor IS 'Personal data: who set it.';
+-- A station's prices over time, latest first (price_history).
+CREATE INDEX station_fuel_price_history_station_code_idx
+    ON station_schema.station_fuel_price_history (station_code, created_at, id);
+CREATE TRIGGER station_fuel_price_history_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON station_schema.station_fuel_price_history
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.refuse_change();
+
+CREATE TABLE station_schema.station_scheduled_prices (
+    station_id bigint NOT NULL,
+    fuel text NOT NULL,
+    valid_from timestamptz NOT NULL,
+    price numeric(8,3) NOT NULL,
+    currency text NOT NULL,
+    reason text,
+    scheduled_by text NOT NULL DEFAULT coalesce(station_schema.request_context('actor'), 'role:' || session_user),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT station_scheduled_prices_pk PRIMARY KEY (station_id, fuel, valid_from),
+    CONSTRAINT station_scheduled_prices_station_id_fk FOREIGN KEY (station_id)
+        REFERENCES station_schema.stations (id) ON DELETE CASCADE,
+    CONSTRAINT station_scheduled_prices_fuel_check CHECK (fuel IN ('REGULAR', 'PREMIUM', 'DIESEL')),
+    CONSTRAINT station_scheduled_prices_price_check CHECK (price > 0 AND price < 'NaN'),
+    CONSTRAINT station_scheduled_prices_currency_check CHECK (currency IN ('MXN', 'CRC', 'USD')),
+    -- As wide as the strictest rule for prices of any environment: what is put down here must be possible when it comes.
+    CONSTRAINT station_scheduled_prices_plausible_check CHECK (
+        CASE currency
+            WHEN 'MXN' THEN price BETWEEN 5 AND 100
+            WHEN 'CRC' THEN price BETWEEN 100 AND 5000
+            ELSE price BETWEEN 0.2 AND 10
+        END),
+    CONSTRAINT station_scheduled_prices_valid_from_check CHECK (
+        valid_from > created_at AND valid_from <= created_at + interval '90 days'),
+    CONSTRAINT station_scheduled_prices_reason_check CHECK (reason = btrim(reason) AND length(reason) BETWEEN 1 AND 200)
+);
+COMMENT ON TABLE station_schema.station_scheduled_prices IS
+    'Prices to come; a job makes each the current one when its time is there, and takes it away here.';
+COMMENT ON COLUMN station_schema.station_scheduled_prices.scheduled_by IS 'Personal data: who decided it.';
+-- Which are due (apply_due_prices).
+CREATE INDEX station_scheduled_prices_valid_from_idx ON station_schema.station_scheduled_prices (valid_from);
+CREATE TRIGGER station_scheduled_prices_set_updated_at BEFORE UPDATE ON station_schema.station_scheduled_prices
+    FOR EACH ROW EXECUTE FUNCTION station_schema.set_updated_at();
+
+CREATE FUNCTION station_schema.keep_price_history() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO station_schema.station_fuel_price_history (
+            station_code, fuel, price, currency, price_as_of, valid_from, reason, actor)
+        SELECT s.station_code, n.fuel, n.price, n.currency, n.price_as_of, n.valid_from, n.reason,
+               coalesce(n.set_by, station_schema.request_context('actor'), 'role:' || session_user)
+          FROM new_rows AS n JOIN station_schema.stations AS s ON s.id = n.station_id;
+    ELSE
+        -- A price that is confirmed for another day is not a new one.
+        INSERT INTO station_schema.station_fuel_price_history (
+            station_code, fuel, price, currency, price_as_of, valid_from, previous_price, reason, actor)
+        SELECT s.station_code, n.fuel, n.price, n.currency, n.price_as_of, n.valid_from,
+               CASE WHEN o.currency = n.currency THEN o.price END, n.reason,
+               coalesce(n.set_by, station_schema.request_context('actor'), 'role:' || session_user)
+          FROM new_rows AS n
+          JOIN old_rows AS o ON o.station_id = n.station_id AND o.fuel = n.fuel
+          JOIN station_schema.stations AS s ON s.id = n.station_id
+         WHERE (n.price, n.currency, n.valid_from) IS DISTINCT FROM (o.price, o.currency, o.valid_from);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION station_schema.keep_price_history() IS
+    'AFTER statement trigger of the current prices: the only writer of their history.';
+REVOKE EXECUTE ON FUNCTION station_schema.keep_price_history() FROM PUBLIC;
+CREATE TRIGGER station_fuel_prices_history_insert AFTER INSERT ON station_schema.station_fuel_prices
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.keep_price_history();
+CREATE TRIGGER station_fuel_prices_history_update AFTER UPDATE ON station_schema.station_fuel_prices
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.keep_price_history();
+
+-- Audit ------------------------------------------------------------------------------------------------------------
+
+ALTER TABLE station_schema.station_audit_log
+    DROP CONSTRAINT station_audit_log_event_type_check,
+    ADD CONSTRAINT station_audit_log_event_type_check CHECK (
+        event_type IN (entity_type || '_CREATED', entity_type || '_UPDATED', entity_type || '_DELETED')) NOT VALID,
+    DROP CONSTRAINT station_audit_log_entity_type_check,
+    ADD CONSTRAINT station_audit_log_entity_type_check CHECK (
+        entity_type IN ('STATION', 'EMPLOYEE', 'PRICE', 'SCHEDULED_PRICE', 'HOURS_EXCEPTION')) NOT VALID;
+COMMENT ON TABLE station_schema.station_audit_log IS
+    'Every change of a station and what belongs to it: of an update the changed values alone, before and after.';
+
+CREATE FUNCTION station_schema.log_part_changes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_entity text := TG_ARGV[0];
+    v_key text := TG_ARGV[1];
+    v_unsaid text[] := ARRAY['station_id', 'created_at', 'updated_at'];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO station_schema.station_audit_log (event_type, entity_type, entity_reference, new_values)
+        SELECT v_entity || '_CREATED', v_entity, s.station_code, to_jsonb(n) - v_unsaid
+          FROM new_rows AS n JOIN station_schema.stations AS s ON s.id = n.station_id;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO station_schema.station_audit_log (event_type, entity_type, entity_reference, old_values)
+        -- What goes with its station is said by the station's own entry.
+        SELECT v_entity || '_DELETED', v_entity, s.station_code, to_jsonb(o) - v_unsaid
+          FROM old_rows AS o JOIN station_schema.stations AS s ON s.id = o.station_id;
+    ELSE
+        INSERT INTO station_schema.station_audit_log (event_type, entity_type, entity_reference, old_values, new_values)
+        SELECT v_entity || '_UPDATED', v_entity, s.station_code,
+               changed.old_values || jsonb_build_object(v_key, o.document -> v_key),
+               changed.new_values || jsonb_build_object(v_key, o.document -> v_key)
+          FROM (SELECT station_id, to_jsonb(r) ->> v_key AS key, to_jsonb(r) AS document FROM old_rows AS r OFFSET 0) AS o
+          JOIN (SELECT station_id, to_jsonb(r) ->> v_key AS key, to_jsonb(r) AS document FROM new_rows AS r OFFSET 0) AS n
+            ON n.station_id = o.station_id AND n.key = o.key
+          JOIN station_schema.stations AS s ON s.id = n.station_id
+         CROSS JOIN LATERAL (
+            SELECT jsonb_object_agg(b.key, b.value) AS old_values,
+                   jsonb_object_agg(b.key, n.document -> b.key) AS new_values
+              FROM jsonb_each(o.document) AS b
+             WHERE b.key <> 'updated_at' AND b.value IS DISTINCT FROM n.document -> b.key
+         ) AS changed
+         WHERE changed.old_values IS NOT NULL;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION station_schema.log_part_changes() IS
+    'AFTER statement trigger (entity type, column that tells the parts of a station apart) of tables with a station_id: '
+    'their changes are logged under the station''s code.';
+REVOKE EXECUTE ON FUNCTION station_schema.log_part_changes() FROM PUBLIC;
+
+CREATE TRIGGER station_fuel_prices_log_insert AFTER INSERT ON station_schema.station_fuel_prices
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('PRICE', 'fuel');
+CREATE TRIGGER station_fuel_prices_log_update AFTER UPDATE ON station_schema.station_fuel_prices
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('PRICE', 'fuel');
+CREATE TRIGGER station_fuel_prices_log_delete AFTER DELETE ON station_schema.station_fuel_prices
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('PRICE', 'fuel');
+CREATE TRIGGER station_scheduled_prices_log_insert AFTER INSERT ON station_schema.station_scheduled_prices
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('SCHEDULED_PRICE', 'fuel');
+CREATE TRIGGER station_scheduled_prices_log_delete AFTER DELETE ON station_schema.station_scheduled_prices
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('SCHEDULED_PRICE', 'fuel');
+CREATE TRIGGER station_hours_exceptions_log_insert AFTER INSERT ON station_schema.station_hours_exceptions
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('HOURS_EXCEPTION', 'day');
+CREATE TRIGGER station_hours_exceptions_log_update AFTER UPDATE ON station_schema.station_hours_exceptions
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('HOURS_EXCEPTION', 'day');
+CREATE TRIGGER station_hours_exceptions_log_delete AFTER DELETE ON station_schema.station_hours_exceptions
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('HOURS_EXCEPTION', 'day');
+
+-- Search -----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION station_schema.search_stations(
+    p_after text, p_limit integer, p_status text, p_state text, p_city text, p_fuel text, p_service text, p_text text,
+    p_accepts_coupons boolean, p_open_at timestamptz) RETURNS TABLE (station_id bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    -- Planned for the filters that are there: each has its index, and none of them is used by a plan for all cases.
+    SET plan_cache_mode = force_custom_plan
+    AS $$
+BEGIN
+    IF p_open_at IS NOT NULL THEN
+        RETURN QUERY
+        SELECT s.id FROM station_schema.stations AS s
+         WHERE s.station_code > p_after
+           AND s.time_zone IS NOT NULL AND s.opening_hours <> '{}' AND s.status = 'ACTIVE'
+           AND (p_status IS NULL OR s.status = p_status)
+           AND (p_state IS NULL OR station_schema.normalised(s.state) = station_schema.normalised(p_state))
+           AND (p_city IS NULL OR station_schema.normalised(s.city) = station_schema.normalised(p_city))
+           AND (p_fuel IS NULL OR s.fuels @> ARRAY[p_fuel])
+           AND (p_service IS NULL OR s.services_offered @> ARRAY[p_service])
+           AND (p_accepts_coupons IS NULL OR s.accepts_coupons = p_accepts_coupons)
+           AND (p_text IS NULL OR station_schema.search_document(s.station_code, s.name, s.address, s.city, s.state)
+                @@ station_schema.search_words(p_text))
+           AND station_schema.is_open(
+                s.opening_hours,
+                (SELECT e.hours FROM station_schema.station_hours_exceptions AS e
+                  WHERE e.station_id = s.id AND e.day = timezone(s.time_zone, p_open_at)::date),
+                s.time_zone, p_open_at)
+         ORDER BY s.station_code
+         LIMIT p_limit;
+    ELSE
+        RETURN QUERY
+        SELECT s.id FROM station_schema.stations AS s
+         WHERE s.station_code > p_after
+           AND (p_status IS NULL OR s.status = p_status)
+           AND (p_state IS NULL OR station_schema.normalised(s.state) = station_schema.normalised(p_state))
+           AND (p_city IS NULL OR station_schema.normalised(s.city) = station_schema.normalised(p_city))
+           AND (p_fuel IS NULL OR s.fuels @> ARRAY[p_fuel])
+           AND (p_service IS NULL OR s.services_offered @> ARRAY[p_service])
+           AND (p_accepts_coupons IS NULL OR s.accepts_coupons = p_accepts_coupons)
+           AND (p_text IS NULL OR station_schema.search_document(s.station_code, s.name, s.address, s.city, s.state)
+                @@ station_schema.search_words(p_text))
+         ORDER BY s.station_code
+         LIMIT p_limit;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION station_schema.search_stations(
+    text, integer, text, text, text, text, text, text, boolean, timestamptz) IS
+    'One page of stations in order of the code, after a code; a filter that is NULL lets everything through.';
+
+-- What a file of stations is read into -------------------------------------------------------------------------------
+
+CREATE UNLOGGED TABLE station_schema.station_import_rows (
+    row_number integer NOT NULL,
+    station_code text NOT NULL,
+    name text,
+    status text,
+    station_type text,
+    accepts_coupons boolean,
+    address text,
+    city text,
+    state text,
+    postal_code text,
+    country text,
+    longitude double precision,
+    latitude double precision,
+    time_zone text,
+    pump_count integer,
+    fuels text[],
+    services_offered text[],
+    phone text,
+    email text,
+    permit_number text,
+    opened_on date,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT station_import_rows_pk PRIMARY KEY (row_number),
+    CONSTRAINT station_import_rows_station_code_key UNIQUE (station_code)
+);
+COMMENT ON TABLE station_schema.station_import_rows IS
+    'Staging of an import from a table of stations: the rows that can be read. Emptied at the start of each.';
+COMMENT ON COLUMN station_schema.station_import_rows.row_number IS 'The line of the file, as a spreadsheet counts.';
+
+CREATE FUNCTION station_schema.begin_rows_import() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$ TRUNCATE station_schema.station_import_rows $$;
+COMMENT ON FUNCTION station_schema.begin_rows_import() IS
+    'Empties the staging table; its lock makes a second import wait until the first one has ended.';
+REVOKE EXECUTE ON FUNCTION station_schema.begin_rows_import() FROM PUBLIC;
+
+-- Rights -----------------------------------------------------------------------------------------------------------
+
+SELECT station_schema.ensure_all_month_partitions();
+
+GRANT EXECUTE ON FUNCTION station_schema.normalised(text) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.search_document(text, text, text, text, text) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.search_words(text) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.are_windows(jsonb) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.are_opening_hours(jsonb) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.is_open(jsonb, jsonb, text, timestamptz) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.may_become(text, text) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.check_status_change() TO station_app;
+GRANT EXECUTE ON FUNCTION station_schema.currency_of(text) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.search_stations(
+    text, integer, text, text, text, text, text, text, boolean, timestamptz) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.begin_rows_import() TO station_app;
+
+GRANT UPDATE (status_reason), INSERT (status_reason) ON station_schema.stations TO station_app;
+GRANT INSERT (valid_from, reason, set_by), UPDATE (valid_from, reason, set_by)
+    ON station_schema.station_fuel_prices TO station_app;
+GRANT SELECT, INSERT (station_id, day, hours, note), UPDATE (hours, note), DELETE
+    ON station_schema.station_hours_exceptions TO station_app;
+GRANT SELECT, INSERT (station_id, fuel, valid_from, price, currency, reason), DELETE
+    ON station_schema.station_scheduled_prices TO station_app;
+GRANT SELECT ON station_schema.station_fuel_price_history TO station_app;
+GRANT SELECT,
+    INSERT (row_number, station_code, name, status, station_type, accepts_coupons, address, city, state, postal_code,
+        country, longitude, latitude, time_zone, pump_count, fuels, services_offered, phone, email, permit_number,
+        opened_on)
+    ON station_schema.station_import_rows TO station_app;
+
+GRANT SELECT ON station_schema.station_hours_exceptions TO station_ro;
+GRANT SELECT (station_id, fuel, valid_from, price, currency, reason, created_at, updated_at)
+    ON station_schema.station_scheduled_prices TO station_ro;
+GRANT SELECT (id, station_code, fuel, price, currency, price_as_of, valid_from, previous_price, reason, created_at)
+    ON station_schema.station_fuel_price_history TO station_ro;
