@@ -1,9 +1,9 @@
 """The HTTP application: the services' routes and pools, health, and the OpenAPI document."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import cast
+from typing import TypeAlias, cast
 
 import asyncpg
 import structlog
@@ -15,6 +15,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gasolinera import health
+from gasolinera.calls import FindUser, no_token, open_users
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.errors import EXCEPTION_HANDLERS, unavailable
@@ -24,14 +25,18 @@ from gasolinera.station.parts import PARTS as STATION
 _MAX_BODY_BYTES = 1_000_000
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+Lifespan: TypeAlias = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
 ALL_PARTS: tuple[Parts, ...] = (STATION,)
 
 
-def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS) -> Litestar:
-    """The application of one process, with these services. Opens nothing: its lifespan does."""
+def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: Sequence[Lifespan] = ()) -> Litestar:
+    """The application of one process, with these services. Opens nothing: its lifespan does, and after it those `also`
+    given, which find the databases in the application's state.
+    """
     app = Litestar(
         route_handlers=[health.router, *(router for part in parts for router in part.routers)],
-        lifespan=[_lifespan(settings, parts)],
+        lifespan=[_lifespan(settings, parts), *also],
         state=State({"settings": settings}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=_openapi(),
@@ -62,7 +67,7 @@ def _answer_head(handler: ASGIApp) -> ASGIApp:
     return answered
 
 
-def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
@@ -71,11 +76,18 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Callable[[Litestar]
                 databases[part.name] = await stack.enter_async_context(open_database(settings, part.name))
                 app.state[part.name] = databases[part.name]
             app.state["databases"] = databases
+            here = _find_user(parts, databases)
+            users = open_users(here, settings.auth_url, app.state.get("service_token", no_token))
+            app.state["users"] = await stack.enter_async_context(users)
             for part in parts:
                 await _prepare(part.name, part.prepare(databases[part.name]))
             yield
 
     return opened
+
+
+def _find_user(parts: Sequence[Parts], databases: Mapping[str, Database]) -> tuple[Database, FindUser] | None:
+    return next(((databases[part.name], part.find_user) for part in parts if part.find_user is not None), None)
 
 
 async def _prepare(service: str, work: Awaitable[None]) -> None:

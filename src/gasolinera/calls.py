@@ -72,6 +72,11 @@ def local_users(db: Database, find_user: FindUser) -> UserDirectory:
     return UserDirectory(find)
 
 
+def no_token(service: str) -> str:
+    """For a process without keys."""
+    raise UnavailableError("calls.no_key", f"this process has no key to ask the {service} service with")
+
+
 def no_users() -> UserDirectory:
     """For a process that was told of no auth service: it starts, and what needs no user works."""
 
@@ -148,3 +153,17 @@ def _user_of(response: httpx.Response) -> UserSummary | None:
     # Not ours, a wrong address, or a key that the other side does not know: an operator must look.
     _log.error("call_misunderstood", service="auth", status=response.status_code)
     raise UnavailableError("users.misunderstood", "the auth service answers what this one does not understand")
+
+
+@asynccontextmanager
+async def open_users(
+    here: tuple[Database, FindUser] | None, auth_url: str | None, token_for: TokenFor
+) -> AsyncGenerator[UserDirectory]:
+    """The directory of a process: its own auth service where it runs one, else the one at `auth_url`."""
+    if here is not None:
+        yield local_users(*here)
+    elif auth_url is not None:
+        async with remote_users(auth_url, token_for) as users:
+            yield users
+    else:
+        yield no_users()

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 from litestar import Router
 
+from gasolinera.calls import FindUser
 from gasolinera.database import Database
 from gasolinera.errors import GasolineraError
 from gasolinera.events import Consumer, Outbox
@@ -14,7 +15,8 @@ from gasolinera.jobs import Job
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """`refusals`: what breaking a named constraint of the service's schema means to the one who asked.
 
-    `prepare` runs when a process starts; a database that is not there yet must not stop it.
+    `prepare` runs when a process starts; a database that is not there yet must not stop it. `find_user` answers the
+    `UserDirectory` of the services that run in the same process.
     """
 
     name: str
@@ -25,3 +27,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     consumers: Sequence[Consumer] = ()
     jobs: Sequence[Job] = ()
     refusals: Mapping[str, Callable[[], GasolineraError]] = {}
+    find_user: FindUser | None = None

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
+from gasolinera.calls import UserDirectory
 from gasolinera.database import Database
 from gasolinera.errors import GasolineraError, HTTPStatus, public_name
 
@@ -27,10 +28,17 @@ def service_router(service: str, path: str, handlers: Sequence[HTTPRouteHandler]
         found: Database = state[service]
         return found
 
+    def users(state: State) -> UserDirectory:
+        found: UserDirectory = state["users"]
+        return found
+
     return Router(
         path,
         route_handlers=handlers,
-        dependencies={"db": Provide(database, sync_to_thread=False)},
+        dependencies={
+            "db": Provide(database, sync_to_thread=False),
+            "users": Provide(users, sync_to_thread=False),
+        },
         guards=[only_known_parameters],
         tags=[service],
     )
