@@ -1,5 +1,6 @@
 -- Takes back V4: stations as the first migration left them, and no entry of the log that it would not know.
 -- vuelo: allow require-concurrent-index-deletion they go with all the rest, in milliseconds
+-- vuelo: allow validating-in-same-transaction the log is locked by the constraints' going in any case
 -- vuelo: allow locking-several-tables all of it together takes milliseconds
 
 SELECT set_config('gasolinera.maintenance', 'on', true);
@@ -56,5 +57,8 @@ ALTER TABLE station_schema.station_audit_log
         'EMPLOYEE_CREATED', 'EMPLOYEE_UPDATED', 'EMPLOYEE_DELETED')) NOT VALID,
     DROP CONSTRAINT station_audit_log_entity_type_check,
     ADD CONSTRAINT station_audit_log_entity_type_check CHECK (entity_type IN ('STATION', 'EMPLOYEE')) NOT VALID;
+ALTER TABLE station_schema.station_audit_log
+    VALIDATE CONSTRAINT station_audit_log_event_type_check,
+    VALIDATE CONSTRAINT station_audit_log_entity_type_check;
 COMMENT ON TABLE station_schema.station_audit_log IS
     'Every change of a station or an employment: of an update the changed values alone, before and after.';
