@@ -3,23 +3,25 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import asyncpg
 import structlog
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.enums import HttpMethod, MediaType
+from litestar.di import Provide
+from litestar.enums import MediaType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from gasolinera import health
+from gasolinera import health, idempotency
 from gasolinera.calls import FindUser, no_token, open_users
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
+from gasolinera.edge import around, layers
 from gasolinera.errors import EXCEPTION_HANDLERS, unavailable
 from gasolinera.parts import Parts
+from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
 
 _MAX_BODY_BYTES = 1_000_000
@@ -38,33 +40,16 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
         route_handlers=[health.router, *(router for part in parts for router in part.routers)],
         lifespan=[_lifespan(settings, parts), *also],
         state=State({"settings": settings}),
-        exception_handlers=EXCEPTION_HANDLERS,
+        dependencies={"context": Provide(provide_context, sync_to_thread=False)},
+        middleware=layers(settings),
+        exception_handlers={**EXCEPTION_HANDLERS, **idempotency.EXCEPTION_HANDLERS},
         openapi_config=_openapi(),
         request_max_body_size=_MAX_BODY_BYTES,
         logging_config=None,  # ours is set up by the command that runs
         debug=False,
     )
-    app.asgi_handler = _answer_head(app.asgi_handler)
+    app.asgi_handler = around(app.asgi_handler, settings)
     return app
-
-
-def _answer_head(handler: ASGIApp) -> ASGIApp:
-    """Every address that answers GET answers HEAD, with the same headers and no body (RFC 9110, section 9.3.2)."""
-
-    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "HEAD":
-            await handler(scope, receive, send)
-            return
-
-        async def without_body(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message["body"] = b""
-            await send(message)
-
-        as_get = cast("Scope", {**scope, "method": HttpMethod.GET})
-        await handler(as_get, receive, without_body)
-
-    return answered
 
 
 def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:

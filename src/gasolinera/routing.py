@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
-from litestar import Router
+from litestar import Request, Router
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -12,21 +12,16 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from gasolinera.calls import UserDirectory
 from gasolinera.database import Database
-from gasolinera.errors import GasolineraError, HTTPStatus, public_name
-
-
-class MalformedError(GasolineraError):
-    """The request asks in a way that the route does not know."""
-
-    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+from gasolinera.errors import public_name
+from gasolinera.idempotency import join
+from gasolinera.requests import MalformedError
 
 
 def service_router(service: str, path: str, handlers: Sequence[HTTPRouteHandler]) -> Router:
     """The routes of one service, which get the service's own Database and no other."""
 
-    def database(state: State) -> Database:
-        found: Database = state[service]
-        return found
+    async def database(request: Request[Any, Any, Any], state: State) -> Database:
+        return await join(request, state[service])
 
     def users(state: State) -> UserDirectory:
         found: UserDirectory = state["users"]
@@ -36,7 +31,7 @@ def service_router(service: str, path: str, handlers: Sequence[HTTPRouteHandler]
         path,
         route_handlers=handlers,
         dependencies={
-            "db": Provide(database, sync_to_thread=False),
+            "db": Provide(database),
             "users": Provide(users, sync_to_thread=False),
         },
         guards=[only_known_parameters],

@@ -1,0 +1,54 @@
+"""The layers that every request passes, and their order.
+
+Outside of the framework's routing, so around every answer: HEAD, the headers, the request's context. Inside, where
+the route and its options are known: time, who asks, how often, and once or again.
+"""
+
+from typing import cast
+
+from litestar.enums import HttpMethod
+from litestar.types import ASGIApp, Message, Middleware, Receive, Scope, Send
+
+from gasolinera.config import Settings
+from gasolinera.headers import add_headers
+from gasolinera.idempotency import answer_once
+from gasolinera.limits import SlidingWindows, limit_requests
+from gasolinera.requests import identify
+from gasolinera.timeouts import limit_time
+
+
+def around(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """What every answer passes, that of an unknown address included."""
+    return answer_head(identify(add_headers(app, settings.environment), settings.trusted_proxies))
+
+
+def layers(settings: Settings, *who_asks: Middleware) -> list[Middleware]:
+    """The framework's middleware, outermost first; `who_asks` sets the request's user."""
+    windows = SlidingWindows()
+
+    def in_time(app: ASGIApp) -> ASGIApp:
+        return limit_time(app, default_s=settings.request_timeout_s)
+
+    def not_too_often(app: ASGIApp) -> ASGIApp:
+        return limit_requests(app, windows)
+
+    return [in_time, *who_asks, not_too_often, answer_once]
+
+
+def answer_head(handler: ASGIApp) -> ASGIApp:
+    """Every address that answers GET answers HEAD, with the same headers and no body (RFC 9110, section 9.3.2)."""
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await handler(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        as_get = cast("Scope", {**scope, "method": HttpMethod.GET})
+        await handler(as_get, receive, without_body)
+
+    return answered
