@@ -33,6 +33,7 @@ class Permission(StrEnum):
     WEBHOOKS_MANAGE = "webhooks:manage"
     NOTIFICATIONS = "notifications"
     USERS_LOOK_UP = "users:look-up"
+    ACCESS_CHECK = "access:check"
     # station
     STATIONS_MANAGE = "stations:manage"
     STATION_UPDATE = "stations:update"
@@ -47,6 +48,10 @@ class Permission(StrEnum):
     JOBS_RUN = "jobs:run"
 
 
+# What the processes of the platform ask of each other, and no person.
+_SERVICE = frozenset({Permission.USERS_LOOK_UP, Permission.ACCESS_CHECK})
+# What the key of a partner's system may ever be given; whatever else its row says counts for nothing.
+PARTNER_SCOPES = frozenset({Permission.PRICES_SET, Permission.STATION_STATISTICS_READ})
 _CUSTOMER = {Permission.PROFILE: Reach.OWN, Permission.NOTIFICATIONS: Reach.OWN}
 _EMPLOYEE = _CUSTOMER | {Permission.EMPLOYEES_READ: Reach.OWN}
 _STATION_ADMIN = _EMPLOYEE | {
@@ -61,7 +66,7 @@ _STATION_ADMIN = _EMPLOYEE | {
 _SYSTEM_ADMIN = {
     permission: Reach.OWN if permission in (Permission.PROFILE, Permission.NOTIFICATIONS) else Reach.ALL
     for permission in Permission
-    if permission is not Permission.USERS_LOOK_UP
+    if permission not in _SERVICE
 }
 
 MATRIX: dict[Role, dict[Permission, Reach]] = {
@@ -70,7 +75,7 @@ MATRIX: dict[Role, dict[Permission, Reach]] = {
     Role.STATION_ADMIN: _STATION_ADMIN,
     Role.SYSTEM_ADMIN: _SYSTEM_ADMIN,
     Role.PARTNER: {},
-    Role.SERVICE: {Permission.USERS_LOOK_UP: Reach.ALL},
+    Role.SERVICE: dict.fromkeys(_SERVICE, Reach.ALL),
 }
 
 
@@ -97,5 +102,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def reach(self, permission: Permission) -> Reach | None:
         """How far a permission goes for this caller; None: not at all."""
         if self.role is Role.PARTNER:
-            return Reach.ALL if permission in self.scopes else None
+            if permission not in self.scopes & PARTNER_SCOPES:
+                return None
+            return Reach.ALL if self.station_code is None else Reach.STATION
         return MATRIX[self.role].get(permission)

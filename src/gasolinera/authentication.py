@@ -1,0 +1,228 @@
+"""Who asks, and may they: the middleware that reads credentials, the guards that name a permission.
+
+A request shows an access token or a service token (`Authorization: Bearer …`), or a partner's key (`X-API-Key`).
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from gasolinera.authority import Authority, KeyHolder, LostAccess, PublishedKeys, listening
+from gasolinera.database import Connection, Database
+from gasolinera.errors import ForbiddenError, UnauthenticatedError
+from gasolinera.keyring import Keyring, UnknownKeyError
+from gasolinera.limits import Limit, SlidingWindows
+from gasolinera.permissions import Caller, Permission, Reach, Role
+from gasolinera.security import VerifiedToken, read_access_token
+from gasolinera.service_tokens import is_service_token, verify_service_token
+
+API_KEY_PREFIX: Final = "gjsm_"
+_API_KEY_CHARACTERS: Final = len(API_KEY_PREFIX) + 8 + 1 + 43
+_MAX_KNOWN_API_KEYS: Final = 4096
+_API_KEY_GOOD_FOR_S: Final = 5.0  # how long after its revocation a partner's key may still be taken
+
+IsCurrent: TypeAlias = Callable[[Connection, Caller], Awaitable[bool]]
+AnyConnection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
+
+
+class Gate:
+    """What a process needs to tell who asks. In the application's state as `gate`."""
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        authority: Authority,
+        services: frozenset[str],
+        *,
+        is_current: Mapping[str, tuple[Database, IsCurrent]] | None = None,
+    ) -> None:
+        """`services`: those that this process serves. `is_current`: how a service asks its own tables, by its name."""
+        self.keyring = keyring
+        self.lost_access = LostAccess(authority)
+        self.is_current = is_current or {}
+        self._authority = authority
+        self._services = services
+        self._published = PublishedKeys(keyring, authority.public_keys)
+        self._api_keys: OrderedDict[bytes, tuple[float, KeyHolder | None]] = OrderedDict()
+        self._windows = SlidingWindows()
+
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        """While it is open, the process hears who lost access and which keys are published."""
+        return listening(self.lost_access, self._published)
+
+    async def identify(self, token: str) -> VerifiedToken:
+        """Raises UnauthenticatedError: a token that is not good, has expired, or whose holder lost access."""
+        now = self.keyring.clock()
+        if is_service_token(token):
+            caller = verify_service_token(self.keyring, token, self._services, now)
+            return VerifiedToken(caller, now.timestamp(), now.timestamp())
+        try:
+            found = read_access_token(self.keyring, token, now)
+        except UnknownKeyError:
+            await self._published.learn()
+            found = read_access_token(self.keyring, token, now)
+        if self.lost_access.covers(found):
+            raise access_ended()
+        return found
+
+    async def identify_partner(self, api_key: str) -> Caller:
+        """Raises UnauthenticatedError `auth.api_key_invalid`, TooManyError, UnavailableError."""
+        holder = await self._holder_of(api_key)
+        if holder is None or holder.expires_at <= time.time():
+            raise UnauthenticatedError("auth.api_key_invalid", "the API key is not good")
+        self._windows.take("api-key", [(Limit("user", holder.requests_per_minute, 60), holder.prefix)])
+        return Caller(
+            role=Role.PARTNER,
+            partner_code=holder.partner_code,
+            scopes=holder.scopes,
+            station_code=holder.station_code,
+        )
+
+    async def _holder_of(self, api_key: str) -> KeyHolder | None:
+        """Asked at most every five seconds for a key; that a key is unknown is remembered just as well."""
+        if len(api_key) != _API_KEY_CHARACTERS or not api_key.startswith(API_KEY_PREFIX):
+            return None
+        digest = hash_api_key(api_key)
+        now = time.monotonic()
+        good_until, holder = self._api_keys.get(digest, (0.0, None))
+        if now >= good_until:
+            holder = await self._authority.find_api_key(digest)
+            self._api_keys[digest] = (now + _API_KEY_GOOD_FOR_S, holder)
+            self._api_keys.move_to_end(digest)
+            if len(self._api_keys) > _MAX_KNOWN_API_KEYS:
+                self._api_keys.popitem(last=False)
+        return holder
+
+
+def hash_api_key(api_key: str) -> bytes:
+    """SHA-256 is enough for 256 random bits: nobody guesses them, so nothing needs to be slow."""
+    return hashlib.sha256(api_key.encode()).digest()
+
+
+def access_ended() -> UnauthenticatedError:
+    return UnauthenticatedError("auth.access_ended", "this access has ended", "log in again")
+
+
+def authenticate(app: ASGIApp) -> ASGIApp:
+    """Sets `request.user` to the caller, or to None. Who shows something that is no good is a stranger with a reason:
+    open routes answer (an expired token must not stop its refresh), guarded ones give the reason.
+    """
+
+    async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["user"] = scope["auth"] = None
+            try:
+                found = await _who_asks(scope)
+            except UnauthenticatedError as error:
+                scope["auth"] = error
+            else:
+                if found is not None:
+                    scope["user"], scope["auth"] = found.caller, found
+        await app(scope, receive, send)
+
+    return authenticated
+
+
+async def _who_asks(scope: Scope) -> VerifiedToken | None:
+    shown = [(name, value) for name, value in scope["headers"] if name in (b"authorization", b"x-api-key")]
+    if not shown:
+        return None
+    if len(shown) > 1:
+        raise UnauthenticatedError("auth.ambiguous", "the request shows more than one credential", "send one of them")
+    gate: Gate = scope["litestar_app"].state["gate"]
+    name, value = shown[0]
+    text = value.decode("latin-1").strip()
+    if name == b"x-api-key":
+        return VerifiedToken(await gate.identify_partner(text), time.time(), time.time())
+    scheme, _, token = text.partition(" ")
+    if scheme.lower() != "bearer" or not token.isascii():
+        raise UnauthenticatedError("auth.token_invalid", "the authorization is no bearer token", "log in again")
+    return await gate.identify(token.strip())
+
+
+class Requires(msgspec.Struct, frozen=True):
+    """The guard of a route. Its fields are what documents and tests read."""
+
+    permission: Permission
+    second_factor: bool = False
+    fresh: bool = False
+
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+        caller = caller_of(connection)
+        if caller.reach(self.permission) is None:
+            raise ForbiddenError("auth.not_permitted", "this account may not do that")
+        if self.second_factor and not caller.has_second_factor:
+            hint = "log in again and confirm with the second factor"
+            raise ForbiddenError("auth.second_factor_needed", "this needs a login with the second factor", hint)
+        if self.fresh and caller.user_id is not None:
+            await _require_current(connection, handler, caller)
+
+
+def requires(permission: Permission, *, second_factor: bool = False, fresh: bool = False) -> Requires:
+    """Who asks must hold the permission; how far it goes the route looks at (`reach_station`, its own rows).
+
+    `second_factor`: the login was confirmed with one. `fresh`: where value moves; asks now whether the access has
+    ended, where otherwise up to a second may pass.
+    """
+    return Requires(permission, second_factor, fresh)
+
+
+async def _require_current(connection: AnyConnection, handler: BaseRouteHandler, caller: Caller) -> None:
+    """A service that mirrors what it needs asks its own tables; another asks the auth service. Neither guesses."""
+    gate: Gate = connection.app.state["gate"]
+    for service in handler.resolve_tags() if isinstance(handler, HTTPRouteHandler) else ():
+        if service in gate.is_current:
+            database, is_current = gate.is_current[service]
+            async with database.connection() as conn:
+                if not await is_current(conn, caller):
+                    raise access_ended()
+    await gate.lost_access.hear()
+    if gate.lost_access.covers(connection.scope["auth"]):
+        raise access_ended()
+
+
+def caller_of(connection: AnyConnection) -> Caller:
+    """Raises UnauthenticatedError, with the reason where a credential was shown."""
+    caller: Caller | None = connection.scope["user"]
+    if caller is not None:
+        return caller
+    reason = connection.scope["auth"]
+    if isinstance(reason, UnauthenticatedError):
+        raise reason
+    raise UnauthenticatedError("auth.no_token", "this needs a login", "send Authorization: Bearer <access token>")
+
+
+def reach_station(caller: Caller, permission: Permission, station_code: str) -> None:
+    """Raises ForbiddenError `auth.other_station` when the permission ends at the caller's own station."""
+    reach = caller.reach(permission)
+    if reach is Reach.ALL:
+        return
+    if reach is not Reach.STATION or caller.station_code is None or caller.station_code != station_code:
+        raise ForbiddenError("auth.other_station", "this account may not do that at this station")
+
+
+def _provide_caller(request: Request[Any, Any, Any]) -> Caller:
+    return caller_of(request)
+
+
+def _provide_keyring(state: State) -> Keyring:
+    found: Keyring = state["keyring"]
+    return found
+
+
+# For the application: `caller: NamedDependency[Caller]` and `keyring: NamedDependency[Keyring]` in any route.
+DEPENDENCIES: Mapping[str, Provide] = {
+    "caller": Provide(_provide_caller, sync_to_thread=False),
+    "keyring": Provide(_provide_keyring, sync_to_thread=False),
+}
