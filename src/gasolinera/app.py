@@ -15,14 +15,18 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from gasolinera import health, idempotency
-from gasolinera.calls import FindUser, no_token, open_users
+from gasolinera.authentication import DEPENDENCIES, Gate, authenticate, open_gate, tokens_of
+from gasolinera.calls import FindUser, open_users
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.edge import around, layers
-from gasolinera.errors import EXCEPTION_HANDLERS, unavailable
+from gasolinera.errors import EXCEPTION_HANDLERS, Refusals, unavailable
+from gasolinera.metrics import metrics_route
+from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.parts import Parts
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
+from gasolinera.tracing import exported_traces
 
 _MAX_BODY_BYTES = 1_000_000
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -37,11 +41,11 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
     given, which find the databases in the application's state.
     """
     app = Litestar(
-        route_handlers=[health.router, *(router for part in parts for router in part.routers)],
+        route_handlers=[health.router, metrics_route, *(router for part in parts for router in part.routers)],
         lifespan=[_lifespan(settings, parts), *also],
-        state=State({"settings": settings}),
-        dependencies={"context": Provide(provide_context, sync_to_thread=False)},
-        middleware=layers(settings),
+        state=State({"settings": settings, "refusals": refusals_of(parts)}),
+        dependencies={"context": Provide(provide_context, sync_to_thread=False), **DEPENDENCIES},
+        middleware=layers(settings, authenticate),
         exception_handlers={**EXCEPTION_HANDLERS, **idempotency.EXCEPTION_HANDLERS},
         openapi_config=_openapi(),
         request_max_body_size=_MAX_BODY_BYTES,
@@ -56,19 +60,39 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
+            stack.enter_context(exported_traces(settings))
             databases: dict[str, Database] = {}
             for part in parts:
                 databases[part.name] = await stack.enter_async_context(open_database(settings, part.name))
                 app.state[part.name] = databases[part.name]
             app.state["databases"] = databases
             here = _find_user(parts, databases)
-            users = open_users(here, settings.auth_url, app.state.get("service_token", no_token))
+            keyring = load_keyring(settings)
+            app.state["keyring"] = keyring
+            app.state["gate"] = await stack.enter_async_context(_gate(settings, keyring, parts, databases))
+            users = open_users(here, settings.auth_url, tokens_of(keyring, parts[0].name))
             app.state["users"] = await stack.enter_async_context(users)
             for part in parts:
                 await _prepare(part.name, part.prepare(databases[part.name]))
             yield
 
     return opened
+
+
+def refusals_of(parts: Sequence[Parts]) -> Refusals:
+    return {(part.schema, name): make for part in parts for name, make in part.refusals.items()}
+
+
+def _gate(
+    settings: Settings, keyring: Keyring, parts: Sequence[Parts], databases: Mapping[str, Database]
+) -> AbstractAsyncContextManager[Gate]:
+    return open_gate(
+        keyring,
+        next((part.authority(databases[part.name]) for part in parts if part.authority is not None), None),
+        settings.auth_url,
+        services=[part.name for part in parts],
+        is_current={part.name: (databases[part.name], part.is_current) for part in parts if part.is_current},
+    )
 
 
 def _find_user(parts: Sequence[Parts], databases: Mapping[str, Database]) -> tuple[Database, FindUser] | None:

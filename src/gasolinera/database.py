@@ -1,24 +1,34 @@
 """PostgreSQL for the services: a pool as the service's runtime role, transactions, and SQL from `queries.sql`.
 
-A use case takes a `Connection` and never commits; the edge opens `Database.transaction()`.
+A use case takes a `Connection` and never commits; the edge opens `Database.transaction()`, or hands the use case to
+`Database.run()`, which tries again what failed for no fault of its own.
 """
 
+import asyncio
+import random
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
+import structlog
+from asyncpg.connection import LoggedQuery
 from asyncpg.pool import PoolConnectionProxy
 
+from gasolinera import metrics, tracing
 from gasolinera.config import Settings
+from gasolinera.errors import constraint_of, is_connection_lost
 
 # Quoted: the classes take parameters only in their stubs.
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Struct = TypeVar("Struct", bound=msgspec.Struct)
+Result = TypeVar("Result")
 
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _ACQUIRE_TIMEOUT_S = 5.0
 _CONNECT_TIMEOUT_S = 5.0
 _NAME = re.compile(r"^-- name: *(.*?) *$", re.MULTILINE)
@@ -37,26 +47,88 @@ class RequestContext(msgspec.Struct, frozen=True):
     trace_parent: str | None = None  # W3C Trace Context; an event carries it on to its consumers
 
 
+_MAX_TRIES = 3
+_LONGEST_PAUSE_S = 0.05  # before the second try; twice as long before the third
+
+# The server has undone the transaction, and says that it would have succeeded alone.
+_UNDONE = {asyncpg.SerializationError: "serialization", asyncpg.DeadlockDetectedError: "deadlock"}
+
+# Names of statements by their text, for metrics and traces.
+_names: dict[str, str] = {"BEGIN;": "begin", "COMMIT;": "commit", "ROLLBACK;": "rollback", _SET_CONTEXT: "set_context"}
+
+
 class Database:
     """The pool of one service. Make it with `open_database`."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, service: str, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.service = service
         self._pool = pool
+        self._gauges = metrics.PoolGauges(service, pool.get_max_size())
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """For reading with single statements, which need no transaction around them."""
-        async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as conn:
+        gauges = self._gauges
+        gauges.waiting.inc()
+        try:
+            conn = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
+        finally:
+            gauges.waiting.dec()
+        gauges.in_use.inc()
+        try:
             yield conn
+        finally:
+            gauges.in_use.dec()
+            await self._pool.release(conn)
 
     @asynccontextmanager
     async def transaction(self, context: RequestContext | None = None) -> AsyncGenerator[Connection]:
         """Commits when the block ends, rolls back when it raises."""
-        async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as conn, conn.transaction():
-            if context is not None:
-                known = {key: value for key, value in msgspec.structs.asdict(context).items() if value is not None}
-                await conn.execute(_SET_CONTEXT, list(known), list(known.values()))
+        async with self.connection() as conn, conn.transaction():
+            await _set_context(conn, context)
             yield conn
+
+    async def run(
+        self,
+        use_case: Callable[[Connection], Awaitable[Result]],
+        context: RequestContext | None = None,
+        *,
+        is_idempotent: bool = False,
+    ) -> Result:
+        """A use case in a transaction; the whole of it again, at most three times in all, where that is safe.
+
+        Safe is what the server says it undid (deadlock, serialization) and a connection that was lost before COMMIT
+        was sent. After that nobody knows whether it holds: only an idempotent use case runs again. Between tries the
+        connection goes back to the pool. What a use case does outside of the database may happen more than once.
+        """
+        for attempt in range(1, _MAX_TRIES + 1):
+            is_committing = False
+            try:
+                async with self.transaction(context) as conn:
+                    result = await use_case(conn)
+                    is_committing = True
+                return result
+            except Exception as error:
+                reason = _reason_to_retry(error, is_safe_when_lost=is_idempotent or not is_committing)
+                if reason is None or attempt == _MAX_TRIES:
+                    raise
+                metrics.count_retry(self.service, reason)
+                _log.info("transaction_retried", service=self.service, reason=reason, attempt=attempt)
+            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE_S * attempt))  # noqa: S311  keeps rivals apart
+        raise AssertionError("the last try returns or raises")
+
+
+def _reason_to_retry(error: Exception, *, is_safe_when_lost: bool) -> str | None:
+    for kind, reason in _UNDONE.items():
+        if isinstance(error, kind):
+            return reason
+    return "connection" if is_safe_when_lost and is_connection_lost(error) else None
+
+
+async def _set_context(conn: Connection, context: RequestContext | None) -> None:
+    if context is not None:
+        known = {key: value for key, value in msgspec.structs.asdict(context).items() if value is not None}
+        await conn.execute(_SET_CONTEXT, list(known), list(known.values()))
 
 
 @asynccontextmanager
@@ -68,7 +140,7 @@ async def open_database(settings: Settings, service: str) -> AsyncGenerator[Data
         min_size=settings.pool_min_size,
         max_size=settings.pool_max_size,
         reset=_keep,
-        init=_prepare_connection,
+        init=partial(_prepare_connection, _watch(service)),
         timeout=_CONNECT_TIMEOUT_S,
         server_settings={
             "application_name": f"gasolinera-{service}",
@@ -79,7 +151,7 @@ async def open_database(settings: Settings, service: str) -> AsyncGenerator[Data
         },
     )
     try:
-        yield Database(pool)
+        yield Database(service, pool)
     finally:
         await pool.close()
 
@@ -88,7 +160,8 @@ async def _keep(_conn: "asyncpg.Connection[asyncpg.Record]") -> None:
     """No session state is ever set, so nothing is reset: the default costs a round trip on each release."""
 
 
-async def _prepare_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def _prepare_connection(watch: Callable[[LoggedQuery], None], conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+    conn.add_query_logger(watch)
     await conn.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -96,6 +169,19 @@ async def _prepare_connection(conn: "asyncpg.Connection[asyncpg.Record]") -> Non
         decoder=lambda data: msgspec.json.decode(data[1:]),
         format="binary",
     )
+
+
+def _watch(service: str) -> Callable[[LoggedQuery], None]:
+    """Counts each statement of a connection, by name; the driver calls it after the statement."""
+
+    def watch(done: LoggedQuery) -> None:
+        name = _names.get(done.query, "other")
+        metrics.count_query(service, name, done.elapsed)
+        if isinstance(done.exception, asyncpg.IntegrityConstraintViolationError):
+            metrics.count_violation(constraint_of(done.exception))
+        tracing.record_query(service, name, done.elapsed, done.exception)
+
+    return watch
 
 
 async def fetch_all(conn: Connection, kind: type[Struct], sql: str, *values: Any) -> list[Struct]:
@@ -133,7 +219,13 @@ def load_queries(package: str, file: str = "queries.sql") -> Mapping[str, Query]
 
 def load_sql(package: str, file: str = "queries.sql") -> Mapping[str, str]:
     """The statements of such a file by name. A wrong name is a KeyError where the module is imported."""
-    return {name: query.sql for name, query in load_queries(package, file).items()}
+    return {name: named(name, query.sql) for name, query in load_queries(package, file).items()}
+
+
+def named(name: str, sql: str) -> str:
+    """The statement itself, which metrics and traces know by this name from now on; for constants alone."""
+    _names[sql] = name
+    return sql
 
 
 def parse_queries(text: str) -> Mapping[str, Query]:

@@ -1,7 +1,7 @@
 """The layers that every request passes, and their order.
 
-Outside of the framework's routing, so around every answer: HEAD, the headers, the request's context. Inside, where
-the route and its options are known: time, who asks, how often, and once or again.
+Outside of the framework's routing, so around every answer: HEAD, the request's context, what is measured and logged,
+the headers. Inside, where the route and its options are known: time, who asks, how often, and once or again.
 """
 
 from typing import cast
@@ -13,13 +13,14 @@ from gasolinera.config import Settings
 from gasolinera.headers import add_headers
 from gasolinera.idempotency import answer_once
 from gasolinera.limits import SlidingWindows, limit_requests
+from gasolinera.observing import observe
 from gasolinera.requests import identify
 from gasolinera.timeouts import limit_time
 
 
 def around(app: ASGIApp, settings: Settings) -> ASGIApp:
     """What every answer passes, that of an unknown address included."""
-    return answer_head(identify(add_headers(app, settings.environment), settings.trusted_proxies))
+    return answer_head(identify(observe(add_headers(app, settings.environment)), settings.trusted_proxies))
 
 
 def layers(settings: Settings, *who_asks: Middleware) -> list[Middleware]:

@@ -4,7 +4,7 @@ An error has a stable code, a sentence, and sometimes a hint. Codes are lower ca
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:gasolinera:problem:"
 _RETRY_AFTER_S = 5
 _MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")  # the framework says it in words alone
+_MONTH_OF_PARTITION = re.compile(r"_[0-9]{4}_[0-9]{2}(?=_|$)")
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # Somebody else's trouble: the server is gone, refuses connections, or a statement took too long.
@@ -36,6 +37,14 @@ _DATABASE_UNAVAILABLE = (
     asyncpg.InternalClientError,  # what the driver says when a connection ends just as a statement begins
 )
 
+_CONNECTION_LOST = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InternalClientError,
+)
 
 # The database is there, but is not what this version of the code was made for.
 _DATABASE_MISCONFIGURED = (
@@ -180,9 +189,36 @@ def unavailable(error: Exception) -> UnavailableError | None:
     return None
 
 
-def _is_closed(error: Exception) -> bool:
+def is_connection_lost(error: BaseException) -> bool:
+    """The connection ended or could not be made, for no fault of the statement."""
+    return isinstance(error, _CONNECTION_LOST) or _is_closed(error)
+
+
+def _is_closed(error: BaseException) -> bool:
     """The driver has one class for a connection that is closed and for being used wrongly, which is our bug."""
     return type(error) is asyncpg.InterfaceError and "closed" in str(error)
+
+
+Refusals = Mapping[tuple[str, str], Callable[[], GasolineraError]]
+"""What breaking a constraint means to the one who asked, by schema and constraint."""
+
+
+def refusal(error: asyncpg.IntegrityConstraintViolationError, refusals: Refusals) -> GasolineraError:
+    """The service's own error where it has one for the constraint, else one that shows nothing of our insides."""
+    schema, constraint = error.schema_name or "", constraint_of(error)
+    make = refusals.get((schema, constraint))
+    if make is not None:
+        return make()
+    # Nobody has thought of it: an operator should see which it was, without the values that it names.
+    _log.warning("constraint_unmapped", schema=schema, constraint=constraint)
+    if isinstance(error, asyncpg.CheckViolationError | asyncpg.NotNullViolationError):
+        return InputError("database.constraint", "a value is not one of those that are allowed")
+    return ConflictError("database.constraint", "what is there already stands in the way")
+
+
+def constraint_of(error: asyncpg.IntegrityConstraintViolationError) -> str:
+    """Its name; that of the whole table where a month's partition carries it."""
+    return _MONTH_OF_PARTITION.sub("", error.constraint_name or "unnamed")
 
 
 def public_name(handler: BaseRouteHandler, argument: str) -> str:
@@ -245,10 +281,18 @@ def _on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Probl
     )
 
 
+def _on_constraint(
+    request: Request[Any, Any, Any], error: asyncpg.IntegrityConstraintViolationError
+) -> Response[Problem]:
+    refusals: Refusals = request.app.state.get("refusals", {})
+    return _on_our_error(request, refusal(error, refusals))
+
+
 # The framework's own type for this leaves its parameters open.
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
     GasolineraError: _on_our_error,
     ValidationException: _on_invalid,
     HTTPException: _on_http,
+    asyncpg.IntegrityConstraintViolationError: _on_constraint,
     Exception: _on_bug,
 }

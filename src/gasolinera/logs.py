@@ -1,12 +1,47 @@
-"""Logs: one event a line, JSON outside development, always on stderr. An event has a static name and keywords."""
+"""Logs: one event a line, JSON outside development, always on stderr. An event has a static name and keywords.
+
+Everything passes `mask`: what of a person or a secret slipped into an event does not leave the process.
+"""
 
 import logging
+import re
 import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, cast
 
+import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gasolinera.config import Environment, Settings
+
+MASKED = "[masked]"
+_SECRET_WORDS = frozenset(
+    {"authorization", "cookie", "email", "otp", "password", "phone", "pin", "secret", "token", "apikey", "pepper"}
+)
+_DEPTH = 6
+
+# Identifiers that may hold long runs of digits: a UUID, and the ids of a trace and a span.
+_KEPT = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{16}", re.IGNORECASE
+)
+_SENSITIVE = re.compile(
+    r"""
+      (?:\+|\uff0b|%2B) [\s(]* \d (?:[\s().-]* \d){6,}         # a number with its country, however it is spaced
+    | \d{10,}                                                  # the same without its sign
+    | (?<!\d) \d{2,4} [ .-] \d{3,4} [ .-] \d{4} (?!\d)         # as it is written within a country
+    | (?<!\d) \d{4} [ -] \d{4} (?!\d)
+    | [^\s@"'<>()\[\]{},;:=]+ (?:@|%40) [\w-]+ (?:\.[\w-]+)+    # an address of email
+    | \beyJ[\w-]+ \. [\w-]+ (?:\.[\w-]*)?                      # a JSON web token
+    | \b(?:bearer|basic)\s+ [\w.~+/=-]+
+    | \b(?:code|código|codigo|otp|pin)\b \D{0,5} \d{4,8} (?!\d)
+    | \b [0-9a-fA-F]{40,} \b
+    | (?<![\w-]) (?=[\w-]*[a-z]) (?=[\w-]*[A-Z]) (?=[\w-]*\d) [A-Za-z0-9_-]{32,}   # an opaque token
+    | (?m:^DETAIL:.*$)                                         # where PostgreSQL shows the values of a row
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 def configure_logs(settings: Settings) -> None:
@@ -15,29 +50,72 @@ def configure_logs(settings: Settings) -> None:
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
+        structlog.processors.format_exc_info,
+        mask,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if settings.environment is Environment.DEVELOPMENT:
-        ending: list[Processor] = [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
-                exception_formatter=structlog.dev.plain_traceback,  # the default shows the values of variables
-            )
-        ]
+        renderer: Processor = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the default shows the values of variables
+        )
     else:
-        ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        renderer = _render_json
     structlog.configure(
-        processors=[*shared, *ending],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
-            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
         )
     )
     # The details of libraries help nobody.
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
+
+
+def mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Phone numbers, addresses of email, tokens and codes become `[masked]`, in every field and at any depth."""
+    return {_masked_text(key): _masked_field(key, value) for key, value in event.items()}
+
+
+def _masked_field(key: str, value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        if _names_secret(key) or (key == "code" and value.isdecimal()):
+            return MASKED
+        return _masked_text(value)
+    if value is None or isinstance(value, bool | float):
+        return value
+    if _names_secret(key):
+        return MASKED
+    if isinstance(value, int):
+        # A phone number is a good integer; so are the milliseconds since 1970, which an event has no need of.
+        return value if abs(value) < 10**9 and key != "code" else MASKED
+    return _masked_rest(key, value, depth)
+
+
+def _masked_rest(key: str, value: Any, depth: int) -> Any:
+    if depth < _DEPTH and isinstance(value, Mapping):
+        fields = cast("Mapping[Any, Any]", value)
+        return {_masked_text(str(name)): _masked_field(str(name), held, depth + 1) for name, held in fields.items()}
+    if depth < _DEPTH and isinstance(value, list | tuple | set | frozenset):
+        return [_masked_field(key, held, depth + 1) for held in cast("list[Any]", value)]
+    return _masked_text(str(value))
+
+
+def _masked_text(text: str) -> str:
+    return text if _KEPT.fullmatch(text) else _SENSITIVE.sub(MASKED, text)
+
+
+@lru_cache(1024)
+def _names_secret(key: str) -> bool:
+    words = key.lower().replace("-", "_").split("_")
+    return not _SECRET_WORDS.isdisjoint(words) or "api_key" in key.lower().replace("-", "_")
+
+
+def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return msgspec.json.encode(event, enc_hook=str).decode()

@@ -1,0 +1,53 @@
+"""Every request leaves one line in the log, one observation in the metrics, and a span when traces are exported."""
+
+from http import HTTPMethod
+from time import perf_counter
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from gasolinera import metrics, tracing
+from gasolinera.requests import context_of
+
+_METHODS = {method.value: method.value for method in HTTPMethod}
+_GONE = 499  # nginx's number for a client that did not wait; it never goes over the wire
+_QUIET = frozenset({"/metrics", "/health/live", "/health/ready"})  # asked every few seconds by machines
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+def observe(app: ASGIApp) -> ASGIApp:
+    """Wraps what answers, inside of what gives a request its ids. Nothing is kept of the query string."""
+
+    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        started = perf_counter()
+        status = 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        trace_parent = context_of(scope).trace_parent or ""
+        structlog.contextvars.bind_contextvars(trace_id=trace_parent[3:35])
+        with tracing.request_span(scope["headers"], trace_parent) as finish:
+            try:
+                await app(scope, receive, watched)
+            except Exception:
+                status = status or 500
+                raise
+            finally:
+                method: str = _METHODS.get(scope["method"], "OTHER")
+                route = scope.get("path_template") or "unknown"
+                seconds = perf_counter() - started
+                # What is cancelled has no status: the client left.
+                status = status or _GONE
+                metrics.count_request(method, route, status, seconds)
+                tell = _log.debug if route in _QUIET else _log.info
+                tell("request", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
+                finish(method, route, status)
+
+    return observed
