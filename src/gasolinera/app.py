@@ -21,8 +21,8 @@ from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.edge import around, layers
 from gasolinera.errors import EXCEPTION_HANDLERS, Refusals, unavailable
-from gasolinera.metrics import metrics_route
 from gasolinera.keyring import Keyring, load_keyring
+from gasolinera.metrics import metrics_route
 from gasolinera.parts import Parts
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION

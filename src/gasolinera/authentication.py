@@ -6,8 +6,8 @@ A request shows an access token or a service token (`Authorization: Bearer …`)
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -18,14 +18,22 @@ from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from gasolinera.authority import Authority, KeyHolder, LostAccess, PublishedKeys, listening
+from gasolinera.authority import (
+    Authority,
+    KeyHolder,
+    LostAccess,
+    PublishedKeys,
+    listening,
+    no_authority,
+    remote_authority,
+)
 from gasolinera.database import Connection, Database
 from gasolinera.errors import ForbiddenError, UnauthenticatedError
 from gasolinera.keyring import Keyring, UnknownKeyError
 from gasolinera.limits import Limit, SlidingWindows
 from gasolinera.permissions import Caller, Permission, Reach, Role
 from gasolinera.security import VerifiedToken, read_access_token
-from gasolinera.service_tokens import is_service_token, verify_service_token
+from gasolinera.service_tokens import is_service_token, issue_service_token, verify_service_token
 
 API_KEY_PREFIX: Final = "gjsm_"
 _API_KEY_CHARACTERS: Final = len(API_KEY_PREFIX) + 8 + 1 + 43
@@ -37,7 +45,7 @@ AnyConnection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 
 
 class Gate:
-    """What a process needs to tell who asks. In the application's state as `gate`."""
+    """What a process needs to tell who asks. Opened by `open_gate`; in the application's state as `gate`."""
 
     def __init__(
         self,
@@ -103,6 +111,29 @@ class Gate:
             if len(self._api_keys) > _MAX_KNOWN_API_KEYS:
                 self._api_keys.popitem(last=False)
         return holder
+
+
+@asynccontextmanager
+async def open_gate(
+    keyring: Keyring,
+    here: Authority | None,
+    auth_url: str | None,
+    *,
+    services: Sequence[str],
+    is_current: Mapping[str, tuple[Database, IsCurrent]],
+) -> AsyncGenerator[Gate]:
+    """The gate of a process: it asks its own auth service where it runs one (`here`), else the one at `auth_url`."""
+    async with AsyncExitStack() as stack:
+        if here is None and auth_url is not None:
+            here = await stack.enter_async_context(remote_authority(auth_url, tokens_of(keyring, services[0])))
+        gate = Gate(keyring, here or no_authority(), frozenset(services), is_current=is_current)
+        await stack.enter_async_context(gate.listening())
+        yield gate
+
+
+def tokens_of(keyring: Keyring, service: str) -> Callable[[str], str]:
+    """Fresh service tokens of this process, by the service that is asked with them."""
+    return lambda audience: issue_service_token(keyring, service, audience, now=keyring.clock())
 
 
 def hash_api_key(api_key: str) -> bytes:

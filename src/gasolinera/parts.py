@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 from litestar import Router
 
+from gasolinera.authentication import IsCurrent
+from gasolinera.authority import Authority
 from gasolinera.calls import FindUser
 from gasolinera.database import Database
 from gasolinera.errors import GasolineraError
@@ -16,7 +18,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """`refusals`: what breaking a named constraint of the service's schema means to the one who asked.
 
     `prepare` runs when a process starts; a database that is not there yet must not stop it. `find_user` answers the
-    `UserDirectory` of the services that run in the same process.
+    `UserDirectory` of the services that run in the same process, and `authority` who lost access. `is_current` asks the
+    service's own tables whether a caller still is what the token says, for routes that require it fresh.
     """
 
     name: str
@@ -28,3 +31,5 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Sequence[Job] = ()
     refusals: Mapping[str, Callable[[], GasolineraError]] = {}
     find_user: FindUser | None = None
+    authority: Callable[[Database], Authority] | None = None
+    is_current: IsCurrent | None = None
