@@ -1,0 +1,153 @@
+"""Events that come in: each is received once a consumer, in order, and has its effect once.
+
+An event is first kept in the inbox of the consumer's schema, by whatever transport brings it; a second delivery finds
+its row there. Then the row is settled in the transaction of the consumer's effect. The oldest unsettled event of a
+consumer and an aggregate is the one that is locked, so that several processes share the work and keep the order, and
+one that fails holds back the newer ones of its aggregate and no others.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from gasolinera.database import Connection, Database, fetch_all
+from gasolinera.errors import ConfigError, UnavailableError, unavailable
+from gasolinera.event_tables import UNFIT, reason, statements_of
+from gasolinera.events import Consumer, Event, encode_event, event_of_document
+from gasolinera.polling import RetryPolicy
+
+_BATCH = 50
+_HANDLE_WITHIN_S = 30.0
+RETRIES = RetryPolicy()
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class _Claimed(msgspec.Struct, frozen=True):
+    id: int
+    consumer: str
+    event: dict[str, Any]
+    attempts: int
+    is_due: bool
+
+
+class _HandlingError(Exception):
+    """A consumer failed at this row, and the transaction is gone."""
+
+    def __init__(self, row: _Claimed, reason: Exception) -> None:
+        super().__init__(f"consumer {row.consumer} failed")
+        self.row = row
+        self.reason = reason
+
+
+class Inbox:
+    """The inbox of one service, and its consumers. Raises ConfigError when two consumers have one name."""
+
+    def __init__(self, service: str, schema: str, consumers: Sequence[Consumer]) -> None:
+        self.service = service
+        self.schema = schema
+        self.consumers = {consumer.key: consumer for consumer in consumers}
+        if len(self.consumers) < len(consumers) or "" in self.consumers:
+            raise ConfigError("events.consumer_name", f"consumers of {service} share a name", "name each on its own")
+        self._sql = statements_of(schema)
+
+    @property
+    def types(self) -> frozenset[str]:
+        """What the service listens to."""
+        return frozenset[str]().union(*(consumer.types for consumer in self.consumers.values()))
+
+    async def receive(self, conn: Connection, events: Sequence[Event]) -> dict[UUID, Exception]:
+        """Keep events in the order given, each once a consumer. Gives those that no row can hold, and why."""
+        try:
+            async with conn.transaction():
+                await self._insert(conn, events)
+        except UNFIT as error:
+            if len(events) == 1:
+                return {events[0].id: error}
+        else:
+            return {}
+        unfit: dict[UUID, Exception] = {}
+        for event in events:
+            unfit |= await self.receive(conn, [event])
+        return unfit
+
+    async def _insert(self, conn: Connection, events: Sequence[Event]) -> None:
+        rows = [
+            (event.id, key, event.type, event.aggregate, event.subject, document, event.correlation_id)
+            for event in events
+            for document in [encode_event(event).decode()]
+            for key, consumer in self.consumers.items()
+            if event.type in consumer.types
+        ]
+        if rows:
+            await conn.execute(self._sql["receive"], *map(list, zip(*rows, strict=True)))
+
+    async def work(self, db: Database, *, batch: int = _BATCH, retries: RetryPolicy = RETRIES) -> int:
+        """Have the effects of a batch of events; gives how many rows were settled, set back or given up.
+
+        A failure undoes the transaction of its batch: the event is set back or given up in the next one, and the
+        others are tried again without it.
+        """
+        tried: list[_Claimed] = []
+        try:
+            async with db.transaction() as conn:
+                await self._settle(conn, batch, tried)
+        except _HandlingError as failure:
+            await self._set_back(db, failure.row, failure.reason, retries)
+        except Exception as error:
+            # Refused at the end: a deferred constraint, or a consumer that hid an error of the database.
+            if not tried or unavailable(error) is not None:
+                raise
+            if len(tried) == 1:
+                await self._set_back(db, tried[0], error, retries)
+            else:  # whose fault it was shows when each goes alone
+                return sum([await self.work(db, batch=1, retries=retries) for _ in tried])
+        return len(tried)
+
+    async def _settle(self, conn: Connection, batch: int, tried: list[_Claimed]) -> None:
+        rows = await fetch_all(conn, _Claimed, self._sql["claim_unsettled"], batch, list(self.consumers))
+        held: set[tuple[str, str, str]] = set()
+        for row in rows:
+            event = event_of_document(row.event)
+            place = (row.consumer, event.aggregate, event.subject)
+            if place in held or not row.is_due:
+                held.add(place)
+                continue
+            tried.append(row)
+            try:
+                await self.handle(conn, row.consumer, event)
+            except Exception as error:
+                raise _HandlingError(row, error) from error
+        if tried:
+            status = await conn.execute(self._sql["settle"], [row.id for row in tried])
+            assert status == f"UPDATE {len(tried)}", "a row was settled elsewhere while its aggregate was locked"
+
+    async def handle(self, conn: Connection, consumer: str, event: Event) -> None:
+        """One effect, with the event's publisher, correlation id and trace as the context of the transaction."""
+        actor = f"service:{event.publisher}"
+        await conn.execute(self._sql["set_context"], actor, event.correlation_id or "", event.trace_parent or "")
+        async with asyncio.timeout(_HANDLE_WITHIN_S):
+            await self.consumers[consumer].handle(conn, event)
+
+    async def _set_back(self, db: Database, row: _Claimed, cause: Exception, retries: RetryPolicy) -> None:
+        # What works again without anybody's doing is waited for, however long it takes.
+        is_final = row.attempts + 1 >= retries.attempts and not isinstance(cause, UnavailableError)
+        async with db.connection() as conn:
+            if is_final:
+                await conn.execute(self._sql["bury_effect"], row.id, row.attempts, reason(cause))
+            else:
+                delay_s = retries.delay_s(row.attempts + 1)
+                await conn.execute(self._sql["delay_effect"], row.id, row.attempts, reason(cause), delay_s)
+        _log.warning(
+            "event_given_up" if is_final else "event_failed",
+            service=self.service,
+            consumer=row.consumer,
+            event_id=row.event.get("id"),
+            event_type=row.event.get("type"),
+            correlation_id=row.event.get("correlationid"),
+            attempts=row.attempts + 1,
+            error=reason(cause),
+        )
