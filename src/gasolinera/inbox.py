@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import structlog
 
@@ -119,6 +120,8 @@ class Inbox:
             tried.append(row)
             try:
                 await self.handle(conn, row.consumer, event)
+            except asyncpg.InFailedSQLTransactionError:
+                raise  # whoever came before may have hidden its error
             except Exception as error:
                 raise _HandlingError(row, error) from error
         if tried:

@@ -39,7 +39,7 @@ _ACK_WITHIN_S = 10.0
 _BATCH = 100
 _FETCH_S = 1.0
 _COLLECT_WITHIN_S = 30.0
-_RECONNECT_EVERY_S = 0.5
+_RECONNECT_EVERY_S = 1
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
