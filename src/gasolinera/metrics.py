@@ -25,7 +25,10 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import (
+    MultiProcessCollector,
+    mark_process_dead,  # pyright: ignore[reportUnknownVariableType]  # it takes a pid and has no types
+)
 
 from gasolinera.config import Environment, Settings
 from gasolinera.errors import UnauthenticatedError
@@ -172,6 +175,11 @@ def shared_between_workers() -> Generator[None]:
             yield
         finally:
             del os.environ[_SHARED_FOLDER]
+
+
+def forget_worker(pid: int) -> None:
+    """A worker has ended: its gauges go with it, what it has counted stays. Called by the workers' parent."""
+    mark_process_dead(pid)
 
 
 def render() -> bytes:
