@@ -146,18 +146,26 @@ async def _publish_in_order(stream: JetStreamContext, events: Sequence[Event]) -
 
 
 async def run_receiver(
-    connection: Client, inbox: Inbox, db: Database, stop: asyncio.Event, *, arrived: asyncio.Event | None = None
+    connection: Client,
+    inbox: Inbox,
+    db: Database,
+    stop: asyncio.Event,
+    *,
+    arrived: asyncio.Event | None = None,
+    ack_within_s: float = _ACK_WITHIN_S,
 ) -> None:
     """What the stream has for a service, into its inbox, until `stop`."""
-    receiver = _Receiver(JetStreamContext(connection, timeout=_PUBLISH_WITHIN_S), inbox, arrived)
+    stream = JetStreamContext(connection, timeout=_PUBLISH_WITHIN_S)
+    receiver = _Receiver(stream, inbox, arrived or asyncio.Event(), ack_within_s)
     await poll(f"receiver of {inbox.service}", partial(receiver.work, db), stop)
 
 
 class _Receiver:
-    def __init__(self, stream: JetStreamContext, inbox: Inbox, arrived: asyncio.Event | None) -> None:
+    def __init__(self, stream: JetStreamContext, inbox: Inbox, arrived: asyncio.Event, ack_within_s: float) -> None:
         self._stream = stream
         self._inbox = inbox
         self._arrived = arrived
+        self._ack_within_s = ack_within_s
         self._subscription: JetStreamContext.PullSubscription | None = None
 
     async def work(self, db: Database) -> int:
@@ -172,7 +180,7 @@ class _Receiver:
             _log.error("event_unfit", service=self._inbox.service, event_id=str(event_id), error=reason(error))
         for message in messages:
             await message.ack()
-        if self._arrived is not None and events:
+        if events:
             self._arrived.set()
         return len(messages)
 
@@ -193,7 +201,7 @@ class _Receiver:
                 filter_subjects=sorted(_PREFIX + type_ for type_ in self._inbox.types),
                 deliver_policy=DeliverPolicy.ALL,
                 ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=_ACK_WITHIN_S,
+                ack_wait=self._ack_within_s,
                 max_ack_pending=_BATCH,  # so all that is out fits one batch
             ),
         )
