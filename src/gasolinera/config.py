@@ -144,6 +144,12 @@ class Settings(BaseSettings):
             )
         return address.get_secret_value()
 
+    def jobs_url(self) -> tuple[str, str | None] | None:
+        """Where jobs are kept, and the role to change into there; None: this process was told of no such place."""
+        if self.ops_database_url is not None:
+            return self.ops_database_url.get_secret_value(), None
+        return None if self.database_url is None else (self.database_url.get_secret_value(), "ops")
+
     def service_role(self, service: str) -> str | None:
         """The role that a connection over the common address changes into; an address of its own names its own."""
         return None if getattr(self, f"{service}_database_url") else f"{service}_app"

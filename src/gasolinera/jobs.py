@@ -1,16 +1,20 @@
 """Work that is not part of a request: what a job is. Scheduled or asked for, each may run again without harm."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 
 import msgspec
 
 from gasolinera.database import Database
 
+_reporter: ContextVar[Callable[[str], Awaitable[None]] | None] = ContextVar("reporter", default=None)
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """`run` gets the service's database and text arguments, and says in a sentence what it did.
+    """`run` gets the service's database and text arguments, and says in a sentence what it did: no personal data.
 
-    `schedule` is a cron expression in UTC; None: only when asked for. One of a name runs at a time.
+    `schedule` is a cron expression in UTC; None: only when asked for. One of a name runs at a time, for `limit_s` at
+    most. A job whose process dies is run again from its beginning.
     """
 
     name: str
@@ -18,3 +22,33 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     run: Callable[[Database, Mapping[str, str]], Awaitable[str]]
     schedule: str | None = None
+    limit_s: int = 3600
+
+
+async def report_progress(sentence: str) -> None:
+    """Called by a job: how far it is, for `gasolinera jobs status`. Elsewhere it does nothing."""
+    report = _reporter.get()
+    if report is not None:
+        await report(sentence)
+
+
+def reported_to(report: Callable[[str], Awaitable[None]]) -> None:
+    """Where `report_progress` goes in this task and those it starts."""
+    _reporter.set(report)
+
+
+def partitions_job(service: str, schema: str) -> Job:
+    """Every service's growing tables need next month's partitions before next month."""
+
+    async def run(db: Database, _arguments: Mapping[str, str]) -> str:
+        async with db.transaction() as conn:
+            made = await conn.fetchval(f"SELECT {schema}.ensure_all_month_partitions()")
+        return f"{made} partitions made"
+
+    return Job(
+        name=f"{service}.ensure_partitions",
+        service=service,
+        summary="Make this month's partitions and those of the next three where they are missing.",
+        run=run,
+        schedule="23 2 * * *",
+    )

@@ -1,0 +1,154 @@
+"""What runs beside requests: jobs, the relay of events and their consumers. As many processes as one likes may do it.
+
+Each loop is kept alive by itself: a database that is away stops what needs it, and nothing else.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+from litestar import Litestar
+from procrastinate import App
+
+from gasolinera.config import Settings
+from gasolinera.database import Database, open_database
+from gasolinera.errors import unavailable
+from gasolinera.job_queue import Pace, make_app, take_back
+from gasolinera.job_reports import check_installed, measure_jobs
+from gasolinera.jobs import Job, partitions_job
+from gasolinera.parts import Parts
+
+_LONGEST_PAUSE_S = 30.0
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def jobs_of(parts: Sequence[Parts]) -> list[Job]:
+    """What the services bring, and what each of them needs. Names are unique."""
+    jobs = [job for part in parts for job in (partitions_job(part.name, part.schema), *part.jobs)]
+    assert len({job.name for job in jobs}) == len(jobs), "two jobs have one name"
+    return jobs
+
+
+async def run_worker(settings: Settings, parts: Sequence[Parts], stop: asyncio.Event) -> None:
+    """Run the loops of these services with pools of their own until `stop`."""
+    async with AsyncExitStack() as stack:
+        databases = {part.name: await stack.enter_async_context(open_database(settings, part.name)) for part in parts}
+        await run_loops(settings, parts, databases, stop)
+
+
+async def run_loops(
+    settings: Settings, parts: Sequence[Parts], databases: Mapping[str, Database], stop: asyncio.Event
+) -> None:
+    """Run the loops until `stop`; what is under way then has the settings' grace to end."""
+    async with asyncio.TaskGroup() as group:
+        for name, loop in loops_of(settings, parts, databases):
+            group.create_task(_kept_alive(name, loop, stop))
+
+
+def loops_of(settings: Settings, parts: Sequence[Parts], databases: Mapping[str, Database]) -> list[tuple[str, Loop]]:
+    loops: list[tuple[str, Loop]] = []
+    if settings.jobs_url() is None:
+        _log.warning("jobs_off", reason="no database is named for jobs")
+    else:
+        loops.append(("jobs", lambda stop: work_jobs(settings, jobs_of(parts), databases, stop)))
+    return loops
+
+
+def beside_requests(settings: Settings, parts: Sequence[Parts]) -> Callable[[Litestar], Any]:
+    """A lifespan of the application: the loops run in its process, over its pools."""
+
+    @asynccontextmanager
+    async def running(app: Litestar) -> AsyncGenerator[None]:
+        stop = asyncio.Event()
+        databases: Mapping[str, Database] = app.state["databases"]
+        loops = asyncio.create_task(run_loops(settings, parts, databases, stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await loops
+
+    return running
+
+
+async def _kept_alive(name: str, loop: Loop, stop: asyncio.Event) -> None:
+    pause_s = 0.5
+    while not stop.is_set():
+        started = asyncio.get_running_loop().time()
+        try:
+            await loop(stop)
+        except Exception as error:
+            trouble = unavailable(error)
+            if trouble is None:
+                _log.exception("loop_failed", loop=name)
+            else:
+                _log.warning("loop_delayed", loop=name, reason=trouble.code)
+        if stop.is_set():
+            return
+        ran_s = asyncio.get_running_loop().time() - started
+        pause_s = 0.5 if ran_s > _LONGEST_PAUSE_S else min(2 * pause_s, _LONGEST_PAUSE_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause_s * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+async def work_jobs(
+    settings: Settings,
+    jobs: Sequence[Job],
+    databases: Mapping[str, Database],
+    stop: asyncio.Event,
+    pace: Pace | None = None,
+) -> None:
+    """Defer what is due and work the queues of these services until `stop`, or until the connection is lost.
+
+    Raises UnavailableError `jobs.not_installed`. What still runs when the grace is over is put back into the queue.
+    """
+    pace = pace or Pace()
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    logging.getLogger("procrastinate.worker").addFilter(_without_outcomes)
+    app = make_app(settings, jobs, databases)
+    async with app.open_async():
+        await check_installed(app)
+        working = asyncio.create_task(
+            app.run_worker_async(
+                queues=sorted({job.service for job in jobs} | {"ops"}),
+                concurrency=pace.concurrency,
+                fetch_job_polling_interval=pace.poll_s,
+                update_heartbeat_interval=pace.heartbeat_s,
+                stalled_worker_timeout=pace.silent_s,
+                shutdown_graceful_timeout=settings.shutdown_grace_s,
+                install_signal_handlers=False,
+            )
+        )
+        looking_after = asyncio.create_task(_look_after(app, pace))
+        asked = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, looking_after, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            looking_after.cancel()
+            working.cancel()  # its way to stop gracefully
+            results = await asyncio.gather(working, looking_after, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+
+async def _look_after(app: App, pace: Pace) -> None:
+    """What the library leaves to its users: jobs whose worker died; and what is measured."""
+    while True:
+        lost = await take_back(app, pace.silent_s)
+        if lost:
+            _log.warning("jobs_taken_back", count=len(lost))
+        await measure_jobs(app)
+        await asyncio.sleep(pace.poll_s)
+
+
+def _without_outcomes(record: logging.LogRecord) -> bool:
+    """The library tells of each job with its arguments; we tell of it without."""
+    return not str(getattr(record, "action", "")).startswith("job_")
