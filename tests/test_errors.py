@@ -28,6 +28,7 @@ RAISED: dict[str, tuple[Exception, int, str]] = {
     "bug": (RuntimeError(SECRET), 500, "internal"),
     "gone": (ConnectionRefusedError(SECRET), 503, "database.unavailable"),
     "slow": (asyncpg.QueryCanceledError(SECRET), 503, "database.timeout"),
+    "locked": (asyncpg.LockNotAvailableError(SECRET), 503, "database.timeout"),
     "full": (asyncpg.TooManyConnectionsError(SECRET), 503, "database.unavailable"),
     "ended": (asyncpg.InternalClientError(SECRET), 503, "database.unavailable"),
     "closed": (asyncpg.InterfaceError(f"connection is closed {SECRET}"), 503, "database.unavailable"),

@@ -180,7 +180,7 @@ def problem_spec(status: HTTPStatus, code: str, detail: str) -> ResponseSpec:
 
 def unavailable(error: Exception) -> UnavailableError | None:
     """The error that callers see when the database is out of reach or too slow; None when it is something else."""
-    if isinstance(error, asyncpg.QueryCanceledError):
+    if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
         return UnavailableError("database.timeout", "the database took too long to answer", "try again later")
     if isinstance(error, _DATABASE_MISCONFIGURED):
         return UnavailableError("database.misconfigured", "the database is not set up for this", "run vuelo migrate")
