@@ -144,25 +144,36 @@ def current_key(keys: Iterable[Key], purpose: Purpose, now: datetime) -> Key | N
 def rotated(ring: KeyFile, purpose: Purpose, *, now: datetime, overlap: timedelta = OVERLAP) -> tuple[KeyFile, Key]:
     """The ring with a new key that is used from now + overlap on. The ones before verify what they made until it ends.
 
-    Raises ConflictError `keys.already_rotating` while an earlier new key waits for its time.
+    Without overlap a new key that waits is used at once. Otherwise that raises ConflictError `keys.already_rotating`.
     """
     mine = [key for key in ring.keys if key.purpose == purpose]
     waiting = next((key for key in mine if key.active_from > now), None)
-    if waiting is not None:
-        raise ConflictError(
-            "keys.already_rotating", f"{purpose} key {waiting.id} waits until {waiting.active_from:%Y-%m-%d %H:%M:%SZ}"
-        )
+    if waiting is not None and overlap:
+        until = f"{waiting.active_from:%Y-%m-%d %H:%M:%S} UTC"
+        hint = f"to use it at once: gasolinera keys rotate {purpose} --overlap 0"
+        raise ConflictError("keys.already_rotating", f"{purpose} key {waiting.id} waits until {until}", hint)
     number = max((key.id for key in mine), default=0) + 1
-    new = _new_key(purpose, number, now, now + overlap if mine else now)
-    life = LIFE[purpose]
-    ends = None if life is None else new.active_from + life
-    kept = (
-        msgspec.structs.replace(key, retired_at=ends) if key.purpose == purpose and key.retired_at is None else key
-        for key in ring.keys
-        # A week after nothing of it can come back, the secret itself goes.
-        if key.retired_at is None or key.retired_at > now - timedelta(days=7)
+    new = (
+        _new_key(purpose, number, now, now + overlap if mine else now)
+        if waiting is None
+        else msgspec.structs.replace(waiting, active_from=_to_the_second(now))
     )
-    return msgspec.structs.replace(ring, keys=(*kept, new)), new
+    return msgspec.structs.replace(ring, keys=(*_before(ring.keys, new, now), new)), new
+
+
+def _before(keys: Iterable[Key], new: Key, now: datetime) -> Generator[Key]:
+    """The other keys: those of the new one's purpose end when the last that they made does."""
+    life = LIFE[new.purpose]
+    for key in keys:
+        # A week after nothing of it can come back, the secret itself goes.
+        forgotten = key.retired_at is not None and key.retired_at <= now - timedelta(days=7)
+        if forgotten or (key.purpose, key.id) == (new.purpose, new.id):
+            continue
+        if key.purpose != new.purpose or life is None:
+            yield key
+            continue
+        end = max(new.active_from + life, key.active_from + timedelta(seconds=1))
+        yield msgspec.structs.replace(key, retired_at=end if key.retired_at is None else min(key.retired_at, end))
 
 
 def retired(ring: KeyFile, purpose: Purpose, number: int, *, now: datetime) -> KeyFile:
