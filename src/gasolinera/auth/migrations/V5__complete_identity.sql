@@ -508,7 +508,7 @@ END
 $$;
 COMMENT ON FUNCTION auth_schema.end_sessions(uuid, text, uuid, uuid) IS
     'Revokes the live refresh tokens of a user (one family, all, or all but one), writes the audit log and returns the '
-    'families. Access tokens already given out are another matter. Keeps the user''s row locked.';
+    'families; the trigger of refresh_tokens ends their access tokens. Keeps the user''s row locked.';
 
 -- Rights ----------------------------------------------------------------------------------------------------------
 

@@ -127,3 +127,22 @@ JOIN auth_schema.users AS u ON u.id = t.user_id
 WHERE t.token_hash = sha256(convert_to('sample refresh token 1 of ' || u.public_id, 'UTF8'))
   AND t.used_at IS NOT NULL
 ON CONFLICT DO NOTHING;
+
+-- Where the staff works, as the station service tells it: two a station, and three administrators.
+INSERT INTO auth_schema.employments (employee_number, user_id, station_code, role, permissions, is_active, as_of)
+SELECT
+    'EMP' || to_char(e.number, 'FM000000'),
+    ('a0000000-0000-4000-8000-' || lpad(e.number::text, 12, '0'))::uuid,
+    e.station_code,
+    e.role,
+    ARRAY['may_process_transactions', 'may_handle_cash'] || CASE WHEN e.number % 2 = 1 OR e.number < 20 THEN ARRAY['may_supervise'] END,
+    true,
+    now() - interval '60 days'
+FROM (
+    SELECT n, 'JSM' || to_char((n - 21) / 2 + 1, 'FM000'), 'EMPLOYEE' FROM generate_series(21, 44) AS n
+    UNION ALL
+    VALUES (11, 'JSM001', 'STATION_ADMIN'), (12, 'JSM005', 'STATION_ADMIN'), (13, 'JSM009', 'STATION_ADMIN')
+) AS e (number, station_code, role)
+JOIN auth_schema.users AS u ON u.public_id = ('a0000000-0000-4000-8000-' || lpad(e.number::text, 12, '0'))::uuid
+ORDER BY e.number
+ON CONFLICT DO NOTHING;

@@ -15,10 +15,11 @@ ALTER TABLE auth_schema.users
     DROP CONSTRAINT IF EXISTS users_verified_login_check,
     ADD CONSTRAINT users_verified_login_check
         CHECK (last_login_at IS NULL OR phone_verified_at IS NOT NULL) NOT VALID,
-    -- Raffles and personal data need the terms accepted and the age confirmed.
+    -- Raffles and personal data need the terms accepted and the age confirmed. An employee who never did either is
+    -- deactivated at the end of the employment.
     DROP CONSTRAINT IF EXISTS users_customer_terms_check,
     ADD CONSTRAINT users_customer_terms_check CHECK (
-        role <> 'CUSTOMER' OR erased_at IS NOT NULL
+        role <> 'CUSTOMER' OR erased_at IS NOT NULL OR NOT is_active
         OR (terms_accepted_at IS NOT NULL AND age_confirmed_at IS NOT NULL)) NOT VALID;
 
 ALTER TABLE auth_schema.otp_sessions
