@@ -15,6 +15,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from gasolinera import health, idempotency
+from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import DEPENDENCIES, Gate, authenticate, open_gate, tokens_of
 from gasolinera.calls import FindUser, open_users
 from gasolinera.config import Settings
@@ -33,7 +34,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Lifespan: TypeAlias = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-ALL_PARTS: tuple[Parts, ...] = (STATION,)
+ALL_PARTS: tuple[Parts, ...] = (AUTH, STATION)
 
 
 def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: Sequence[Lifespan] = ()) -> Litestar:
