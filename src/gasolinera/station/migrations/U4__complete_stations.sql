@@ -9,9 +9,12 @@ SELECT set_config('gasolinera.maintenance', '', true);
 
 DROP FUNCTION station_schema.search_stations(
     text, integer, text, text, text, text, text, text, boolean, timestamptz);
+DROP FUNCTION station_schema.nearest_stations(
+    double precision, double precision, double precision, integer, text, text, boolean, timestamptz);
 DROP FUNCTION station_schema.begin_rows_import();
 DROP TABLE station_schema.station_import_rows;
 DROP TABLE station_schema.station_scheduled_prices;
+DROP TABLE station_schema.station_price_lists;
 DROP TABLE station_schema.station_fuel_price_history;
 DROP TABLE station_schema.station_hours_exceptions;
 
@@ -20,7 +23,10 @@ DROP TRIGGER station_fuel_prices_log_update ON station_schema.station_fuel_price
 DROP TRIGGER station_fuel_prices_log_delete ON station_schema.station_fuel_prices;
 DROP TRIGGER station_fuel_prices_history_insert ON station_schema.station_fuel_prices;
 DROP TRIGGER station_fuel_prices_history_update ON station_schema.station_fuel_prices;
+DROP TRIGGER station_fuel_prices_list_insert ON station_schema.station_fuel_prices;
+DROP TRIGGER station_fuel_prices_list_update ON station_schema.station_fuel_prices;
 DROP FUNCTION station_schema.log_part_changes();
+DROP FUNCTION station_schema.write_price_lists();
 DROP FUNCTION station_schema.keep_price_history();
 ALTER TABLE station_schema.station_fuel_prices
     DROP CONSTRAINT station_fuel_prices_reason_check,
@@ -29,6 +35,7 @@ ALTER TABLE station_schema.station_fuel_prices
     DROP COLUMN set_by;
 DROP FUNCTION station_schema.currency_of(text);
 
+DROP INDEX station_schema.stations_time_zone_idx;
 DROP INDEX station_schema.stations_with_hours_station_code_idx;
 DROP INDEX station_schema.stations_services_offered_idx;
 DROP INDEX station_schema.stations_status_station_code_idx;
@@ -44,6 +51,7 @@ ALTER TABLE station_schema.stations
     DROP COLUMN status_reason,
     DROP COLUMN status_changed_at;
 DROP FUNCTION station_schema.is_open(jsonb, jsonb, text, timestamptz);
+DROP FUNCTION station_schema.is_within(jsonb, text);
 DROP FUNCTION station_schema.are_opening_hours(jsonb);
 DROP FUNCTION station_schema.are_windows(jsonb);
 DROP FUNCTION station_schema.search_words(text);
@@ -62,3 +70,9 @@ ALTER TABLE station_schema.station_audit_log
     VALIDATE CONSTRAINT station_audit_log_entity_type_check;
 COMMENT ON TABLE station_schema.station_audit_log IS
     'Every change of a station or an employment: of an update the changed values alone, before and after.';
+
+CREATE OR REPLACE FUNCTION station_schema.distance_km(a point, b point) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN 2 * 6371.0088 * asin(least(1, sqrt(
+        power(sind(((b[1] + 180) - (a[1] + 180)) / 2), 2)
+        + cosd(a[1]) * cosd(b[1]) * power(sind(((b[0] + 180) - (a[0] + 180)) / 2), 2))));
