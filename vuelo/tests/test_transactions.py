@@ -1,5 +1,7 @@
 """Which statements cannot run in a transaction: held against PostgreSQL itself, which is asked inside one."""
 
+import io
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -7,8 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vuelo.errors import ScriptError
 from vuelo.statements import Statement, split
-from vuelo.transactions import MARKS, Need, called_procedure, commits, concurrent_index, ends_transaction, need_of
+from vuelo.transactions import (
+    MARKS,
+    Need,
+    called_procedure,
+    commits,
+    concurrent_index,
+    ends_transaction,
+    may_need_more,
+    need_of,
+)
 
 Connection = psycopg.Connection[Any]
 
@@ -54,6 +66,10 @@ ALLOWED = [
 ]  # fmt: skip
 
 
+# What may stand before a statement on its line.
+_BEFORE = ("", "\ufeff", "SELECT 1;", "SELECT 1;\t ", "/* why */ ", "/* why\n*/", "-- why\n", "-- why\r  ", "\r\n\f")
+
+
 def only(text: str) -> Statement:
     [statement] = split([text])
     return statement
@@ -76,6 +92,7 @@ def prepared(conn: Connection) -> Connection:
 def test_what_postgresql_refuses_inside_a_transaction_needs_none(prepared: Connection, text: str) -> None:
     assert need_of(only(text)) is Need.NO_TRANSACTION
     assert any(mark in text.lower().encode() for mark in MARKS)
+    assert all(may_need_more(before + text) for before in _BEFORE)
     with pytest.raises(psycopg.Error) as caught, prepared.transaction():
         prepared.execute(text.encode())
     # A database or a subscription that there is not is complained of first.
@@ -93,6 +110,29 @@ def test_what_postgresql_allows_inside_a_transaction_has_one(prepared: Connectio
                                   'ALTER TYPE "A"."add" /* why */ ADD\n-- not\nVALUE \'x\''])  # fmt: skip
 def test_a_new_value_of_an_enum_is_known(text: str) -> None:
     assert need_of(only(text)) is Need.NEW_VALUE
+    assert all(may_need_more(before + text) for before in _BEFORE)
+
+
+@pytest.mark.parametrize("text", ["(SELECT 1)", "(DROP TABLE t)", "'a' CALL p()", "\ufeffVACUUM"])
+def test_what_does_not_begin_with_a_word_is_left_to_the_server(text: str) -> None:
+    assert need_of(only(f" {text}")) is Need.TRANSACTION
+
+
+_WORDS = ["CREATE", "drop", "Alter", "UNIQUE", "INDEX", "CONCURRENTLY", "DATABASE", "SYSTEM", "TABLE", "TYPE", "e",
+          "ADD", "VALUE", "DETACH", "PARTITION", "SUBSCRIPTION", "REFRESH", "PUBLICATION", "VACUUM", "REINDEX", "CALL",
+          "CLUSTER", "DISCARD", "ALL", "DO", "$$BEGIN COMMIT; END$$", "'; VACUUM'", "('", "')", ";", ";", "(", ")",
+          '"a"', "-- x", "/*", "*/", "/* x */", "COPY p FROM STDIN;\n", "\n\\.\n", "SELECT 1", "\ufeff"]  # fmt: skip
+_BLANKS = st.sampled_from(["", " ", " ", "\n", "\r", "\t", "\v"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(_WORDS), _BLANKS), max_size=12))
+def test_no_need_is_missed_without_reading_statements(pieces: list[tuple[str, str]]) -> None:
+    text = "".join(word + gap for word, gap in pieces)
+    needs = set[Need]()
+    with suppress(ScriptError):  # of what stands before the mistake
+        for statement in split(io.StringIO(text, newline="")):
+            needs.add(need_of(statement))
+    assert may_need_more(text) or needs <= {Need.TRANSACTION, Need.NOTHING}
 
 
 @pytest.mark.parametrize("text", ["ALTER TYPE e RENAME VALUE 'a' TO 'b'", "ALTER TYPE c ADD ATTRIBUTE value int"])

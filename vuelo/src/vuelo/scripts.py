@@ -20,7 +20,7 @@ from vuelo.placeholders import Placeholders, line_as_sent
 from vuelo.project import Service
 from vuelo.session import Run
 from vuelo.statements import Statement, split
-from vuelo.transactions import MARKS, Need, called_procedure, commits, ends_transaction, need_of
+from vuelo.transactions import MARKS, Need, called_procedure, commits, ends_transaction, may_need_more, need_of
 
 _COPY_LINE = re.compile(r", line (\d+)")
 _COPY_LINES_A_WRITE = 1000
@@ -45,8 +45,8 @@ class Site:
     table: HistoryTable
     placeholders: Placeholders
     callbacks: tuple[Callback, ...] = ()
-    # By path, of small scripts that were read to see how they must run, until they do.
-    kept: dict[Path, list[Statement]] = field(default_factory=dict[Path, list[Statement]])
+    # By path, the lines of the script that was read to see how it must run, if it is small, until it does.
+    kept: dict[Path, list[str]] = field(default_factory=dict[Path, list[str]])
 
     def lines(self, script: Script | Callback) -> AbstractContextManager[Iterator[str]]:
         return rendered_lines(script, self.placeholders, self.service.settings)
@@ -81,7 +81,7 @@ def run_script(site: Site, script: Script | Callback, hooks: Hooks, *, in_transa
             yield number, statement
 
     with _notices_told(site, script), site.lines(script) as lines:
-        statements = checked(site.kept.pop(script.path, None) or split(lines))
+        statements = checked(split(site.kept.pop(script.path, lines)))
         for together, some in groupby(statements, key=lambda pair: ahead and _can_be_sent_ahead(pair[1])):
             if together:
                 _execute_ahead(site, script, some, hooks.done)
@@ -188,28 +188,35 @@ def runs_alone(site: Site, script: Script | Callback) -> bool:
 
 
 def _cannot_have_a_transaction(site: Site, script: Script | Callback) -> bool:
-    if not _may_have_marks(site, script):
+    if not _may_need_more(site, script):
         return False
     mixed = site.service.settings.mixed
     needs: set[Need] = set()
-    keeps = script.path.stat().st_size <= _MOST_BYTES_KEPT
-    kept: list[Statement] = []
-    with site.lines(script) as lines:
+    with _kept_lines(site, script) as lines:
         for statement in split(lines):
             needs.add(_need_of(site, statement))
             if {Need.TRANSACTION, Need.NO_TRANSACTION} <= needs:
                 if mixed:
                     return True
                 raise _mixed(site, script, statement)
-            keeps = keeps and statement.copy_data is None  # which is read with its statement
-            kept += [statement] if keeps else []
-    if keeps:
-        site.kept[script.path] = kept
     return Need.NO_TRANSACTION in needs or (Need.NEW_VALUE in needs and Need.TRANSACTION not in needs)
 
 
-def _may_have_marks(site: Site, script: Script | Callback) -> bool:
-    """Without reading it as a text, where its bytes are what is sent: no placeholder, letters as in ASCII."""
+@contextmanager
+def _kept_lines(site: Site, script: Script | Callback) -> Generator[Iterable[str]]:
+    with site.lines(script) as lines:
+        yield site.kept.get(script.path, lines)
+
+
+def _may_need_more(site: Site, script: Script | Callback) -> bool:
+    """Without cutting it into statements. A large one is not even read as a text where its bytes are what is sent: no
+    placeholder, letters as in ASCII; a small one is, and kept until it runs.
+    """
+    if script.path.stat().st_size <= _MOST_BYTES_KEPT:
+        site.kept.clear()
+        with site.lines(script) as lines:
+            site.kept[script.path] = list(lines)
+        return may_need_more("".join(site.kept[script.path]))
     encoding = script.config.encoding or site.service.settings.encoding
     marks = b"".join(MARKS)
     prefix = site.placeholders.prefix.lower()

@@ -27,6 +27,16 @@ _REINDEX_OPTION = re.compile(r"reindex[^(]*\([^)]*\bconcurrently\b(?!\s+(?:false
 # In lower case; a script without any of these has no statement that PostgreSQL refuses inside a transaction.
 MARKS = (b"concurrently", b"vacuum", b"reindex", b"discard", b"cluster", b"system", b"database", b"tablespace",
          b"subscription", b"commit", b"rollback", b"call", b"add value")  # fmt: skip
+# How a statement begins that may need more than its script's transaction, and words without one of which it cannot.
+# Behind a comment, or parentheses, may stand anything. It is a quick search because every branch begins with letters.
+_NEXT = r"(?:--|/\*|\(|database|tablespace|subscription|concurrently|system)"
+_CREATE_OR_DROP = rf"create\s*(?:unique\s*)?(?:index\s*)?{_NEXT}|drop\s*(?:index\s*)?{_NEXT}"
+_BEGINNINGS = (
+    (re.compile(rf"vacuum|discard|reindex|cluster|call|alter\s*{_NEXT}|{_CREATE_OR_DROP}"), ("",)),
+    (re.compile(r"alter\s+table"), ("concurrently",)),
+    (re.compile(r"alter\s+type"), ("value",)),
+    (re.compile(r"do\b"), ("commit", "rollback")),
+)
 _DOLLARS = re.compile(r"\$(\w*)\$(.*)\$\1\$", re.DOTALL)
 
 
@@ -41,8 +51,8 @@ class Need(Enum):
 
 
 def need_of(statement: Statement) -> Need:
-    """Its first words decide, and for DO its body."""
-    first = statement.words[:1]
+    """Its first words decide, and for DO its body; what does not begin with a word is a query, or a mistake."""
+    first = statement.words[:1] if statement.text[:1].isalpha() else ()
     if first in (("set",), ("reset",), ("show",)):
         return Need.NOTHING
     if first == ("call",):
@@ -56,6 +66,26 @@ def need_of(statement: Statement) -> Need:
         if words[:2] == ("alter", "type") and ("add", "value") in (words[3:5], words[5:7]):
             return Need.NEW_VALUE
     return Need.TRANSACTION
+
+
+def may_need_more(script: str) -> bool:
+    """Whether a statement of a script may have another need than TRANSACTION or NOTHING.
+
+    It misses none, but takes what stands in strings and comments for statements.
+    """
+    text = script.lower()
+    return any(
+        any(word in text for word in words)
+        and any(_may_begin_at(text, found.start()) for found in pattern.finditer(text))
+        for pattern, words in _BEGINNINGS
+    )
+
+
+def _may_begin_at(text: str, position: int) -> bool:
+    """A statement begins a line, or follows a semicolon or a comment."""
+    line_start = max(text.rfind("\n", 0, position), text.rfind("\r", 0, position)) + 1
+    before = text[line_start:position].removeprefix("\ufeff").rstrip()
+    return not before or before.endswith((";", "*/"))
 
 
 def _refused(words: tuple[str, ...]) -> bool:
