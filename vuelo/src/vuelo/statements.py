@@ -15,7 +15,9 @@ from vuelo.placeholders import numbered
 _LETTER = r"[^\x00-@\[-^`{-\x7f]"
 _LETTER_OR_DIGIT = r"[^\x00-/:-@\[-^`{-\x7f]"
 _NOT_IN_WORD = r"(?<![^\x00-#%-/:-@\[-^`{-\x7f])"  # a $ belongs to a word too
-_MARKS = rf"{_NOT_IN_WORD}[eE]'|'|\"|--|/\*|{_NOT_IN_WORD}\$(?:{_LETTER}{_LETTER_OR_DIGIT}*)?\$|[();\\]"
+# A string that says how it ends whatever its kind is: without backslash, and on one line.
+_SHORT_STRING = r"'[^'\\\r\n]*'"
+_MARKS = rf"{_NOT_IN_WORD}[eE]'|{_SHORT_STRING}|'|\"|--|/\*|{_NOT_IN_WORD}\$(?:{_LETTER}{_LETTER_OR_DIGIT}*)?\$|[();\\]"
 _MARK = re.compile(_MARKS)
 _MARK_OR_WORD = re.compile(rf"{_MARKS}|\.?{_LETTER}(?:{_LETTER_OR_DIGIT}|\$)*")
 _BLANKS = " \t\n\r\f\v"  # what PostgreSQL takes for white space: no other character of Unicode
@@ -79,6 +81,8 @@ class _Draft:
     parentheses: int = 0
     blocks: int = 0  # BEGIN and CASE of a routine's body that wait for their END
     last_word: str = ""
+    wants_words: bool = True
+    is_routine: bool = False
     reads_stdin: bool = False
     writes_stdout: bool = False
 
@@ -86,23 +90,21 @@ class _Draft:
         self.pieces.append(piece)
         self.numbers.append(number)
 
-    def wants_words(self) -> bool:
-        return len(self.words) < _WORDS_THAT_DECIDE or self.is_routine() or self.words[0] == "copy"
-
-    def is_routine(self) -> bool:
-        routine = ("function", "procedure")
-        return self.words[:1] == ["create"] and (
-            self.words[1:2] in (["function"], ["procedure"])
-            or (self.words[1:3] == ["or", "replace"] and len(self.words) > 3 and self.words[3] in routine)
-        )
+    def see_first_word(self, word: str) -> None:
+        """One of those that decide what becomes of the others."""
+        words, routine = self.words, ("function", "procedure")
+        words.append(word.removeprefix("."))
+        kind = words[3:4] if words[1:3] == ["or", "replace"] else words[1:2]
+        self.is_routine = words[0] == "create" and kind != [] and kind[0] in routine
+        self.wants_words = len(words) < _WORDS_THAT_DECIDE or self.is_routine or words[0] == "copy"
 
     def see_word(self, word: str) -> None:
         word = word.lower()
         if len(self.words) < _WORDS_THAT_DECIDE:
-            self.words.append(word.removeprefix("."))
+            self.see_first_word(word)
         if self.parentheses:
             return
-        if self.is_routine() and self.last_word != "as":  # behind AS, as behind a dot, any word is a name
+        if self.is_routine and self.last_word != "as":  # behind AS, as behind a dot, any word is a name
             if word == "begin" or (word == "case" and self.blocks):
                 self.blocks += 1
             elif word == "end" and self.blocks:
@@ -132,7 +134,13 @@ class _Splitter:
     def statements(self) -> Iterator[Statement]:
         for number, line in self.numbered:
             text = line.removeprefix("\ufeff") if number == 1 else line
-            yield from self.read_line(number, text)
+            if "\0" in text:
+                place = Place.of(number, text.index("\0") + 1, text)
+                raise _unreadable("a NUL character, which PostgreSQL takes for the end of the text", place)
+            if self.draft is not None and self.open is not None and not self.open.ends.search(text):
+                self.draft.add(number, text)
+            else:
+                yield from self.read_line(number, text)
         if self.open is not None:
             raise _unfinished(self.open)
         if self.draft is not None:
@@ -143,9 +151,6 @@ class _Splitter:
             yield statement
 
     def read_line(self, number: int, line: str) -> Iterator[Statement]:
-        if "\0" in line:
-            place = Place.of(number, line.index("\0") + 1, line)
-            raise _unreadable("a NUL character, which PostgreSQL takes for the end of the text", place)
         position = start = 0  # `start`: where the draft's text begins on this line
         while position < len(line):
             if self.open is not None:
@@ -196,14 +201,21 @@ class _Splitter:
                 return None
             if line[position] != "'" or number == self.continues_after:
                 self.continues_after = None
-        pattern = _MARK_OR_WORD if self.draft.wants_words() else _MARK
+        pattern = _MARK_OR_WORD if self.draft.wants_words else _MARK
         return pattern.search(line, position)
 
     def take(self, mark: re.Match[str], number: int, line: str) -> int:
         """Change the state by one mark; the position to go on from."""
         assert self.draft is not None
         text, position = mark[0], mark.end()
-        if text == "'":
+        if text == "(":
+            self.draft.parentheses += 1
+        elif text == ")":
+            self.draft.parentheses = max(0, self.draft.parentheses - 1)
+        elif text[0] == "'":
+            if len(text) > 1 and not self.backslash_escapes and self.continues_after is None:
+                return position
+            position = mark.start() + 1
             ends = _ESCAPE_END if self.backslash_escapes or self.continues_after is not None else _PLAIN_END
             self.begin("string", ends, number, line, mark.start())
             self.continues_after = None
@@ -217,10 +229,6 @@ class _Splitter:
             self.begin("comment", _COMMENT_MARK, number, line, mark.start())
         elif text[0] == "$":
             self.begin("dollar-quoted string", re.compile(re.escape(text)), number, line, mark.start())
-        elif text == "(":
-            self.draft.parentheses += 1
-        elif text == ")":
-            self.draft.parentheses = max(0, self.draft.parentheses - 1)
         elif text == "\\":
             place = Place.of(number, mark.start() + 1, line)
             hint = "write it as SQL; COPY … FROM STDIN takes inline data"
