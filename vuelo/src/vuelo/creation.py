@@ -33,8 +33,7 @@ def begin(
         history.lock_in_transaction(conn, table, wait_s, stop)
         if history.exists(conn, table):
             return False
-        for statement in _table_and_rows(conn, table, settings, made, baseline=baseline):
-            conn.execute(statement)
+        conn.execute(sql.SQL(";\n").join(_table_and_rows(conn, table, settings, made, baseline=baseline)))
         return True
 
 

@@ -170,7 +170,7 @@ def row_of(site: Site, script: Script) -> NewRow:
 
 def planned_work(site: Site, found: Found, assumed: list[Applied] | None = None) -> tuple[Plan, list[Work]]:
     """What is to be done, and the scripts to run for it, as if the history had the rows that are `assumed`."""
-    rows = _rows(site.conn, site.service) if assumed is None else assumed
+    rows = _rows(site.conn, site.service, is_there=True) if assumed is None else assumed
     plan = _plan(site, found, rows)
     total, after = len(plan.pending), rows[-1].installed_rank if rows else 0
     times = {row.script: row.execution_time for row in rows if row.success and not row.takes_back}
@@ -269,10 +269,10 @@ def _plan(site: Site, found: Found, rows: list[Applied] | None = None) -> Plan:
     return make_plan(found, known, site.service.settings, sidelog.remembered(site.conn, site.table, known))
 
 
-def _rows(conn: Connection, service: Service) -> list[Applied]:
+def _rows(conn: Connection, service: Service, *, is_there: bool = False) -> list[Applied]:
     table = HistoryTable(service.schema, service.table)
     try:
-        return history.rows(conn, table) if history.exists(conn, table) else []
+        return history.rows(conn, table) if is_there or history.exists(conn, table) else []
     except psycopg.Error as error:
         message = f"{service.name}: cannot read {table.schema}.{table.name}: {error.diag.message_primary or error}"
         refused = isinstance(error, psycopg.errors.InsufficientPrivilege)

@@ -87,8 +87,7 @@ def create(conn: Connection, table: HistoryTable) -> None:
             raise VueloError("log.refused", f"{role} may not read and write the table {log.name}", hint)
         return
     try:
-        for statement in ddl(table):
-            conn.execute(statement)
+        conn.execute(sql.SQL(";\n").join(ddl(table)))
     except errors.InsufficientPrivilege as error:
         message = (
             f"the table {table_beside(table).name} cannot be made beside the history: {error.diag.message_primary}"
@@ -154,6 +153,8 @@ def remembered(conn: Connection, table: HistoryTable, applied: Sequence[Applied]
 
     The history may be another one by now, restored or begun anew: an entry counts only where its row is of its kind.
     """
+    if all(row.is_synthetic and not row.takes_back for row in applied):
+        return Remembered()
     logged = [row for row in _rows(conn, table, "action = 'UNDO' OR duration_ms IS NULL") if row.installed_rank]
     known = {row.installed_rank: row for row in applied}
     undone: set[int] = set()

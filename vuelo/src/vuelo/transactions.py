@@ -32,7 +32,7 @@ MARKS = (b"concurrently", b"vacuum", b"reindex", b"discard", b"cluster", b"syste
 _NEXT = r"(?:--|/\*|\(|database|tablespace|subscription|concurrently|system)"
 _CREATE_OR_DROP = rf"create\s*(?:unique\s*)?(?:index\s*)?{_NEXT}|drop\s*(?:index\s*)?{_NEXT}"
 _BEGINNINGS = (
-    (re.compile(rf"vacuum|discard|reindex|cluster|call|alter\s*{_NEXT}|{_CREATE_OR_DROP}"), ("",)),
+    (re.compile(rf"vacuum\b|discard\b|reindex\b|cluster\b|call\b|alter\s*{_NEXT}|{_CREATE_OR_DROP}"), ("",)),
     (re.compile(r"alter\s+table"), ("concurrently",)),
     (re.compile(r"alter\s+type"), ("value",)),
     (re.compile(r"do\b"), ("commit", "rollback")),
