@@ -16,6 +16,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MOST_TOKENS = 40  # a statement has said by then what it is
+_ENOUGH_WORDS = 4  # CREATE UNIQUE INDEX CONCURRENTLY
 _CREATED = {("database",), ("tablespace",), ("subscription",)}
 _REINDEXED = {("schema",), ("database",), ("system",)}
 _ENDS = re.compile(
@@ -60,7 +61,7 @@ def need_of(statement: Statement) -> Need:
     if first == ("do",):
         return Need.NO_TRANSACTION if commits(_body_of_do(statement.text)) else Need.TRANSACTION
     if first in (("vacuum",), ("discard",), ("create",), ("drop",), ("alter",), ("reindex",), ("cluster",)):
-        words = _words(statement.text)
+        words = _words(statement.text, _ENOUGH_WORDS if first in (("create",), ("drop",)) else _MOST_TOKENS)
         if _refused(words) or (first == ("reindex",) and _REINDEX_OPTION.match(statement.text)):
             return Need.NO_TRANSACTION
         if words[:2] == ("alter", "type") and ("add", "value") in (words[3:5], words[5:7]):
@@ -110,7 +111,7 @@ def _refused(words: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=2)  # what asks about one statement does so at one time
-def _words(text: str) -> tuple[str, ...]:
+def _words(text: str, enough: int = _MOST_TOKENS) -> tuple[str, ...]:
     """The first words and names, and marks such as dots, without comments, and without what stands in parentheses."""
     found: list[str] = []
     depth = 0
@@ -121,6 +122,8 @@ def _words(text: str) -> tuple[str, ...]:
         depth += (value == "(") - (value == ")")
         if depth == 0 and value != ")":
             found.append(value.lower() if kind == "word" else value)
+            if len(found) == enough:
+                break
     return tuple(found)
 
 
