@@ -13,7 +13,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 
 from gasolinera.auth import codes, service, sessions
 from gasolinera.auth.errors import accepted
@@ -168,7 +168,7 @@ def asked(outcome: AskedCode | Refusal, courier: Courier, context: RequestContex
     },
 )
 async def register_route(
-    data: RegisterBody,
+    data: JSONBody[RegisterBody],
     db: NamedDependency[Database],
     keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
@@ -204,7 +204,7 @@ async def register_route(
     },
 )
 async def login_route(
-    data: LoginBody,
+    data: JSONBody[LoginBody],
     db: NamedDependency[Database],
     keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
@@ -234,7 +234,7 @@ async def login_route(
     },
 )
 async def resend_route(
-    data: ResendBody,
+    data: JSONBody[ResendBody],
     db: NamedDependency[Database],
     keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
@@ -263,7 +263,7 @@ async def resend_route(
     },
 )
 async def verify_route(
-    data: VerifyBody,
+    data: JSONBody[VerifyBody],
     db: NamedDependency[Database],
     keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
@@ -291,7 +291,7 @@ async def verify_route(
     },
 )
 async def refresh_route(
-    data: RefreshBody,
+    data: JSONBody[RefreshBody],
     db: NamedDependency[Database],
     keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],

@@ -8,7 +8,7 @@ from litestar import Response, delete, get, patch, post
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET, UnsetType
 
 from gasolinera.auth import codes, profile, sessions
@@ -194,7 +194,7 @@ async def profile_route(db: NamedDependency[Database], caller: NamedDependency[C
     },
 )
 async def change_profile_route(
-    data: ProfileBody,
+    data: JSONBody[ProfileBody],
     db: NamedDependency[Database],
     caller: NamedDependency[Caller],
     context: NamedDependency[RequestContext],
@@ -229,7 +229,7 @@ def _tidy(name: str | UnsetType) -> str | None:
     },
 )
 async def terms_route(
-    data: TermsBody,
+    data: JSONBody[TermsBody],
     db: NamedDependency[Database],
     caller: NamedDependency[Caller],
     context: NamedDependency[RequestContext],
@@ -255,7 +255,7 @@ async def terms_route(
     },
 )
 async def phone_change_route(
-    data: PhoneChangeBody,
+    data: JSONBody[PhoneChangeBody],
     db: NamedDependency[Database],
     caller: NamedDependency[Caller],
     keyring: NamedDependency[Keyring],
@@ -291,7 +291,7 @@ async def phone_change_route(
     },
 )
 async def verify_phone_route(
-    data: PhoneVerifyBody,
+    data: JSONBody[PhoneVerifyBody],
     db: NamedDependency[Database],
     caller: NamedDependency[Caller],
     keyring: NamedDependency[Keyring],

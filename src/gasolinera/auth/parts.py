@@ -11,7 +11,7 @@ PARTS = Parts(
     name="auth",
     schema="auth_schema",
     routers=(
-        service_router("auth", "/api/auth", [*api.HANDLERS, *api_account.HANDLERS, *api_partners.HANDLERS]),
+        service_router("auth", "/api/auth", [*api.HANDLERS, *api_account.HANDLERS]),
         service_router("auth", "/", api_partners.OPEN_HANDLERS),
     ),
     prepare=service.prepare,
