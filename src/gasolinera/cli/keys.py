@@ -48,7 +48,7 @@ def generate(
 ) -> None:
     """Make a new key ring, for its owner's eyes only. Refuses where a file is."""
     path, chosen = _place(file, environment)
-    wanted = tuple(_purpose(name) for name in dict.fromkeys(purpose or []))
+    wanted: tuple[Purpose, ...] = tuple(_purpose(name) for name in dict.fromkeys(purpose or []))
     ring = KeyFile(environment=chosen, keys=key_file.new_keys(wanted or PURPOSES, datetime.now(UTC)))
     with key_file.lock_folder(path):
         key_file.write_key_file(path, ring, is_new=True)
