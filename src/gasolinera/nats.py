@@ -17,7 +17,6 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import MaxPayloadError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, StreamConfig
 from nats.js.errors import NotFoundError
@@ -35,9 +34,10 @@ _PREFIX = "gasolinera."
 _MAX_AGE_S = 7 * 24 * 3600.0  # an inbox remembers events for longer than that
 _DUPLICATE_WINDOW_S = 600.0
 _PUBLISH_WITHIN_S = 5.0
-_ACK_WITHIN_S = 10.0
+_ACK_WITHIN_S = 5.0
 _BATCH = 100
 _FETCH_S = 1.0
+_MORE_S = 0.05
 _COLLECT_WITHIN_S = 30.0
 _RECONNECT_EVERY_S = 1
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
@@ -167,17 +167,22 @@ class _Receiver:
         self._arrived = arrived
         self._ack_within_s = ack_within_s
         self._subscription: JetStreamContext.PullSubscription | None = None
+        self._held: dict[int, Msg] = {}  # by place in the stream; stays in hand when storing fails
 
     async def work(self, db: Database) -> int:
         """Store what is there, then acknowledge it; gives how much that was."""
         async with db.transaction() as conn:
             if not await conn.fetchval(_LOCK, f"{self._inbox.schema}.inbox_events"):
-                return 0  # another process receives
-            messages = await self._collect(await self._subscribed())
+                await self._give_back()  # another process receives
+                return 0
+            if not await self._collect(await self._subscribed()):
+                return 0
+            messages = [self._held[place] for place in sorted(self._held)]
             events = [event for event in map(_decoded, messages) if event is not None]
             unfit = await self._inbox.receive(conn, events) if events else {}
         for event_id, error in unfit.items():
             _log.error("event_unfit", service=self._inbox.service, event_id=str(event_id), error=reason(error))
+        self._held.clear()
         for message in messages:
             await message.ack()
         if events:
@@ -206,34 +211,39 @@ class _Receiver:
             ),
         )
 
-    async def _collect(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
-        """Everything that the server has out for this service, in the order of the stream; empty when there is none.
+    async def _collect(self, subscription: JetStreamContext.PullSubscription) -> bool:
+        """Fetch until everything that the server has out for this service is in hand; False when there is nothing.
 
         What a process that died had fetched comes again when its time to acknowledge is over.
         """
-        held: dict[int, Msg] = {}
         loop = asyncio.get_running_loop()
         until = loop.time() + _COLLECT_WITHIN_S
         while loop.time() < until:
-            for message in await self._fetch(subscription, _FETCH_S if not held else 0.05):
-                held[message.metadata.sequence.stream] = message
-            if not held:
-                return []
+            for message in await self._fetch(subscription, _MORE_S if self._held else _FETCH_S):
+                self._held[message.metadata.sequence.stream] = message
+            if not self._held:
+                return False
             info: ConsumerInfo = await subscription.consumer_info()
-            if info.num_ack_pending == len(held):
-                return [held[sequence] for sequence in sorted(held)]
-        _log.warning("events_out_elsewhere", service=self._inbox.service, in_hand=len(held))
-        for message in held.values():
-            await message.nak(delay=_FETCH_S)
-        return []
+            if info.num_ack_pending == len(self._held):
+                return True
+        _log.warning("events_out_elsewhere", service=self._inbox.service, in_hand=len(self._held))
+        await self._give_back()
+        return False
+
+    async def _give_back(self) -> None:
+        while self._held:
+            await self._held.popitem()[1].nak(delay=_FETCH_S)
 
     async def _fetch(self, subscription: JetStreamContext.PullSubscription, timeout_s: float) -> list[Msg]:
         try:
             return await subscription.fetch(_BATCH, timeout=timeout_s)
-        except NatsTimeoutError:
+        except TimeoutError:  # the library's own, and the plain one that it lets through
             return []
         except Exception:
-            self._subscription = None  # the server may have lost the consumer; it is made again
+            # The server may have lost the consumer. A fetch that it still knows of must not catch what comes next.
+            self._subscription = None
+            with suppress(Exception):
+                await subscription.unsubscribe()
             raise
 
 
