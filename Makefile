@@ -59,6 +59,10 @@ docs: .venv/development ## Write what is generated again: README's picture, the 
 bench-migrations: .venv/development ## vuelo beside psql and other migration tools: docs/reference/migration-benchmarks.md
 	$(BIN)/python -m bench.migrations $(ARGS)
 
+.PHONY: bench-http
+bench-http: .venv/development ## Requests beside the bare SQL, CPU of each: docs/reference/http-benchmarks.md
+	$(BIN)/python -m bench.http $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write the lock files
 	$(COMPILE) pyproject.toml --extra build -o requirements.lock $(ARGS)

@@ -1,0 +1,144 @@
+"""Processes under measurement: the platform's server, pgbench, and the load generator."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import msgspec
+
+from bench.http.cpu import cpu_seconds
+from bench.http.load import Plan, Result
+from vuelo import embedded
+from vuelo.installation import find_binaries, server_account
+
+_BIN = Path(sys.executable).parent
+_START_WITHIN_S = 60
+_LONGEST_S = 300
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One round: what the clients saw, and what it cost per request."""
+
+    result: Result
+    worker_us: float
+    postgres_us: float
+
+    @property
+    def per_second(self) -> float:
+        return self.result.requests / self.result.seconds
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs: the root of its processes, and its port."""
+
+    pid: int
+    port: int
+
+
+def run_command(command: Sequence[str], environment: Mapping[str, str], stdin: bytes | None = None) -> bytes:
+    """A command of this environment to its end. Raises CalledProcessError with what it said."""
+    finished = subprocess.run(
+        [_BIN / command[0], *command[1:]],
+        env={**os.environ, **environment},
+        input=stdin,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=_LONGEST_S,
+    )
+    return finished.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def serving(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Generator[Served]:
+    """A server of ours, its log in a file as in production; ready before the block, ended after it."""
+    port = free_port()
+    with log.open("ab") as said:
+        process = subprocess.Popen(
+            [_BIN / command[0], *command[1:], "--port", str(port)],
+            env={**os.environ, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
+        try:
+            _wait_until_ready(process, port, log)
+            yield Served(process.pid, port)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    ends_at = time.monotonic() + _START_WITHIN_S
+    while time.monotonic() < ends_at and process.poll() is None:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/health/live", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the server does not answer: {log.read_text(errors='replace')[-2000:]}")
+
+
+def get(path: str) -> str:
+    return f"GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n"
+
+
+def measure(served: Served, postmaster: int, lanes: list[list[str]], seconds: float) -> Measured:
+    """Raises RuntimeError when an answer was not good."""
+    plan = Plan("127.0.0.1", served.port, seconds, lanes)
+    before = cpu_seconds(served.pid), cpu_seconds(postmaster)
+    said = run_command(["python", "-m", "bench.http.load"], {}, msgspec.json.encode(plan))
+    after = cpu_seconds(served.pid), cpu_seconds(postmaster)
+    result = msgspec.json.decode(said, type=Result)
+    if result.failed:
+        raise RuntimeError(f"{result.failed} of {result.requests} answers were not good: {result.first_failure}")
+    worker, postgres = ((end - begin) / result.requests * 1e6 for begin, end in zip(before, after, strict=True))
+    return Measured(result, worker, postgres)
+
+
+def pgbench(server: embedded.Server, database: str, script: str, clients: int, seconds: int) -> Measured:
+    """The bare statement, prepared, from as many connections. What pgbench itself costs stands as the worker's."""
+    program = find_binaries(embedded.DEFAULT_VERSION, None, server_account()) / "pgbench"
+    postmaster = postmaster_of(server)
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary)
+        (folder / "script.sql").write_text(script)
+        options = ["-n", "-M", "prepared", "-c", str(clients), "-T", str(seconds), "-l", "-f", "script.sql"]
+        before, began = cpu_seconds(postmaster), os.times()
+        finished = subprocess.run(
+            [program, *options, server.dsn(database)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_LONGEST_S,
+        )
+        after, ended = cpu_seconds(postmaster), os.times()
+        lines = [line for log in folder.glob("pgbench_log.*") for line in log.read_text().splitlines()]
+    processed = re.search(r"transactions actually processed: (\d+)", finished.stdout)
+    assert processed is not None, finished.stdout
+    count = int(processed[1])
+    took_ms = sorted(int(line.split()[2]) / 1000 for line in lines)
+    own = ended.children_user + ended.children_system - began.children_user - began.children_system
+    result = Result(count, seconds, took_ms[count // 2], took_ms[count * 99 // 100], 0, 0, "")
+    return Measured(result, own / count * 1e6, (after - before) / count * 1e6)
+
+
+def postmaster_of(server: embedded.Server) -> int:
+    return int((server.home / "data" / "postmaster.pid").read_text().splitlines()[0])

@@ -1,0 +1,161 @@
+"""What is measured. Rounds of what is compared alternate, so that what else the machine does falls on all of them."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import psycopg
+
+from bench.http import stations
+from bench.http.application import CONSTANT
+from bench.http.running import Measured, Served, get, measure, pgbench, postmaster_of, serving
+from bench.http.stations import LIMIT, RADIUS_KM, Place
+from gasolinera.station.queries import FIND_NEARBY
+from vuelo import embedded
+
+CONNECTIONS = 8
+_ASKED = 2_000
+_WARM_UP_S = 1.0
+
+# The same rows and columns, by nothing but the index: nearest on a flat map, of any distance.
+_BARE = """
+SELECT s.station_code, s.name, s.status, s.station_type, s.accepts_coupons, s.city, s.state, s.country,
+       s.location[1] AS latitude, s.location[0] AS longitude, s.fuels, coalesce(p.prices, '[]') AS prices
+  FROM (SELECT * FROM station_schema.stations WHERE status = 'ACTIVE'
+         ORDER BY location <-> point($2, $1) LIMIT $4) AS s
+  LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_object(
+               'fuel', f.fuel, 'price', f.price::text, 'currency', f.currency, 'as_of', f.price_as_of)
+               ORDER BY f.fuel) AS prices
+      FROM station_schema.station_fuel_prices AS f
+     WHERE f.station_id = s.id
+  ) AS p ON true
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The server, its data, and how long everything is measured."""
+
+    server: embedded.Server
+    database: str
+    environment: dict[str, str]
+    folder: Path
+    rounds: int
+    seconds: int
+    stations: int
+    source: str
+    towns: list[Place]
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """All rounds of one measurement; a figure of them is the median."""
+
+    rounds: Sequence[Measured]
+
+    def of(self, figure: Callable[[Measured], float]) -> float:
+        return median(figure(one) for one in self.rounds)
+
+    @property
+    def worker_us(self) -> float:
+        return self.of(lambda one: one.worker_us)
+
+    @property
+    def postgres_us(self) -> float:
+        return self.of(lambda one: one.postgres_us)
+
+
+Found = dict[str, Rounds]
+
+
+def run_all(bench: Bench) -> Found:
+    """By name: nearest_sql, bare_sql, one_worker, two_workers, nearest, constant, observed, unobserved."""
+    found: Found = {}
+    for part in (_sql, _platform, _beside_constant, _observed):
+        sys.stderr.write(f"{part.__name__.strip('_')} …\n")
+        found |= part(bench)
+    return found
+
+
+def execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(statement.encode())
+
+
+def _sql(bench: Bench) -> Found:
+    def run(statement: str) -> Measured:
+        bound = statement.replace("$1", "(:lat)::double precision").replace("$2", "(:lng)::double precision")
+        bound = bound.replace("$3", str(RADIUS_KM)).replace("$4", str(LIMIT))
+        script = stations.as_pgbench(bench.towns) + bound + ";\n"
+        return pgbench(bench.server, bench.database, script, CONNECTIONS, bench.seconds)
+
+    return _alternated(bench.rounds, {"nearest_sql": lambda: run(FIND_NEARBY), "bare_sql": lambda: run(_BARE)})
+
+
+def _platform(bench: Bench) -> Found:
+    """`gasolinera serve` itself, with one worker and with two."""
+    works = {"one_worker": "1", "two_workers": "2"} if _has_workers() else {"one_worker": ""}
+    with ExitStack() as stack:
+        works_of = {
+            name: _nearest(bench, stack.enter_context(_platform_server(bench, workers)))
+            for name, workers in works.items()
+        }
+        return _alternated(bench.rounds, works_of)
+
+
+def _beside_constant(bench: Bench) -> Found:
+    with _application(bench) as served:
+        lanes = [[get(CONSTANT)]] * CONNECTIONS
+        constant = _warmed(lambda seconds: measure(served, postmaster_of(bench.server), lanes, seconds), bench)
+        return _alternated(bench.rounds, {"nearest": _nearest(bench, served), "constant": constant})
+
+
+def _observed(bench: Bench) -> Found:
+    with _application(bench) as observed, _application(bench, "--unobserved") as unobserved:
+        works = {"observed": _nearest(bench, observed), "unobserved": _nearest(bench, unobserved)}
+        return _alternated(bench.rounds, works)
+
+
+def _alternated(rounds: int, works: dict[str, Callable[[], Measured]]) -> Found:
+    measured: dict[str, list[Measured]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            measured[name].append(work())
+    return {name: Rounds(each) for name, each in measured.items()}
+
+
+def _nearest(bench: Bench, served: Served) -> Callable[[], Measured]:
+    lanes = [
+        [
+            get(f"/api/stations/nearby?lat={lat:.6f}&lng={lng:.6f}&radius_km={RADIUS_KM}&limit={LIMIT}")
+            for lat, lng in stations.asked(bench.towns, _ASKED // CONNECTIONS, seed)
+        ]
+        for seed in range(CONNECTIONS)
+    ]
+    return _warmed(lambda seconds: measure(served, postmaster_of(bench.server), lanes, seconds), bench)
+
+
+def _warmed(work: Callable[[float], Measured], bench: Bench) -> Callable[[], Measured]:
+    work(_WARM_UP_S)
+    return lambda: work(bench.seconds)
+
+
+def _platform_server(bench: Bench, workers: str):
+    options = ["--workers", workers] if workers else []
+    return serving(["gasolinera", "serve", *options], bench.environment, bench.folder / "serve.log")
+
+
+def _application(bench: Bench, *options: str):
+    command = ["python", "-m", "bench.http.application", *options]
+    return serving(command, bench.environment, bench.folder / "application.log")
+
+
+def _has_workers() -> bool:
+    program = Path(sys.executable).parent / "gasolinera"
+    said = subprocess.run([program, "serve", "--help"], capture_output=True, text=True, check=True)
+    return "--workers" in said.stdout
