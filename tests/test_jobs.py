@@ -72,7 +72,9 @@ async def defer(settings: Settings, wanted: Job, **arguments: str) -> int:
     async with open_database(settings, "station") as db:
         app = make_app(settings, [wanted], {"station": db})
         async with app.open_async():
-            return await app.configure_task(wanted.name, queue="station", lock=wanted.name).defer_async(args=arguments)
+            return await app.configure_task(
+                wanted.name, queue="station", lock=wanted.name, task_kwargs={"args": dict(arguments)}
+            ).defer_async()
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -50,7 +50,7 @@ async def ready(state: State) -> Health:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise UnavailableError("ready.database", "the database does not answer") from error
     try:
-        pending = await asyncio.to_thread(pending_migrations, settings)
+        pending = await asyncio.to_thread(pending_migrations, settings, tuple(databases))
     except (VueloError, psycopg.Error) as error:
         _log.warning("readiness_unknown", error=str(error))
         raise UnavailableError("ready.migrations", "the state of the schema cannot be read") from error

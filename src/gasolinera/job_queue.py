@@ -71,7 +71,7 @@ RETURNING j.id
 # As running at once, under the lock of the name: waiting, it would hold others back if we die.
 _BEGIN_HERE = """
 INSERT INTO ops_schema.procrastinate_jobs (queue_name, task_name, lock, args, status, worker_id)
-VALUES (%(queue)s, %(name)s, %(name)s, %(args)s::jsonb, 'doing', %(worker_id)s)
+VALUES (%(queue)s, %(name)s::text, %(name)s::text, %(args)s::jsonb, 'doing', %(worker_id)s)
 RETURNING id
 """
 

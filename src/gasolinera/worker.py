@@ -7,16 +7,17 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 from litestar import Litestar
 from procrastinate import App
+from procrastinate.exceptions import ConnectorException
 
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
-from gasolinera.errors import unavailable
+from gasolinera.errors import ConfigError, unavailable
+from gasolinera.event_flow import run_events
 from gasolinera.job_queue import Pace, make_app, take_back
 from gasolinera.job_reports import check_installed, measure_jobs
 from gasolinera.jobs import Job, partitions_job
@@ -35,32 +36,42 @@ def jobs_of(parts: Sequence[Parts]) -> list[Job]:
     return jobs
 
 
-async def run_worker(settings: Settings, parts: Sequence[Parts], stop: asyncio.Event) -> None:
-    """Run the loops of these services with pools of their own until `stop`."""
+async def run_worker(settings: Settings, parts: Sequence[Parts], services: Sequence[str], stop: asyncio.Event) -> None:
+    """Run the loops of these services, with pools of their own, until `stop`. `parts` are the whole platform's.
+
+    Raises ConfigError when events would be lost.
+    """
     async with AsyncExitStack() as stack:
-        databases = {part.name: await stack.enter_async_context(open_database(settings, part.name)) for part in parts}
+        databases = {name: await stack.enter_async_context(open_database(settings, name)) for name in services}
         await run_loops(settings, parts, databases, stop)
 
 
 async def run_loops(
     settings: Settings, parts: Sequence[Parts], databases: Mapping[str, Database], stop: asyncio.Event
 ) -> None:
-    """Run the loops until `stop`; what is under way then has the settings' grace to end."""
-    async with asyncio.TaskGroup() as group:
-        for name, loop in loops_of(settings, parts, databases):
-            group.create_task(_kept_alive(name, loop, stop))
+    """Run what the services of `databases` need until `stop`; what is under way then has the settings' grace to end."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, loop in _loops(settings, parts, databases):
+                group.create_task(_kept_alive(name, loop, stop))
+    except ExceptionGroup as error:
+        raise error.exceptions[0] from None  # only what nobody can wait for gets here, and ends all
 
 
-def loops_of(settings: Settings, parts: Sequence[Parts], databases: Mapping[str, Database]) -> list[tuple[str, Loop]]:
-    loops: list[tuple[str, Loop]] = []
+def _loops(settings: Settings, parts: Sequence[Parts], databases: Mapping[str, Database]) -> list[tuple[str, Loop]]:
+    nats_url = None if settings.nats_url is None else settings.nats_url.get_secret_value()
+    loops: list[tuple[str, Loop]] = [("events", lambda stop: run_events(databases, parts, stop, nats_url=nats_url))]
     if settings.jobs_url() is None:
         _log.warning("jobs_off", reason="no database is named for jobs")
     else:
-        loops.append(("jobs", lambda stop: work_jobs(settings, jobs_of(parts), databases, stop)))
+        jobs = jobs_of([part for part in parts if part.name in databases])
+        loops.append(("jobs", lambda stop: work_jobs(settings, jobs, databases, stop)))
     return loops
 
 
-def beside_requests(settings: Settings, parts: Sequence[Parts]) -> Callable[[Litestar], Any]:
+def beside_requests(
+    settings: Settings, parts: Sequence[Parts]
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """A lifespan of the application: the loops run in its process, over its pools."""
 
     @asynccontextmanager
@@ -83,6 +94,10 @@ async def _kept_alive(name: str, loop: Loop, stop: asyncio.Event) -> None:
         started = asyncio.get_running_loop().time()
         try:
             await loop(stop)
+        except ConfigError:
+            raise
+        except ConnectorException as error:
+            _log.warning("loop_delayed", loop=name, reason="jobs.unavailable", error=type(error.__cause__).__name__)
         except Exception as error:
             trouble = unavailable(error)
             if trouble is None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 import vuelo
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.db import install_jobs
 from gasolinera.cli.serve import serve, serve_briefly
 from gasolinera.config import PREFIX, SERVICES
 from gasolinera.errors import UnavailableError
@@ -46,6 +47,7 @@ def command(*, once: Once = False, fresh: Fresh = False, remove: Remove = False,
         with watching(reached) as watch:
             results = vuelo.migrate(reached, watch=watch)
         partitions.ensure_ahead(reached)
+        install_jobs(reached)
         answer.print(_what_exists(reached, results))
         if once and port is None:
             port = 0
@@ -53,7 +55,7 @@ def command(*, once: Once = False, fresh: Fresh = False, remove: Remove = False,
             if once:
                 serve_briefly(settings, _ask)
             else:
-                serve(settings)
+                serve(settings, [], with_worker=True)
 
 
 def _remove_data(project: vuelo.Project) -> None:

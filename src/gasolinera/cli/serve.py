@@ -8,26 +8,42 @@ from threading import Thread
 from typing import Annotated, NoReturn
 
 import typer
-import uvicorn
 
-from gasolinera.app import create_app
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
 from gasolinera.errors import ConfigError
 from gasolinera.logs import configure_logs
+from gasolinera.metrics import watch_process
+from gasolinera.serving import Plan, parts_of, serve_together, server_of
 
-_STOP_WITHIN_S = 10
 _BACKLOG = 2048
 
+Services = Annotated[
+    list[str] | None, typer.Argument(help="auth, station …. Default: every service that a database is named for.")
+]
 Host = Annotated[str | None, typer.Option("--host", help="Default: GASOLINERA_HOST, 127.0.0.1.")]
 Port = Annotated[int | None, typer.Option("--port", help="0 takes a free one. Default: GASOLINERA_PORT, 8080.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that share the address.")]
+WithWorker = Annotated[
+    bool, typer.Option("--with-worker", help="Work jobs and events here too, as `gasolinera worker` does.")
+]
 
 
-def command(*, host: Host = None, port: Port = None) -> None:
-    """Serve the API until SIGTERM or Ctrl-C; requests under way are finished first."""
+def command(
+    services: Services = None,
+    *,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = 1,
+    with_worker: WithWorker = False,
+) -> None:
+    """Serve the API until SIGTERM or Ctrl-C; requests under way are finished first.
+
+    A service that is not served here is asked at GASOLINERA_AUTH_URL or GASOLINERA_STATION_URL.
+    """
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     with reachable_settings(**given) as settings:
-        serve(settings)
+        serve(settings, services or [], workers=workers, with_worker=with_worker)
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:
@@ -35,19 +51,24 @@ def _leave(_number: int, _frame: object) -> NoReturn:
     sys.exit(0)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, services: list[str], *, workers: int = 1, with_worker: bool = False) -> None:
     """Raises ConfigError `serve.address` when nobody can listen there."""
+    plan = Plan(settings, tuple(part.name for part in parts_of(settings, services)), with_worker)
     configure_logs(settings)
     signal.signal(signal.SIGTERM, _leave)
     with _listener(settings) as listener:
         sys.stderr.write(f"serving {_base_url(listener)}\n")
-        _server(settings).run(sockets=[listener])
+        if workers > 1:
+            serve_together(plan, listener, workers)
+        else:
+            watch_process()
+            server_of(plan).run(sockets=[listener])
 
 
 def serve_briefly(settings: Settings, ask: Callable[[str], None]) -> None:
     """Serve while `ask` runs with the base URL, then stop. Raises what `ask` raises."""
     configure_logs(settings)
-    server = _server(settings)
+    server = server_of(Plan(settings, (), with_worker=True))
     with _listener(settings) as listener:
         serving = Thread(target=server.run, kwargs={"sockets": [listener]})
         serving.start()
@@ -61,23 +82,6 @@ def serve_briefly(settings: Settings, ask: Callable[[str], None]) -> None:
 def _base_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _server(settings: Settings) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings),
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_STOP_WITHIN_S,
-        )
-    )
 
 
 def _listener(settings: Settings) -> socket.socket:
