@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from importlib.metadata import version
 from typing import TypeAlias
 
 import asyncpg
@@ -10,11 +9,8 @@ import structlog
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.enums import MediaType
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
-from gasolinera import health, idempotency
+from gasolinera import health, idempotency, reference
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import DEPENDENCIES, Gate, authenticate, open_gate, tokens_of
 from gasolinera.calls import FindUser, open_users
@@ -24,6 +20,7 @@ from gasolinera.edge import around, layers
 from gasolinera.errors import EXCEPTION_HANDLERS, Refusals, unavailable
 from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.metrics import metrics_route
+from gasolinera.openapi import openapi_config, openapi_route
 from gasolinera.parts import Parts
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
@@ -34,6 +31,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Lifespan: TypeAlias = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
+_COMMON = (health.router, metrics_route, openapi_route, reference.page_route, reference.style_route)
 ALL_PARTS: tuple[Parts, ...] = (AUTH, STATION)
 
 
@@ -42,13 +40,13 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
     given, which find the databases in the application's state.
     """
     app = Litestar(
-        route_handlers=[health.router, metrics_route, *(router for part in parts for router in part.routers)],
+        route_handlers=[*_COMMON, *(router for part in parts for router in part.routers)],
         lifespan=[_lifespan(settings, parts), *also],
         state=State({"settings": settings, "refusals": refusals_of(parts)}),
         dependencies={"context": Provide(provide_context, sync_to_thread=False), **DEPENDENCIES},
         middleware=layers(settings, authenticate),
         exception_handlers={**EXCEPTION_HANDLERS, **idempotency.EXCEPTION_HANDLERS},
-        openapi_config=_openapi(),
+        openapi_config=openapi_config(),
         request_max_body_size=_MAX_BODY_BYTES,
         logging_config=None,  # ours is set up by the command that runs
         debug=False,
@@ -107,15 +105,3 @@ async def _prepare(service: str, work: Awaitable[None]) -> None:
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         trouble = unavailable(error)
         _log.warning("start_incomplete", service=service, reason=trouble.code if trouble else type(error).__name__)
-
-
-def _openapi() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="Gasolinera JSM",
-        version=version("gasolinera"),
-        description="A digital coupon platform for petrol-station chains. Errors are problem details (RFC 9457); "
-        "their `code` is stable.",
-        path="/openapi.json",
-        render_plugins=[JsonRenderPlugin(path="/", media_type=MediaType.JSON)],
-        use_handler_docstrings=False,
-    )

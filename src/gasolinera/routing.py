@@ -10,10 +10,12 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
+from gasolinera.bodies import JsonRequest, only_json
 from gasolinera.calls import UserDirectory
 from gasolinera.database import Database
 from gasolinera.errors import public_name
 from gasolinera.idempotency import join
+from gasolinera.openapi import describe
 from gasolinera.requests import MalformedError
 
 
@@ -29,12 +31,13 @@ def service_router(service: str, path: str, handlers: Sequence[HTTPRouteHandler]
 
     return Router(
         path,
-        route_handlers=handlers,
+        route_handlers=[describe(handler) for handler in handlers],
         dependencies={
             "db": Provide(database),
             "users": Provide(users, sync_to_thread=False),
         },
-        guards=[only_known_parameters],
+        guards=[only_known_parameters, only_json],
+        request_class=JsonRequest,
         tags=[service],
     )
 
