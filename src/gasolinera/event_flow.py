@@ -11,6 +11,7 @@ from functools import partial
 
 from gasolinera.database import Database
 from gasolinera.errors import ConfigError
+from gasolinera.event_upkeep import watch_lag
 from gasolinera.inbox import Inbox
 from gasolinera.nats import open_nats, publisher, run_receiver
 from gasolinera.parts import Parts
@@ -29,6 +30,7 @@ async def run_events(
     arrived = {part.name: asyncio.Event() for part in parts}
     transport = None if nats_url else embedded_transport(databases, parts, arrived)
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch_lag(databases, parts, stop))
         tasks.create_task(run_consumers(databases, parts, stop, arrived))
         if nats_url:
             tasks.create_task(_run_nats(nats_url, databases, parts, stop, arrived))

@@ -8,6 +8,7 @@ from gasolinera.database import load_sql
 
 _SQL = load_sql("gasolinera", "event_queries.sql")
 _MAX_REASON = 4000
+RELAY = "relay"  # stands for a consumer in dead letters that no transport could carry
 
 # What the row of an event cannot hold: it will not fit the next time either.
 UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)

@@ -7,6 +7,7 @@ one that fails holds back the newer ones of its aggregate and no others.
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -15,14 +16,16 @@ import asyncpg
 import msgspec
 import structlog
 
+from gasolinera import metrics
 from gasolinera.database import Connection, Database, fetch_all
 from gasolinera.errors import ConfigError, UnavailableError, unavailable
-from gasolinera.event_tables import UNFIT, reason, statements_of
+from gasolinera.event_tables import RELAY, UNFIT, reason, statements_of
 from gasolinera.events import Consumer, Event, encode_event, event_of_document
 from gasolinera.polling import RetryPolicy
 
 _BATCH = 50
 _HANDLE_WITHIN_S = 30.0
+_KEY = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 RETRIES = RetryPolicy()
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -45,14 +48,17 @@ class _HandlingError(Exception):
 
 
 class Inbox:
-    """The inbox of one service, and its consumers. Raises ConfigError when two consumers have one name."""
+    """The inbox of one service, and its consumers. Raises ConfigError when a consumer has no name of its own."""
 
     def __init__(self, service: str, schema: str, consumers: Sequence[Consumer]) -> None:
         self.service = service
         self.schema = schema
         self.consumers = {consumer.key: consumer for consumer in consumers}
-        if len(self.consumers) < len(consumers) or "" in self.consumers:
+        if len(self.consumers) < len(consumers):
             raise ConfigError("events.consumer_name", f"consumers of {service} share a name", "name each on its own")
+        unfit = [key for key in self.consumers if not _KEY.fullmatch(key) or key == RELAY]
+        if unfit:
+            raise ConfigError("events.consumer_name", f"{unfit[0]!r} cannot be the name of a consumer")
         self._sql = statements_of(schema)
 
     @property
@@ -96,6 +102,8 @@ class Inbox:
         try:
             async with db.transaction() as conn:
                 await self._settle(conn, batch, tried)
+            for row in tried:
+                metrics.count_event(self.service, str(row.event["type"]), "handled")
         except _HandlingError as failure:
             await self._set_back(db, failure.row, failure.reason, retries)
         except Exception as error:
@@ -144,6 +152,7 @@ class Inbox:
             else:
                 delay_s = retries.delay_s(row.attempts + 1)
                 await conn.execute(self._sql["delay_effect"], row.id, row.attempts, reason(cause), delay_s)
+        metrics.count_event(self.service, str(row.event["type"]), "dead" if is_final else "failed")
         _log.warning(
             "event_given_up" if is_final else "event_failed",
             service=self.service,

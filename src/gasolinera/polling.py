@@ -51,6 +51,16 @@ async def poll(
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
+async def repeat(name: str, step: Callable[[], Awaitable[None]], stop: asyncio.Event, *, every_s: float) -> None:
+    """Run `step` now and every so many seconds until `stop`. What it raises is logged."""
+    while not stop.is_set():
+        try:
+            await step()
+        except Exception as error:
+            _tell(name, error)
+        await _pause(every_s, stop, None)
+
+
 def _tell(name: str, error: Exception) -> None:
     trouble = unavailable(error)
     if trouble is None:
