@@ -60,4 +60,4 @@ async def ready(state: State) -> Health:
     return Health("ready")
 
 
-router = Router("/health", route_handlers=[live, ready], tags=["health"])
+router = Router("/health", route_handlers=[live, ready], tags=["health"], opt={"open": True})

@@ -8,7 +8,7 @@ from litestar import Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gasolinera.auth import partners, queries_partners, revocations
 from gasolinera.auth.models_partners import (
@@ -151,7 +151,7 @@ async def list_route(
     responses={201: _good(Partner, "The partner.", _PARTNER_EXAMPLE), 409: _EXISTS, **_PROBLEMS},
 )
 async def create_route(
-    db: NamedDependency[Database], context: NamedDependency[RequestContext], data: _NewPartner
+    db: NamedDependency[Database], context: NamedDependency[RequestContext], data: JSONBody[_NewPartner]
 ) -> Partner:
     async with db.transaction(context) as conn:
         return await partners.create_partner(conn, data.partner_code, name=data.name, contact_email=data.contact_email)
@@ -164,7 +164,7 @@ async def create_route(
     responses={200: _good(Partner, "The partner.", _PARTNER_EXAMPLE), 404: _UNKNOWN, **_PROBLEMS},
 )
 async def change_route(
-    db: NamedDependency[Database], context: NamedDependency[RequestContext], code: _Code, data: _PartnerChange
+    db: NamedDependency[Database], context: NamedDependency[RequestContext], code: _Code, data: JSONBody[_PartnerChange]
 ) -> Partner:
     async with db.transaction(context) as conn:
         return await partners.change_partner(
@@ -207,7 +207,7 @@ async def history_route(db: NamedDependency[Database], code: _Code) -> History:
     },
 )
 async def create_key_route(
-    db: NamedDependency[Database], context: NamedDependency[RequestContext], code: _Code, data: _KeyRequest
+    db: NamedDependency[Database], context: NamedDependency[RequestContext], code: _Code, data: JSONBody[_KeyRequest]
 ) -> Response[NewApiKey]:
     wish = KeyWish(
         label=data.label,
@@ -233,7 +233,7 @@ async def rotate_key_route(
     context: NamedDependency[RequestContext],
     code: _Code,
     prefix: _Prefix,
-    data: _Rotation,
+    data: JSONBody[_Rotation],
 ) -> Response[NewApiKey]:
     async with db.transaction(context) as conn:
         made = await partners.rotate_api_key(conn, code, prefix, overlap=timedelta(hours=data.overlap_hours))
@@ -307,7 +307,7 @@ async def revocations_route(
         **_PROBLEMS,
     },
 )
-async def find_key_route(db: NamedDependency[Database], data: _KeyQuestion) -> KeyHolder:
+async def find_key_route(db: NamedDependency[Database], data: JSONBody[_KeyQuestion]) -> KeyHolder:
     async with db.connection() as conn:
         found = await queries_partners.find_api_key(conn, bytes.fromhex(data.key_hash))
     if found is None:

@@ -1,0 +1,105 @@
+"""The matrix, and that every route of every service names its decision."""
+
+from itertools import pairwise
+from typing import Any
+
+from litestar.handlers import HTTPRouteHandler
+
+from gasolinera.app import create_app
+from gasolinera.authentication import Requires
+from gasolinera.config import Settings
+from gasolinera.permissions import MATRIX, PARTNER_SCOPES, Caller, Permission, Reach, Role
+
+# What a stranger may ask. A route that joins this list was decided on; nothing gets here by itself.
+OPEN_ROUTES = {
+    "GET /.well-known/jwks.json",
+    "GET /api/stations",
+    "GET /api/stations/nearby",
+    "GET /api/stations/{code:str}",
+    "GET /docs",
+    "GET /docs/style.css",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /metrics",
+    "GET /openapi.json",
+    "POST /api/auth/login/otp",
+    "POST /api/auth/login/verify",
+    "POST /api/auth/otp/resend",
+    "POST /api/auth/refresh",
+    "POST /api/auth/register",
+}
+
+
+def handlers() -> dict[str, HTTPRouteHandler]:
+    """Every route of a process that serves everything, but the OPTIONS that the framework adds by itself."""
+    return {
+        f"{method} {route.path}": handler
+        for route in create_app(Settings()).routes
+        for handler in getattr(route, "route_handlers", ())
+        for method in handler.http_methods
+        if method != "OPTIONS"
+    }
+
+
+def decisions(handler: HTTPRouteHandler) -> list[Requires]:
+    guards: list[Any] = getattr(handler, "resolve_guards")()  # noqa: B009  its type leaves parameters open
+    return [guard for guard in guards if isinstance(guard, Requires)]
+
+
+def test_every_route_either_requires_one_permission_or_is_open() -> None:
+    undecided = [
+        name
+        for name, handler in handlers().items()
+        if len(decisions(handler)) != (0 if handler.opt.get("open") is True else 1)
+    ]
+    assert undecided == []
+
+
+def test_the_open_routes_are_those_that_were_decided_on() -> None:
+    assert {name for name, handler in handlers().items() if handler.opt.get("open")} == OPEN_ROUTES
+
+
+def test_only_http_routes_exist() -> None:
+    """A websocket or a mounted application would pass by the guards."""
+    assert [route.path for route in create_app(Settings()).routes if not hasattr(route, "route_handlers")] == []
+
+
+def test_every_permission_that_a_route_requires_somebody_has() -> None:
+    wanted = {decision.permission for handler in handlers().values() for decision in decisions(handler)}
+    held = {permission for row in MATRIX.values() for permission in row} | PARTNER_SCOPES
+    assert wanted - held == set()
+
+
+def test_what_changes_accounts_partners_or_the_platform_needs_the_second_factor() -> None:
+    powerful = {Permission.USERS_MANAGE, Permission.PARTNERS_MANAGE, Permission.EVENTS_REPLAY, Permission.JOBS_RUN}
+    without = [
+        name
+        for name, handler in handlers().items()
+        for decision in decisions(handler)
+        if decision.permission in powerful and not decision.second_factor
+    ]
+    assert without == []
+
+
+def test_people_have_no_permission_of_services_and_services_none_of_people() -> None:
+    of_services = set(MATRIX[Role.SERVICE])
+    for role, row in MATRIX.items():
+        assert role is Role.SERVICE or not of_services & set(row), role
+
+
+def test_each_role_of_the_staff_reaches_further_than_the_one_below() -> None:
+    order = (Reach.OWN, Reach.STATION, Reach.ALL)
+    ladder = (Role.CUSTOMER, Role.EMPLOYEE, Role.STATION_ADMIN, Role.SYSTEM_ADMIN)
+    for below, above in pairwise(ladder):
+        for permission, reach in MATRIX[below].items():
+            assert order.index(MATRIX[above][permission]) >= order.index(reach), (above, permission)
+
+
+def test_a_partner_has_its_scopes_and_never_more_than_partners_may() -> None:
+    partner = Caller(role=Role.PARTNER, partner_code="POS", scopes=frozenset({Permission.PRICES_SET}))
+    assert partner.reach(Permission.PRICES_SET) is Reach.ALL
+    assert partner.reach(Permission.STATION_STATISTICS_READ) is None
+    everything = Caller(role=Role.PARTNER, partner_code="POS", scopes=frozenset(Permission), station_code="JSM001")
+    assert {p for p in Permission if everything.reach(p)} == PARTNER_SCOPES
+    assert everything.reach(Permission.PRICES_SET) is Reach.STATION
+    assert partner.actor == "partner:POS"
