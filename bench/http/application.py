@@ -1,26 +1,23 @@
 """The platform's application with a route that always answers the same, and, if asked, without what observes it.
 
-`python -m bench.http.application --port PORT [--unobserved]` serves it as `gasolinera serve` serves the platform.
+`python -m bench.http.application --port PORT --constant FILE [--unobserved]` serves as `gasolinera serve` does.
 """
 
 import argparse
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import msgspec
 import uvicorn
-from litestar import Litestar, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.types import ASGIApp
 
 from gasolinera import edge, metrics
 from gasolinera.app import create_app
 from gasolinera.config import load_settings
-from gasolinera.database import Database
 from gasolinera.logs import configure_logs
 from gasolinera.routing import service_router
-from gasolinera.station import service
 from gasolinera.station.api import NearbyStations
 from gasolinera.station.parts import PARTS as STATION
 
@@ -32,22 +29,6 @@ async def constant_route(state: State) -> NearbyStations:
     """The structs of one answer of the nearest stations: encoded each time, never asked for."""
     answer: NearbyStations = state["constant"]
     return answer
-
-
-@asynccontextmanager
-async def _with_constant(app: Litestar) -> AsyncGenerator[None]:
-    databases: dict[str, Database] = app.state["databases"]
-    async with databases["station"].connection() as conn:
-        row = await conn.fetchrow(
-            "SELECT location[1] AS latitude, location[0] AS longitude FROM station_schema.stations"
-            " WHERE status = 'ACTIVE' AND cardinality(fuels) = 3 ORDER BY md5(station_code) LIMIT 1"
-        )
-        assert row is not None, "there are stations before the server starts"
-        found = await service.find_nearby(
-            conn, latitude=row["latitude"], longitude=row["longitude"], radius_km=500, limit=20
-        )
-    app.state["constant"] = NearbyStations(found)
-    yield
 
 
 class _NoGauges:
@@ -80,6 +61,7 @@ def _observe_nothing() -> None:
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--port", type=int, required=True)
+    arguments.add_argument("--constant", type=Path, required=True)
     arguments.add_argument("--unobserved", action="store_true")
     chosen = arguments.parse_args()
     if chosen.unobserved:
@@ -88,7 +70,8 @@ def main() -> None:
     configure_logs(settings)
     bench = service_router("station", "/api/stations/bench", [constant_route])
     station = msgspec.structs.replace(STATION, routers=(*STATION.routers, bench))
-    app = create_app(settings, [station], also=[_with_constant])
+    app = create_app(settings, [station])
+    app.state["constant"] = msgspec.json.decode(chosen.constant.read_bytes(), type=NearbyStations)
     uvicorn.run(
         app,
         port=chosen.port,

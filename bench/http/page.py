@@ -14,6 +14,7 @@ _NAMES: Mapping[str, str] = {
     "two_workers": "`gasolinera serve --workers 2`, nearest stations",
     "nearest": "the application with the constant route: nearest stations",
     "constant": "the same: a constant answer of that size",
+    "driver": "the statement through the driver alone (asyncpg)",
     "observed": "nearest stations with metrics and logs",
     "unobserved": "nearest stations without",
 }
@@ -65,13 +66,20 @@ def render(bench: Bench, found: Found) -> str:
 
 def _promises(found: Found) -> list[Row]:
     sql = found["nearest_sql"].postgres_us / found["bare_sql"].postgres_us
-    api = found["nearest"].worker_us / found["constant"].worker_us
+    constant = found["constant"].worker_us
+    added = (found["nearest"].worker_us - found["driver"].worker_us) / constant
+    whole_worker = found["nearest"].worker_us / constant
     before = found["unobserved"].worker_us + found["unobserved"].postgres_us
     own = found["observed"].worker_us / found["unobserved"].worker_us - 1
     whole = (found["observed"].worker_us + found["observed"].postgres_us) / before - 1
     return [
         ("SQL of the nearest stations, CPU", "<= 1.5 x the bare index scan", f"{sql:.2f} x", _kept(sql <= 1.5)),
-        ("CPU of the worker a request", "<= 1.3 x a constant answer", f"{api:.2f} x", _kept(api <= 1.3)),
+        (
+            "CPU that the API adds to the driver's",
+            "<= 1.3 x a constant answer of the same size",
+            f"{added:.2f} x; with the driver's own {whole_worker:.2f} x",
+            _kept(added <= 1.3),
+        ),
         (
             "metrics and logs, CPU of a request",
             "<= 10 %",

@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -15,14 +14,14 @@ from urllib.request import urlopen
 
 import msgspec
 
+from bench.http.commands import BIN, LONGEST_S, run_command
 from bench.http.cpu import cpu_seconds
+from bench.http.driver import DriverPlan, DriverResult
 from bench.http.load import Plan, Result
 from vuelo import embedded
 from vuelo.installation import find_binaries, server_account
 
-_BIN = Path(sys.executable).parent
 _START_WITHIN_S = 60
-_LONGEST_S = 300
 
 
 @dataclass(frozen=True)
@@ -46,19 +45,6 @@ class Served:
     port: int
 
 
-def run_command(command: Sequence[str], environment: Mapping[str, str], stdin: bytes | None = None) -> bytes:
-    """A command of this environment to its end. Raises CalledProcessError with what it said."""
-    finished = subprocess.run(
-        [_BIN / command[0], *command[1:]],
-        env={**os.environ, **environment},
-        input=stdin,
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=_LONGEST_S,
-    )
-    return finished.stdout
-
-
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -71,7 +57,7 @@ def serving(command: Sequence[str], environment: Mapping[str, str], log: Path) -
     port = free_port()
     with log.open("ab") as said:
         process = subprocess.Popen(
-            [_BIN / command[0], *command[1:], "--port", str(port)],
+            [BIN / command[0], *command[1:], "--port", str(port)],
             env={**os.environ, **environment},
             stdout=subprocess.DEVNULL,
             stderr=said,
@@ -112,6 +98,17 @@ def measure(served: Served, postmaster: int, lanes: list[list[str]], seconds: fl
     return Measured(result, worker, postgres)
 
 
+def drive_bare(server: embedded.Server, plan: DriverPlan) -> Measured:
+    """The statement through the driver, in a process that does nothing else."""
+    postmaster = postmaster_of(server)
+    before = cpu_seconds(postmaster)
+    said = run_command(["python", "-m", "bench.http.driver"], {}, msgspec.json.encode(plan))
+    spent = cpu_seconds(postmaster) - before
+    own = msgspec.json.decode(said, type=DriverResult)
+    result = Result(own.requests, own.seconds, own.p50_ms, own.p99_ms, 0, 0, "")
+    return Measured(result, own.cpu_s / own.requests * 1e6, spent / own.requests * 1e6)
+
+
 def pgbench(server: embedded.Server, database: str, script: str, clients: int, seconds: int) -> Measured:
     """The bare statement, prepared, from as many connections. What pgbench itself costs stands as the worker's."""
     program = find_binaries(embedded.DEFAULT_VERSION, None, server_account()) / "pgbench"
@@ -127,7 +124,7 @@ def pgbench(server: embedded.Server, database: str, script: str, clients: int, s
             capture_output=True,
             text=True,
             check=True,
-            timeout=_LONGEST_S,
+            timeout=LONGEST_S,
         )
         after, ended = cpu_seconds(postmaster), os.times()
         lines = [line for log in folder.glob("pgbench_log.*") for line in log.read_text().splitlines()]

@@ -1,5 +1,6 @@
 """What is measured. Rounds of what is compared alternate, so that what else the machine does falls on all of them."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -7,12 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from urllib.request import urlopen
 
 import psycopg
 
 from bench.http import stations
 from bench.http.application import CONSTANT
-from bench.http.running import Measured, Served, get, measure, pgbench, postmaster_of, serving
+from bench.http.driver import DriverPlan
+from bench.http.running import Measured, Served, drive_bare, get, measure, pgbench, postmaster_of, serving
 from bench.http.stations import LIMIT, RADIUS_KM, Place
 from gasolinera.station.queries import FIND_NEARBY
 from vuelo import embedded
@@ -51,6 +54,10 @@ class Bench:
     source: str
     towns: list[Place]
 
+    @property
+    def constant(self) -> Path:
+        return self.folder / "constant.json"
+
 
 @dataclass(frozen=True)
 class Rounds:
@@ -74,8 +81,9 @@ Found = dict[str, Rounds]
 
 
 def run_all(bench: Bench) -> Found:
-    """By name: nearest_sql, bare_sql, one_worker, two_workers, nearest, constant, observed, unobserved."""
+    """By name: nearest_sql, bare_sql, one_worker, two_workers, nearest, constant, driver, observed, unobserved."""
     found: Found = {}
+    _keep_one_answer(bench)
     for part in (_sql, _platform, _beside_constant, _observed):
         sys.stderr.write(f"{part.__name__.strip('_')} …\n")
         found |= part(bench)
@@ -90,8 +98,10 @@ def execute(url: str, statement: str) -> None:
 def _sql(bench: Bench) -> Found:
     def run(statement: str) -> Measured:
         bound = statement.replace("$1", "(:lat)::double precision").replace("$2", "(:lng)::double precision")
-        bound = bound.replace("$3", str(RADIUS_KM)).replace("$4", str(LIMIT))
-        script = stations.as_pgbench(bench.towns) + bound + ";\n"
+        bound = bound.replace("$3", "(:radius)::double precision").replace("$4", "(:limit)::bigint")
+        bound = re.sub(r"\$[0-9]+", "NULL", bound)  # filters that nobody asks for
+        chosen = f"\\set radius {RADIUS_KM}\n\\set limit {LIMIT}\n"
+        script = stations.as_pgbench(bench.towns) + chosen + bound + ";\n"
         return pgbench(bench.server, bench.database, script, CONNECTIONS, bench.seconds)
 
     return _alternated(bench.rounds, {"nearest_sql": lambda: run(FIND_NEARBY), "bare_sql": lambda: run(_BARE)})
@@ -109,13 +119,24 @@ def _platform(bench: Bench) -> Found:
 
 
 def _beside_constant(bench: Bench) -> Found:
+    asked = [stations.asked(bench.towns, _ASKED // CONNECTIONS, seed) for seed in range(CONNECTIONS)]
+    plan = DriverPlan(bench.environment["GASOLINERA_STATION_DATABASE_URL"], bench.seconds, asked)
+    _keep_one_answer(bench)
     with _application(bench) as served:
         lanes = [[get(CONSTANT)]] * CONNECTIONS
         constant = _warmed(lambda seconds: measure(served, postmaster_of(bench.server), lanes, seconds), bench)
-        return _alternated(bench.rounds, {"nearest": _nearest(bench, served), "constant": constant})
+        return _alternated(
+            bench.rounds,
+            {
+                "nearest": _nearest(bench, served),
+                "constant": constant,
+                "driver": lambda: drive_bare(bench.server, plan),
+            },
+        )
 
 
 def _observed(bench: Bench) -> Found:
+    _keep_one_answer(bench)
     with _application(bench) as observed, _application(bench, "--unobserved") as unobserved:
         works = {"observed": _nearest(bench, observed), "unobserved": _nearest(bench, unobserved)}
         return _alternated(bench.rounds, works)
@@ -151,8 +172,18 @@ def _platform_server(bench: Bench, workers: str):
 
 
 def _application(bench: Bench, *options: str):
-    command = ["python", "-m", "bench.http.application", *options]
+    command = ["python", "-m", "bench.http.application", "--constant", str(bench.constant), *options]
     return serving(command, bench.environment, bench.folder / "application.log")
+
+
+def _keep_one_answer(bench: Bench) -> None:
+    """What the constant route answers: as many stations as are asked for, near one of them."""
+    latitude, longitude = bench.towns[0]
+    query = f"lat={latitude:.6f}&lng={longitude:.6f}&radius_km=500&limit={LIMIT}"
+    with _platform_server(bench, "") as served:
+        address = f"http://127.0.0.1:{served.port}/api/stations/nearby?{query}"
+        with urlopen(address) as answer:
+            bench.constant.write_bytes(answer.read())
 
 
 def _has_workers() -> bool:

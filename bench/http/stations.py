@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from bench.http.running import run_command
+from bench.http.commands import run_command
 
 COUNT = 14_000
 TOWNS = 30
