@@ -27,7 +27,11 @@ demo: .venv/runtime ## A running platform from nothing (ARGS=--once: check and s
 
 .PHONY: test
 test: .venv/development ## Every test that needs nothing but Python packages
-	$(BIN)/pytest -n 2 -m "not needs_java" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not needs_java and not fuzz" $(ARGS)
+
+.PHONY: fuzz
+fuzz: .venv/development ## Generated requests against every route, good and bad ones, for as long as it takes
+	GASOLINERA_FUZZ_EXAMPLES=$${GASOLINERA_FUZZ_EXAMPLES:-300} $(BIN)/pytest -n 0 -m fuzz tests/fuzz $(ARGS)
 
 .PHONY: test-flyway
 test-flyway: .venv/development ## vuelo and the real Flyway on the same databases, both ways (needs Java and Maven)

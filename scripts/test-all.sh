@@ -29,11 +29,11 @@ run() { # server, pytest arguments
 
 case "${1:-}" in
     "") run 18 ;;
-    --after-test) run 18 -m needs_java ;;
+    --after-test) run 18 -m "needs_java or fuzz" ;;
     *)
         echo "error: unknown argument $1" >&2
         exit 2
         ;;
 esac
-run 16 -m "not needs_java"
-run "$debian" -m "not needs_java"
+run 16 -m "not needs_java and not fuzz"
+run "$debian" -m "not needs_java and not fuzz"
