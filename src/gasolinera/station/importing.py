@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import date
 
 from gasolinera.database import Connection
-from gasolinera.station import queries
+from gasolinera.station import queries_import as queries
 from gasolinera.station.models import Action, Fault, Feed, ImportResult
 
 

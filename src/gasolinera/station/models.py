@@ -1,7 +1,7 @@
-"""What a station, a price and an import are. No SQL, no HTTP."""
+"""What a station, a price and an import of the regulator's feed are. No SQL, no HTTP."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -36,6 +36,38 @@ class StationType(StrEnum):
     PREMIUM = "PREMIUM"
 
 
+class Service(StrEnum):
+    AIR = "AIR"
+    ATM = "ATM"
+    CAR_WASH = "CAR_WASH"
+    CONVENIENCE_STORE = "CONVENIENCE_STORE"
+    EV_CHARGING = "EV_CHARGING"
+    MECHANIC = "MECHANIC"
+    OIL_CHANGE = "OIL_CHANGE"
+    RESTAURANT = "RESTAURANT"
+    RESTROOM = "RESTROOM"
+    TRUCK_PARKING = "TRUCK_PARKING"
+    WIFI = "WIFI"
+
+
+class Country(StrEnum):
+    MX = "MX"
+    GT = "GT"
+    BZ = "BZ"
+    SV = "SV"
+    HN = "HN"
+    NI = "NI"
+    CR = "CR"
+    PA = "PA"
+    US = "US"
+
+
+class Currency(StrEnum):
+    MXN = "MXN"
+    CRC = "CRC"
+    USD = "USD"
+
+
 class FuelPrice(msgspec.Struct, frozen=True):
     """The price of a litre, and the day it is of."""
 
@@ -66,6 +98,14 @@ class NearbyStation(StationSummary, frozen=True, kw_only=True):
     distance_km: float
 
 
+class ExceptionalDay(msgspec.Struct, frozen=True):
+    """A day, such as a holiday, whose hours are not its weekday's; none: closed."""
+
+    day: date
+    hours: tuple[tuple[str, str], ...]
+    note: str | None = None
+
+
 class Station(StationSummary, frozen=True, kw_only=True):
     """Everything that anyone may know of a station."""
 
@@ -79,6 +119,14 @@ class Station(StationSummary, frozen=True, kw_only=True):
     phone: str | None
     email: str | None
     customer_rating: Decimal | None
+    exceptions: tuple[ExceptionalDay, ...] = ()
+    is_open: bool | None = None
+    updated_at: datetime
+
+    @property
+    def version(self) -> str:
+        """What a change must name, so that it overwrites no other: the moment of the last one."""
+        return version_of(self.updated_at)
 
 
 class StationPage(msgspec.Struct, frozen=True):
@@ -95,6 +143,28 @@ class StationFilter(msgspec.Struct, frozen=True):
     state: str | None = None
     city: str | None = None
     fuel: Fuel | None = None
+    service: Service | None = None
+    text: str | None = None
+    accepts_coupons: bool | None = None
+    open_at: datetime | None = None
+
+
+class Nearest(msgspec.Struct, frozen=True, kw_only=True):
+    """A question for the nearest; None means any."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+    limit: int
+    fuel: Fuel | None = None
+    service: Service | None = None
+    accepts_coupons: bool | None = None
+    open_at: datetime | None = None
+
+
+def version_of(updated_at: datetime) -> str:
+    """Microseconds, as PostgreSQL keeps them."""
+    return f"{updated_at.timestamp():.6f}".replace(".", "")
 
 
 class FeedPlace(msgspec.Struct, frozen=True):

@@ -1,51 +1,22 @@
 """The only reader of `queries.sql`: one typed function a query. A wrong name fails when this module is imported."""
 
-from collections.abc import Iterable
-from datetime import date
-from decimal import Decimal
+from datetime import datetime
+from typing import TypeVar
 
+import asyncpg
 import msgspec
 
-from gasolinera.database import Connection, fetch_all, fetch_optional, load_sql
-from gasolinera.station.models import (
-    FeedPlace,
-    FeedPrice,
-    Fuel,
-    NearbyStation,
-    Station,
-    StationFilter,
-    StationSummary,
-)
+from gasolinera.database import Connection, load_sql
+from gasolinera.station.models import FuelPrice, NearbyStation, Nearest, Station, StationFilter, StationSummary
 
 _SQL = load_sql("gasolinera.station")
 _ENSURE_PARTITIONS = _SQL["ensure_partitions"]
 _LIST_STATIONS = _SQL["list_stations"]
 _GET_STATION = _SQL["get_station"]
 FIND_NEARBY = _SQL["find_nearby"]
-_BEGIN_IMPORT = _SQL["begin_import"]
-_ALLOW_LONG_STATEMENTS = _SQL["allow_long_statements"]
-_UPDATE_CHANGED_STATIONS = _SQL["update_changed_stations"]
-_INSERT_NEW_STATIONS = _SQL["insert_new_stations"]
-_LIST_UNPLACED = _SQL["list_unplaced"]
-_LIST_REFUSED_PRICES = _SQL["list_refused_prices"]
-_SET_PRICES = _SQL["set_prices"]
 
-
-class Unplaced(msgspec.Struct, frozen=True):
-    """A staged place whose station code belongs to another station."""
-
-    place_id: int
-    permit: str
-    station_code: str
-
-
-class RefusedPrice(msgspec.Struct, frozen=True):
-    """A staged price that stays out: a newer one is there, or (`has_station` false) its place has no station."""
-
-    permit: str
-    fuel: Fuel
-    price: Decimal
-    has_station: bool
+_Shown = TypeVar("_Shown", bound=StationSummary)
+_PRICES = msgspec.json.Decoder(tuple[FuelPrice, ...])
 
 
 async def ensure_partitions(conn: Connection) -> None:
@@ -53,65 +24,44 @@ async def ensure_partitions(conn: Connection) -> None:
 
 
 async def list_stations(conn: Connection, wanted: StationFilter, *, after: str, limit: int) -> list[StationSummary]:
-    return await fetch_all(
-        conn, StationSummary, _LIST_STATIONS, after, wanted.status, wanted.state, wanted.city, wanted.fuel, limit
+    found = await conn.fetch(
+        _LIST_STATIONS,
+        after,
+        limit,
+        wanted.status,
+        wanted.state,
+        wanted.city,
+        wanted.fuel,
+        wanted.service,
+        wanted.text,
+        wanted.accepts_coupons,
+        wanted.open_at,
     )
+    return [_shown(StationSummary, record) for record in found]
 
 
-async def get_station(conn: Connection, code: str) -> Station | None:
-    return await fetch_optional(conn, Station, _GET_STATION, code)
+async def get_station(conn: Connection, code: str, *, at: datetime) -> Station | None:
+    record = await conn.fetchrow(_GET_STATION, code, at)
+    return None if record is None else _shown(Station, record)
 
 
-async def find_nearby(
-    conn: Connection, *, latitude: float, longitude: float, radius_km: float, limit: int
-) -> list[NearbyStation]:
-    return await fetch_all(conn, NearbyStation, FIND_NEARBY, latitude, longitude, radius_km, limit)
-
-
-async def begin_import(conn: Connection) -> None:
-    await conn.execute(_ALLOW_LONG_STATEMENTS)
-    await conn.execute(_BEGIN_IMPORT)
-
-
-async def stage_places(conn: Connection, places: Iterable[FeedPlace]) -> None:
-    await conn.copy_records_to_table(
-        "station_import_places",
-        schema_name="station_schema",
-        columns=["permit_number", "regulator_place_id", "station_code", "name", "longitude", "latitude", "fuels"],
-        records=[(p.permit, p.place_id, p.station_code, p.name, p.longitude, p.latitude, p.fuels) for p in places],
+async def find_nearby(conn: Connection, wanted: Nearest) -> list[NearbyStation]:
+    found = await conn.fetch(
+        FIND_NEARBY,
+        wanted.latitude,
+        wanted.longitude,
+        wanted.radius_km,
+        wanted.limit,
+        wanted.fuel,
+        wanted.service,
+        wanted.accepts_coupons,
+        wanted.open_at,
     )
+    return [_shown(NearbyStation, record) for record in found]
 
 
-async def stage_prices(conn: Connection, prices: Iterable[FeedPrice]) -> None:
-    await conn.copy_records_to_table(
-        "station_import_prices",
-        schema_name="station_schema",
-        columns=["permit_number", "fuel", "price"],
-        records=[(p.permit, p.fuel, p.price) for p in prices],
-    )
-
-
-async def update_changed_stations(conn: Connection) -> int:
-    return await _count(conn, _UPDATE_CHANGED_STATIONS)
-
-
-async def insert_new_stations(conn: Connection) -> int:
-    return await _count(conn, _INSERT_NEW_STATIONS)
-
-
-async def list_unplaced(conn: Connection) -> list[Unplaced]:
-    return await fetch_all(conn, Unplaced, _LIST_UNPLACED)
-
-
-async def list_refused_prices(conn: Connection, as_of: date) -> list[RefusedPrice]:
-    return await fetch_all(conn, RefusedPrice, _LIST_REFUSED_PRICES, as_of)
-
-
-async def set_prices(conn: Connection, as_of: date) -> int:
-    return await _count(conn, _SET_PRICES, as_of)
-
-
-async def _count(conn: Connection, sql: str, *values: date) -> int:
-    count = await conn.fetchval(sql, *values)
-    assert isinstance(count, int), "count(*) gives a number"
-    return count
+def _shown(kind: type[_Shown], record: asyncpg.Record) -> _Shown:
+    """The price list is kept as it is shown; a fuel that is no longer sold has no price."""
+    values = dict(record.items())
+    values["prices"] = tuple(price for price in _PRICES.decode(values["prices"]) if price.fuel in values["fuels"])
+    return msgspec.convert(values, kind)

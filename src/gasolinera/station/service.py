@@ -1,11 +1,12 @@
 """Finding stations. Rules and order of things; no SQL, no HTTP, no commit."""
 
 import re
+from datetime import UTC, datetime
 
 from gasolinera.database import Connection, Database
-from gasolinera.errors import UnknownError
 from gasolinera.station import queries
-from gasolinera.station.models import NearbyStation, Station, StationFilter, StationPage
+from gasolinera.station.errors import unknown_station
+from gasolinera.station.models import NearbyStation, Nearest, Station, StationFilter, StationPage
 
 _CODE = re.compile(r"[A-Z0-9]{3,20}")
 
@@ -23,18 +24,22 @@ async def list_stations(conn: Connection, wanted: StationFilter, *, after: str |
     return StationPage(items, items[-1].station_code if len(found) > limit else None)
 
 
-async def get_station(conn: Connection, code: str) -> Station:
-    """Raises UnknownError `station.unknown`. Codes are typed by people: case does not matter."""
-    normalized = code.strip().upper()
-    station = await queries.get_station(conn, normalized) if _CODE.fullmatch(normalized) else None
+async def get_station(conn: Connection, code: str, *, at: datetime | None = None) -> Station:
+    """Raises UnknownError `station.unknown`. `at`: the moment that `is_open` is about; now when nobody says."""
+    station = await queries.get_station(conn, normalized_code(code), at=at or datetime.now(UTC))
     if station is None:
-        raise UnknownError("station.unknown", "there is no station with this code")
+        raise unknown_station()
     return station
 
 
-async def find_nearby(
-    conn: Connection, *, latitude: float, longitude: float, radius_km: float, limit: int
-) -> tuple[NearbyStation, ...]:
+async def find_nearby(conn: Connection, wanted: Nearest) -> tuple[NearbyStation, ...]:
     """Active stations by true distance, nearest first; equally near ones by code."""
-    found = await queries.find_nearby(conn, latitude=latitude, longitude=longitude, radius_km=radius_km, limit=limit)
-    return tuple(found)
+    return tuple(await queries.find_nearby(conn, wanted))
+
+
+def normalized_code(code: str) -> str:
+    """Codes are typed by people: case does not matter. Raises UnknownError for what can be none."""
+    normalized = code.strip().upper()
+    if not _CODE.fullmatch(normalized):
+        raise unknown_station()
+    return normalized
