@@ -40,11 +40,19 @@ def test_a_new_minute_of_the_clock_does_not_shorten_the_minute_of_a_phone(client
     assert ask(client) == (202, 0)
     admin.execute("UPDATE auth_schema.otp_rate_limits SET window_start = window_start - interval '1 hour'")
     assert ask(client)[0] == 429
-    admin.execute("UPDATE auth_schema.otp_sessions SET created_at = now() - interval '59 s'")
+    open_since(admin, 59)
     status, wait_s = ask(client)
     assert (status, wait_s) == (429, 1)
-    admin.execute("UPDATE auth_schema.otp_sessions SET created_at = now() - interval '60 s'")
+    open_since(admin, 60)
     assert ask(client)[0] == 202
+
+
+def open_since(admin: Conn, seconds: int) -> None:
+    admin.execute(
+        "UPDATE auth_schema.otp_sessions SET created_at = now() - make_interval(secs => %s),"
+        " expires_at = now() + interval '5 min' - make_interval(secs => %s) WHERE consumed_at IS NULL",
+        (seconds, seconds),
+    )
 
 
 def test_the_eleventh_code_of_an_hour_is_refused_whatever_hour_the_clock_shows(client: Client, admin: Conn) -> None:

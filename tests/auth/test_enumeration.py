@@ -24,10 +24,6 @@ def test_asking_to_log_in_looks_the_same(client: Client, admin: Conn) -> None:
 def test_registering_looks_the_same(client: Client, admin: Conn) -> None:
     known, unknown = (shape(post(client, "/register", REGISTRATION | {"phone_number": phone})) for phone in PHONES)
     assert known == unknown
-    texts = {
-        row[0][:-6].split("#")[0] for row in admin.execute("SELECT message_text FROM auth_schema.development_inbox")
-    }
-    assert len(texts) <= 2
     assert admin.execute("SELECT count(*) FROM auth_schema.pending_registrations").fetchone() == (2,)
 
 

@@ -76,10 +76,9 @@ def test_every_way_to_write_a_number_is_the_same_login(number: str, gaps: list[s
 def test_whatever_is_typed_is_strict_or_refused(typed: str) -> None:
     try:
         found = normalize_phone(typed, SERVED)
-    except InputError as error:
-        assert error.code.startswith("phone.")
-    else:
-        assert E164.fullmatch(found)
+    except InputError:
+        return
+    assert E164.fullmatch(found)
 
 
 @given(st.from_regex(r"\+[0-9]{5,16}", fullmatch=True))

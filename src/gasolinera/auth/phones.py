@@ -57,7 +57,8 @@ def _parse(typed: str) -> PhoneNumber:
     )
     # The library also reads letters, extensions and digits of other scripts; two ways to write one login are one
     # too many to explain.
-    if len(typed) > MAX_TYPED or not typed.strip().startswith("+") or not set(typed) <= _TYPED:
+    is_plain = typed.strip().startswith("+") and typed.count("+") == 1 and set(typed) <= _TYPED
+    if len(typed) > MAX_TYPED or not is_plain:
         raise malformed
     try:
         return phonenumbers.parse(typed, None)

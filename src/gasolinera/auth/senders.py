@@ -10,8 +10,9 @@ import random
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -25,7 +26,7 @@ from gasolinera.config import Environment, Settings
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import ConfigError, HTTPStatus
 
-Send = Callable[[Message], Awaitable[None]]
+Send = Callable[[Message], Coroutine[Any, Any, None]]
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
