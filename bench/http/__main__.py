@@ -8,6 +8,7 @@ from pathlib import Path
 
 import vuelo
 from bench.http import page, scenarios, stations
+from bench.http.commands import run_command
 from bench.http.scenarios import Bench
 from gasolinera.config import SERVICES
 from gasolinera.ops import roles
@@ -48,11 +49,13 @@ def _prepared(server: embedded.Server, feed: Path | None, root: Path, rounds: in
     vuelo.migrate(project)
     environment = {
         "GASOLINERA_ENVIRONMENT": "test",
+        "GASOLINERA_KEYS_FILE": str(root / "keys.json"),
         **{
             f"GASOLINERA_{service.upper()}_DATABASE_URL": server.dsn(_DATABASE, f"{service}_app")
             for service in SERVICES
         },
     }
+    run_command(["gasolinera", "keys", "generate"], environment)
     url = server.url(_DATABASE)
     count = stations.fill(url, feed, environment)
     source = "the regulator's" if feed else "made up around thirty towns"

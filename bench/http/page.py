@@ -17,6 +17,9 @@ _NAMES: Mapping[str, str] = {
     "driver": "the statement through the driver alone (asyncpg)",
     "observed": "nearest stations with metrics and logs",
     "unobserved": "nearest stations without",
+    "refresh": "`POST /api/auth/refresh`",
+    "refresh_sql": "pgbench: its statement, without BEGIN, context and COMMIT",
+    "verify": "`POST /api/auth/login/verify`, a right code",
 }
 
 Row = tuple[str, str, str, str]

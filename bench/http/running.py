@@ -109,7 +109,9 @@ def drive_bare(server: embedded.Server, plan: DriverPlan) -> Measured:
     return Measured(result, own.cpu_s / own.requests * 1e6, spent / own.requests * 1e6)
 
 
-def pgbench(server: embedded.Server, database: str, script: str, clients: int, seconds: int) -> Measured:
+def pgbench(
+    server: embedded.Server, database: str, script: str, clients: int, seconds: int, known: Sequence[str] = ()
+) -> Measured:
     """The bare statement, prepared, from as many connections. What pgbench itself costs stands as the worker's."""
     program = find_binaries(embedded.DEFAULT_VERSION, None, server_account()) / "pgbench"
     postmaster = postmaster_of(server)
@@ -119,7 +121,7 @@ def pgbench(server: embedded.Server, database: str, script: str, clients: int, s
         options = ["-n", "-M", "prepared", "-c", str(clients), "-T", str(seconds), "-l", "-f", "script.sql"]
         before, began = cpu_seconds(postmaster), os.times()
         finished = subprocess.run(
-            [program, *options, server.dsn(database)],
+            [program, *options, *known, server.dsn(database)],
             cwd=folder,
             capture_output=True,
             text=True,

@@ -3,8 +3,8 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import psycopg
 
-from bench.http import stations
+from bench.http import sessions, stations
 from bench.http.application import CONSTANT
 from bench.http.driver import DriverPlan
 from bench.http.running import Measured, Served, drive_bare, get, measure, pgbench, postmaster_of, serving
@@ -23,6 +23,9 @@ from vuelo import embedded
 CONNECTIONS = 8
 _ASKED = 2_000
 _WARM_UP_S = 1.0
+# What is made beforehand; more than is used, or the answers are refusals and the run ends.
+_MOST_PER_LANE_S = 150
+_MOST_SQL_PER_CLIENT_S = 1_000
 
 # The same rows and columns, by nothing but the index: nearest on a flat map, of any distance.
 _BARE = """
@@ -81,10 +84,10 @@ Found = dict[str, Rounds]
 
 
 def run_all(bench: Bench) -> Found:
-    """By name: nearest_sql, bare_sql, one_worker, two_workers, nearest, constant, driver, observed, unobserved."""
+    """By name, which the page explains."""
     found: Found = {}
     _keep_one_answer(bench)
-    for part in (_sql, _platform, _beside_constant, _observed):
+    for part in (_sql, _platform, _beside_constant, _observed, _sessions):
         sys.stderr.write(f"{part.__name__.strip('_')} …\n")
         found |= part(bench)
     return found
@@ -142,6 +145,35 @@ def _observed(bench: Bench) -> Found:
         return _alternated(bench.rounds, works)
 
 
+def _sessions(bench: Bench) -> Found:
+    """Each request uses up what it shows, so each round gets its own, made before it."""
+    url = bench.server.url(bench.database)
+    per_lane = bench.seconds * _MOST_PER_LANE_S
+
+    def lanes_of(requests: list[str]) -> list[list[str]]:
+        return [requests[at::CONNECTIONS] for at in range(CONNECTIONS)]
+
+    with _platform_server(bench, "", {"GASOLINERA_TRUSTED_PROXIES": "1"}) as served:
+
+        def refresh() -> Measured:
+            numbers = sessions.refresh_tokens(url, per_lane * CONNECTIONS)
+            lanes = lanes_of([sessions.refresh_request(number) for number in numbers])
+            return measure(served, postmaster_of(bench.server), lanes, bench.seconds)
+
+        def verify() -> Measured:
+            lanes = lanes_of(sessions.codes(url, per_lane * CONNECTIONS, bench.environment))
+            return measure(served, postmaster_of(bench.server), lanes, bench.seconds)
+
+        def refresh_sql() -> Measured:
+            each = bench.seconds * _MOST_SQL_PER_CLIENT_S
+            first = sessions.refresh_tokens(url, each * CONNECTIONS)[0] - 1
+            known = ["-D", "n=0", "-D", f"first={first}", "-D", f"each={each}"]
+            return pgbench(bench.server, bench.database, sessions.REFRESH_SQL, CONNECTIONS, bench.seconds, known)
+
+        works = {"refresh": refresh, "verify": verify, "refresh_sql": refresh_sql}
+        return _alternated(bench.rounds, works)
+
+
 def _alternated(rounds: int, works: dict[str, Callable[[], Measured]]) -> Found:
     measured: dict[str, list[Measured]] = {name: [] for name in works}
     for _ in range(rounds):
@@ -166,12 +198,15 @@ def _warmed(work: Callable[[float], Measured], bench: Bench) -> Callable[[], Mea
     return lambda: work(bench.seconds)
 
 
-def _platform_server(bench: Bench, workers: str):
+def _platform_server(
+    bench: Bench, workers: str, more: Mapping[str, str] | None = None
+) -> AbstractContextManager[Served]:
     options = ["--workers", workers] if workers else []
-    return serving(["gasolinera", "serve", *options], bench.environment, bench.folder / "serve.log")
+    environment = bench.environment | dict(more or {})
+    return serving(["gasolinera", "serve", *options], environment, bench.folder / "serve.log")
 
 
-def _application(bench: Bench, *options: str):
+def _application(bench: Bench, *options: str) -> AbstractContextManager[Served]:
     command = ["python", "-m", "bench.http.application", "--constant", str(bench.constant), *options]
     return serving(command, bench.environment, bench.folder / "application.log")
 
