@@ -17,6 +17,10 @@ from typer.testing import CliRunner
 
 import gasolinera.cli.app
 import vuelo.cli.app
+from gasolinera.app import create_app
+from gasolinera.authentication import Requires
+from gasolinera.config import Settings
+from gasolinera.permissions import MATRIX, PARTNER_SCOPES, Permission, Role
 from vuelo.check.finding import Rule
 from vuelo.check.rules import TOPICS
 
@@ -26,6 +30,7 @@ REFERENCES = {
     DOCS / "reference" / "vuelo-cli.md": ("vuelo", vuelo.cli.app.app_of()),
 }
 RULES_PAGE = DOCS / "reference" / "check-rules.md"
+PERMISSIONS_PAGE = DOCS / "reference" / "permissions.md"
 RULES_INTRODUCTION = DOCS / "check-rules-introduction.md"
 _WIDTH = 100
 
@@ -47,6 +52,44 @@ def rules_page() -> str:
         pages.append(f"## {topic}\n\n| rule | severity | problem |\n| --- | --- | --- |\n{links}\n")
         pages += (_rule(one) for one in rules)
     return "\n".join(pages)
+
+
+def permissions_page() -> str:
+    """Who may do what: the matrix, and what each route of each service requires."""
+    roles = [role for role in Role if role is not Role.PARTNER]
+    lines = [
+        "# Permissions\n\nGenerated from the code by `make docs`. A cell says whose things a role may do it to: its",
+        "own, those of its station, or all.\n",
+        f"| permission | {' | '.join(roles)} | PARTNER |",
+        f"| --- |{' --- |' * (len(roles) + 1)}",
+    ]
+    for permission in Permission:
+        reaches = [str(MATRIX[role].get(permission, "")) for role in roles]
+        scope = "by scope" if permission in PARTNER_SCOPES else ""
+        lines.append(f"| `{permission}` | {' | '.join([*reaches, scope])} |")
+    lines += [
+        "\nA partner's API key has the scopes it was given, at one station where it names one, else at all.\n",
+        "## Routes\n\n`fresh`: whether the access has ended is asked now, elsewhere within a second. `2nd factor`: the",
+        "login was confirmed with one.\n",
+        "| route | requires | |\n| --- | --- | --- |",
+    ]
+    return "\n".join([*lines, *(line for _, line in sorted(_routes()))]) + "\n"
+
+
+def _routes() -> Iterator[tuple[str, str]]:
+    """Each with its path, which sorts them."""
+    for route in create_app(Settings()).routes:
+        for handler in getattr(route, "route_handlers", ()):
+            found = [guard for guard in handler.resolve_guards() if isinstance(guard, Requires)]
+            for method in sorted(handler.http_methods - {"OPTIONS"}):
+                extras = [
+                    word
+                    for one in found
+                    for word, holds in (("2nd factor", one.second_factor), ("fresh", one.fresh))
+                    if holds
+                ]
+                wanted = ", ".join(f"`{one.permission}`" for one in found) or "open"
+                yield route.path, f"| `{method} {route.path}` | {wanted} | {', '.join(extras)} |"
 
 
 def _anchor(code: str) -> str:
@@ -104,6 +147,7 @@ def main() -> None:
     for path, (name, app) in REFERENCES.items():
         path.write_text(reference(name, app))
     RULES_PAGE.write_text(rules_page(), encoding="utf-8")
+    PERMISSIONS_PAGE.write_text(permissions_page(), encoding="utf-8")
     (DOCS / "images" / "demo.svg").write_text(picture())
 
 
