@@ -57,7 +57,8 @@ def test_from_nothing_then_from_what_is_there_then_fresh_then_gone(folder: Path)
     assert "V1__" in fresh.stderr
 
     assert ran(folder, "--remove").returncode == 0
-    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    # The keys stay: another database of the same developer may need them.
+    assert [path for path in folder.rglob("*") if path.is_file()] == [folder / ".local" / "keys.json"]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, (0, 130)), (signal.SIGTERM, (0,))])
