@@ -1,0 +1,218 @@
+"""Auth and station as two processes with databases of their own, and a worker between them: one system.
+
+The station process has no key that signs access tokens: it verifies them by what auth publishes.
+"""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+import vuelo
+from gasolinera.authentication import tokens_of
+from gasolinera.calls import UserSummary, remote_users
+from gasolinera.config import Environment, Settings
+from gasolinera.key_file import PURPOSES, KeyFile, new_keys, write_key_file
+from gasolinera.keyring import load_keyring
+from gasolinera.ops import jobs_schema, roles
+from gasolinera.permissions import Role
+from tests.auth.journeys import REGISTRATION, code_sent_to
+from tests.conftest import drop, project_at
+from vuelo.embedded import Server
+
+COMMAND = (sys.executable, "-c", "from gasolinera.cli.main import main; main()")
+Conn = psycopg.Connection[Any]
+
+
+class System(msgspec.Struct):
+    """What a test talks to: the two addresses, and superusers' connections to the two databases."""
+
+    auth: httpx.Client
+    station: httpx.Client
+    auth_db: Conn
+    station_db: Conn
+
+
+@pytest.fixture
+def system(server: Server, tmp_path: Path) -> Generator[System]:
+    with ExitStack() as stack:
+        databases = {service: stack.enter_context(database_of(server, service)) for service in ("auth", "station")}
+        jobs_schema.install(server.url(databases["auth"]))
+        addresses = {
+            f"GASOLINERA_{service.upper()}_DATABASE_URL": server.dsn(name, f"{service}_app")
+            for service, name in databases.items()
+        }
+        keys = key_files(tmp_path)
+
+        def run(name: str, *arguments: str, only: tuple[str, ...], **settings: str) -> str:
+            """Starts a process that knows the databases of `only`; gives what its first line says."""
+            environ = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
+            environ |= {name: addresses[name] for name in addresses if name.split("_")[1].lower() in only}
+            environ |= {"GASOLINERA_ENVIRONMENT": "test", **settings}
+            return stack.enter_context(running(tmp_path / f"{name}.log", environ, tmp_path, *arguments))
+
+        ops = {"GASOLINERA_OPS_DATABASE_URL": server.dsn(databases["auth"], "ops")}
+        auth = run("auth", "serve", "auth", "--port", "0", only=("auth",), GASOLINERA_KEYS_FILE=keys["auth"])
+        station = run(
+            "station",
+            *("serve", "station", "--port", "0"),
+            only=("station",),
+            GASOLINERA_KEYS_FILE=keys["station"],
+            GASOLINERA_AUTH_URL=auth,
+        )
+        run("worker", "worker", only=("auth", "station"), GASOLINERA_KEYS_FILE=keys["auth"], **ops)
+        yield System(
+            auth=stack.enter_context(httpx.Client(base_url=auth, timeout=20)),
+            station=stack.enter_context(httpx.Client(base_url=station, timeout=20)),
+            auth_db=stack.enter_context(psycopg.connect(server.url(databases["auth"]), autocommit=True)),
+            station_db=stack.enter_context(psycopg.connect(server.url(databases["station"]), autocommit=True)),
+        )
+
+
+@contextmanager
+def database_of(server: Server, service: str) -> Generator[str]:
+    """A database with one service's schema and no other; its name."""
+    name = f"alone_{service}"
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        project = project_at(server.url(name), "test").only([service])
+        roles.initialise(project)
+        vuelo.migrate(project)
+        yield name
+    finally:
+        drop(server, name)
+
+
+def key_files(folder: Path) -> dict[str, str]:
+    """The station's ring has all but the key that signs access tokens."""
+    keys = new_keys(PURPOSES, datetime.now(UTC))
+    rings = {"auth": keys, "station": tuple(key for key in keys if key.purpose != "token")}
+    for service, ring in rings.items():
+        write_key_file(folder / f"{service}.json", KeyFile(environment=Environment.TEST, keys=ring), is_new=True)
+    return {service: str(folder / f"{service}.json") for service in rings}
+
+
+@contextmanager
+def running(log: Path, environ: dict[str, str], folder: Path, *arguments: str) -> Generator[str]:
+    """A command of ours, with its messages in `log`, stopped in good order; gives the last word of its first line."""
+    with log.open("w") as messages:
+        process = subprocess.Popen([*COMMAND, *arguments], env=environ, cwd=folder, stderr=messages)
+    try:
+        first = r"^(?:serving|working) .*?(\S+)$"
+        waited_for(lambda: re.search(first, log.read_text(), re.MULTILINE) or process.poll() is not None)
+        said = re.search(first, log.read_text(), re.MULTILINE)
+        assert said, log.read_text()
+        yield said[1]
+        process.terminate()
+        assert process.wait(timeout=30) == 0, log.read_text()
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def waited_for(look: Callable[[], Any], within_s: float = 40) -> Any:
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
+
+
+def good(response: httpx.Response, status: int = 200) -> Any:
+    assert response.status_code == status, response.text
+    return response.json() if response.content else None
+
+
+def registered(system: System) -> Any:
+    session = good(system.auth.post("/api/auth/register", json=REGISTRATION), 202)["session_token"]
+    waited_for(
+        lambda: system.auth_db.execute("SELECT FROM auth_schema.development_inbox").fetchall()
+    )  # sent after the answer
+    body = {"session_token": session, "code": code_sent_to(system.auth_db, REGISTRATION["phone_number"])}
+    return good(system.auth.post("/api/auth/login/verify", json=body))
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def test_each_process_serves_its_own_service_and_is_ready_by_it_alone(system: System) -> None:
+    assert good(system.auth.get("/health/ready")) == {"status": "ready"}
+    assert good(system.station.get("/health/ready")) == {"status": "ready"}
+    assert system.auth.get("/api/stations").status_code == 404
+    assert system.station.post("/api/auth/login/otp", json={}).status_code == 404
+
+
+def test_a_token_of_auth_is_good_at_the_station_until_it_is_taken_away(system: System) -> None:
+    token = registered(system)["access_token"]
+
+    def answer(shown: str) -> tuple[int, str]:
+        response = system.station.get("/api/stations/JSM001/audit", headers=bearer(shown))
+        return response.status_code, response.json()["code"]
+
+    assert answer(token)[0] == 403, "a driver is known, and may not read that"
+    head, payload, signature = token.split(".")
+    other = "A" if signature[10] != "A" else "B"
+    assert answer(f"{head}.{payload}.{signature[:10]}{other}{signature[11:]}") == (401, "auth.token_invalid")
+    good(system.auth.post("/api/auth/logout", headers=bearer(token)), 204)
+    waited_for(lambda: answer(token) == (401, "auth.access_ended"), within_s=5)
+
+
+def test_the_station_finds_users_at_auth_with_its_own_service_token(system: System, tmp_path: Path) -> None:
+    user = registered(system)["user"]
+    keyring = load_keyring(
+        Settings.model_validate({"environment": "test", "keys_file": tmp_path / "station.json"}),
+    )
+
+    async def found(public_id: str, sender: str = "station") -> UserSummary | None:
+        async with remote_users(str(system.auth.base_url), tokens_of(keyring, sender)) as users:
+            return await users.find(UUID(public_id))
+
+    expected = UserSummary(UUID(user["public_id"]), Role.CUSTOMER, active=True)
+    assert asyncio.run(found(user["public_id"])) == expected
+    assert asyncio.run(found("0198a5b2-7c11-7d3e-9a53-1f2e3d4c5b6a")) is None
+    stranger = system.auth.get(f"/api/auth/internal/users/{user['public_id']}")
+    assert (stranger.status_code, stranger.json()["code"]) == (401, "auth.no_token")
+
+
+def test_what_happens_at_the_station_changes_the_role_at_auth(system: System) -> None:
+    user = registered(system)["user"]
+    hired = {
+        "employee_number": "EMP900001",
+        "user_id": user["public_id"],
+        "station_code": "JSM001",
+        "role": "EMPLOYEE",
+        "permissions": ["may_process_transactions"],
+        "active": True,
+    }
+    system.station_db.execute("SET ROLE station_app")
+    system.station_db.execute(
+        "INSERT INTO station_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)"
+        " VALUES ('employee.changed', 'employee', 'EMP900001', %s)",
+        (json.dumps(hired),),
+    )
+
+    def role() -> Any:
+        row = system.auth_db.execute("SELECT role FROM auth_schema.users WHERE public_id = %s", (user["public_id"],))
+        return row.fetchone()
+
+    waited_for(lambda: role() == ("EMPLOYEE",), within_s=20)
