@@ -40,7 +40,9 @@ class Permission(StrEnum):
     PRICES_SET = "prices:set"
     EMPLOYEES_READ = "employees:read"
     EMPLOYEES_MANAGE = "employees:manage"
+    SHIFTS_CLOCK = "shifts:clock"
     TERMINALS_MANAGE = "terminals:manage"
+    TERMINALS_VERIFY = "terminals:verify"
     STATION_AUDIT_READ = "stations:audit"
     STATION_STATISTICS_READ = "stations:statistics"
     # operations
@@ -49,16 +51,17 @@ class Permission(StrEnum):
 
 
 # What the processes of the platform ask of each other, and no person.
-_SERVICE = frozenset({Permission.USERS_LOOK_UP, Permission.ACCESS_CHECK})
+_SERVICE = frozenset({Permission.USERS_LOOK_UP, Permission.ACCESS_CHECK, Permission.TERMINALS_VERIFY})
 # What the key of a partner's system may ever be given; whatever else its row says counts for nothing.
 PARTNER_SCOPES = frozenset({Permission.PRICES_SET, Permission.STATION_STATISTICS_READ})
 _CUSTOMER = {Permission.PROFILE: Reach.OWN, Permission.NOTIFICATIONS: Reach.OWN}
-_EMPLOYEE = _CUSTOMER | {Permission.EMPLOYEES_READ: Reach.OWN}
+_EMPLOYEE = _CUSTOMER | {Permission.EMPLOYEES_READ: Reach.OWN, Permission.SHIFTS_CLOCK: Reach.OWN}
 _STATION_ADMIN = _EMPLOYEE | {
     Permission.STATION_UPDATE: Reach.STATION,
     Permission.PRICES_SET: Reach.STATION,
     Permission.EMPLOYEES_READ: Reach.STATION,
     Permission.EMPLOYEES_MANAGE: Reach.STATION,
+    Permission.SHIFTS_CLOCK: Reach.STATION,
     Permission.TERMINALS_MANAGE: Reach.STATION,
     Permission.STATION_AUDIT_READ: Reach.STATION,
     Permission.STATION_STATISTICS_READ: Reach.STATION,

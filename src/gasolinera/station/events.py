@@ -1,0 +1,9 @@
+"""What the service publishes, and what it takes in from others."""
+
+from gasolinera.events import Consumer
+from gasolinera.station.employee_events import OUTBOX
+from gasolinera.station.roster import take_user_event
+
+__all__ = ["CONSUMERS", "OUTBOX"]
+
+CONSUMERS: tuple[Consumer, ...] = (Consumer("station", frozenset({"user.changed", "user.erased"}), take_user_event),)
