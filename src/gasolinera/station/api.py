@@ -35,7 +35,7 @@ UNAVAILABLE = problem_spec(HTTPStatus.SERVICE_UNAVAILABLE, "database.unavailable
 UNKNOWN = problem_spec(HTTPStatus.NOT_FOUND, "station.unknown", "there is no station with this code")
 PROBLEMS = {400: MISSPELT, 422: INVALID, 503: UNAVAILABLE}
 
-_SUMMARY_EXAMPLE = {
+_SUMMARY_EXAMPLE: dict[str, object] = {
     "station_code": "JSM001",
     "name": "Gasolinera JSM Centro Histórico",
     "status": "ACTIVE",
@@ -49,7 +49,7 @@ _SUMMARY_EXAMPLE = {
     "fuels": ["REGULAR", "PREMIUM"],
     "prices": [{"fuel": "REGULAR", "price": "23.490", "currency": "MXN", "as_of": "2026-11-20"}],
 }
-STATION_EXAMPLE = _SUMMARY_EXAMPLE | {
+STATION_EXAMPLE: dict[str, object] = _SUMMARY_EXAMPLE | {
     "permit_number": None,
     "address": "Av. Fray Servando Teresa de Mier 120",
     "postal_code": "06080",
@@ -60,7 +60,7 @@ STATION_EXAMPLE = _SUMMARY_EXAMPLE | {
     "phone": "+525555000101",
     "email": "jsm001@gasolinera-jsm.mx",
     "customer_rating": "4.0",
-    "exceptions": [{"day": "2026-12-25", "hours": [], "note": "Navidad"}],
+    "exceptions": [{"day": "2026-12-25", "hours": [["08:00", "14:00"]], "note": "Navidad"}],
     "is_open": True,
     "updated_at": "2026-11-22T18:00:00.123456Z",
 }

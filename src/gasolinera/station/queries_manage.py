@@ -10,6 +10,7 @@ import msgspec
 from gasolinera.database import Connection, fetch_all, fetch_optional, load_sql
 from gasolinera.station.changes import AuditEntry, NewStation, PastPrice
 from gasolinera.station.models import Fuel, StationStatus
+from gasolinera.station.statistics import PlaceStatistics, StationFigures
 
 _SQL = load_sql("gasolinera.station", "queries_manage.sql")
 _CREATE_STATION = _SQL["create_station"]
@@ -22,6 +23,10 @@ _SCHEDULE_PRICE = _SQL["schedule_price"]
 _APPLY_DUE_PRICES = _SQL["apply_due_prices"]
 _PRICE_HISTORY = _SQL["price_history"]
 _AUDIT = _SQL["audit"]
+_REFRESH_SUMMARY = _SQL["refresh_station_summary"]
+_STATISTICS = _SQL["statistics"]
+_SUMMARY = _SQL["summary"]
+_RECORD_METRICS = _SQL["record_metrics"]
 
 
 class StatusChanged(msgspec.Struct, frozen=True):
@@ -117,3 +122,21 @@ async def price_history(
 
 async def audit(conn: Connection, code: str, *, before: tuple[datetime, int] | None, limit: int) -> list[AuditEntry]:
     return await fetch_all(conn, AuditEntry, _AUDIT, code, *(before or (None, None)), limit)
+
+
+async def refresh_station_summary(conn: Connection) -> None:
+    await conn.execute(_REFRESH_SUMMARY)
+
+
+async def statistics(conn: Connection, state: str | None) -> list[PlaceStatistics]:
+    return await fetch_all(conn, PlaceStatistics, _STATISTICS, state)
+
+
+async def summary(conn: Connection, code: str) -> StationFigures | None:
+    return await fetch_optional(conn, StationFigures, _SUMMARY, code)
+
+
+async def record_metrics(
+    conn: Connection, code: str, at: datetime, *, vehicles: int, volume_l: Decimal, transactions: int
+) -> bool:
+    return bool(await conn.fetchval(_RECORD_METRICS, code, at, vehicles, volume_l, transactions))

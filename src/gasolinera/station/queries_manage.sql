@@ -140,3 +140,29 @@ SELECT a.id, a.event_type, a.old_values, a.new_values, a.actor, a.correlation_id
    AND ($2::timestamptz IS NULL OR (a.created_at, a.id) < ($2, $3::bigint))
  ORDER BY a.created_at DESC, a.id DESC
  LIMIT $4;
+
+-- name: refresh_station_summary
+-- The dashboards' figures, made anew while everybody reads the old ones.
+SELECT station_schema.refresh_station_summary();
+
+-- name: statistics
+-- By country, state and city; NULL: all of them.
+SELECT t.country, t.state, t.city, t.stations, t.active_stations, t.stations_in_maintenance, t.participating_stations,
+       t.stations_with_diesel, t.currency, t.average_regular_price, t.average_premium_price, t.average_diesel_price,
+       t.active_employees::bigint AS active_employees, t.vehicles_30d::bigint AS vehicles_30d, t.volume_30d_l,
+       t.transactions_30d::bigint AS transactions_30d
+  FROM station_schema.station_statistics AS t
+ WHERE $1::text IS NULL OR station_schema.normalised(t.state) = station_schema.normalised($1)
+ ORDER BY t.country, t.state, t.city, t.currency
+ LIMIT 1000;
+
+-- name: summary
+-- One station for its dashboard.
+SELECT v.station_code, v.active_employees, v.days_measured, v.vehicles_30d, v.volume_30d_l, v.transactions_30d,
+       v.capacity_used_percent, v.refreshed_at
+  FROM station_schema.station_summary AS v
+ WHERE v.station_code = $1;
+
+-- name: record_metrics
+-- Adds to the figures of a station's day; false: there is no such station.
+SELECT station_schema.record_metrics($1, $2, $3, $4, $5);
