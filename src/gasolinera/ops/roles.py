@@ -80,6 +80,7 @@ def _grant_rights(conn: Connection, owner: str, app: str, reader: str) -> None:
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
         "GRANT CONNECT ON DATABASE {database} TO {owner}, {app}, {reader}, ops",
         "GRANT CREATE ON DATABASE {database} TO {owner}",  # migrations make the schema, as Flyway's history shows
+        "GRANT TEMPORARY ON DATABASE {database} TO {owner}",  # REFRESH MATERIALIZED VIEW CONCURRENTLY
         "GRANT {owner}, {app} TO CURRENT_USER",  # to become either; superusers can anyway
         # Only the form without IN SCHEMA takes the built-in right to execute away from everybody.
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
