@@ -22,6 +22,7 @@ from gasolinera.job_queue import Pace, make_app, take_back
 from gasolinera.job_reports import check_installed, measure_jobs
 from gasolinera.jobs import Job, partitions_job
 from gasolinera.parts import Parts
+from gasolinera.request_upkeep import request_upkeep_job
 
 _LONGEST_PAUSE_S = 30.0
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -31,9 +32,13 @@ Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 def jobs_of(parts: Sequence[Parts]) -> list[Job]:
     """What the services bring, and what each of them needs. Names are unique."""
-    jobs = [job for part in parts for job in (partitions_job(part.name, part.schema), *part.jobs)]
+    jobs = [job for part in parts for job in (*_everywhere(part), *part.jobs)]
     assert len({job.name for job in jobs}) == len(jobs), "two jobs have one name"
     return jobs
+
+
+def _everywhere(part: Parts) -> tuple[Job, ...]:
+    return partitions_job(part.name, part.schema), request_upkeep_job(part.name, part.schema)
 
 
 async def run_worker(settings: Settings, parts: Sequence[Parts], services: Sequence[str], stop: asyncio.Event) -> None:
