@@ -1,6 +1,10 @@
 -- The statements of the outbox, the inbox and the dead letters: one text for all services, read by `event_tables.py`,
 -- which puts a service's schema in the place of service_schema.
 
+-- name: read_in_order
+-- Off before a claim: a queue's statistics are those of an empty table, for which the planner would sort all of it.
+SELECT set_config('enable_sort', $1, true), set_config('enable_bitmapscan', $1, true);
+
 -- name: claim_unpublished
 -- The oldest unpublished events and those that follow them. The oldest of each aggregate is locked, and so keeps other
 -- relays from the whole aggregate. The inner query is one look into the index however long the queue is.

@@ -117,7 +117,9 @@ class Inbox:
         return len(tried)
 
     async def _settle(self, conn: Connection, batch: int, tried: list[_Claimed]) -> None:
+        await conn.execute(self._sql["read_in_order"], "off")
         rows = await fetch_all(conn, _Claimed, self._sql["claim_unsettled"], batch, list(self.consumers))
+        await conn.execute(self._sql["read_in_order"], "on")  # for the consumers' statements
         held: set[tuple[str, str, str]] = set()
         for row in rows:
             event = event_of_document(row.event)

@@ -67,6 +67,7 @@ class Relay:
     async def work(self, db: Database, *, batch: int = _BATCH, retries: RetryPolicy = RETRIES) -> int:
         """Hand over a batch; gives how many events were published, set back or given up."""
         async with db.transaction() as conn:
+            await conn.execute(self._sql["read_in_order"], "off")
             waiting = await fetch_all(conn, _Waiting, self._sql["claim_unpublished"], batch)
             due = _due(waiting)
             if not due:

@@ -87,7 +87,7 @@ CREATE TABLE auth_schema.inbox_events (
 CREATE INDEX inbox_events_unsettled_id_idx ON auth_schema.inbox_events (id) WHERE settled_at IS NULL;
 -- The consumers: is an older event of this aggregate still unsettled? Then this one waits too.
 CREATE INDEX inbox_events_unsettled_aggregate_idx
-    ON auth_schema.inbox_events (consumer, aggregate_type, aggregate_key, id) WHERE settled_at IS NULL;
+    ON auth_schema.inbox_events (aggregate_type, aggregate_key, consumer, id) WHERE settled_at IS NULL;
 -- Retention: what was settled long ago.
 CREATE INDEX inbox_events_settled_at_idx ON auth_schema.inbox_events (settled_at) WHERE settled_at IS NOT NULL;
 
