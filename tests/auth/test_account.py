@@ -1,9 +1,13 @@
 """The own account through HTTP: profile, terms, sessions, and the move to another phone."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from gasolinera.config import Settings
+from gasolinera.keyring import load_keyring
+from gasolinera.service_tokens import issue_service_token
 from tests.auth.journeys import (
     ANA,
     ANA_PHONE,
@@ -172,3 +176,14 @@ def test_the_code_of_another_persons_move_is_worth_nothing(client: Client, admin
 @pytest.mark.parametrize("path", ["/profile", "/sessions"])
 def test_a_stranger_sees_nothing(path: str, client: Client) -> None:
     assert problem(client.get(f"/api/auth{path}")) == (401, "auth.no_token")
+
+
+def test_only_the_platforms_services_look_up_people(client: Client, admin: Conn, settings: Settings) -> None:
+    address = f"/api/auth/internal/users/{ANA}"
+    assert problem(client.get(address)) == (401, "auth.no_token")
+    assert problem(client.get(address, headers=bearer(log_in(client, admin)))) == (403, "auth.not_permitted")
+    token = issue_service_token(load_keyring(settings), "station", "auth", now=datetime.now(UTC))
+    service = {"authorization": f"Bearer {token}"}
+    assert good(client.get(address, headers=service)) == {"public_id": ANA, "role": "CUSTOMER", "active": True}
+    nobody = client.get("/api/auth/internal/users/00000000-0000-4000-8000-000000000000", headers=service)
+    assert problem(nobody) == (404, "user.unknown")

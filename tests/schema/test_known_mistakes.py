@@ -284,6 +284,8 @@ def test_no_column_could_hold_a_one_time_code(admin: Conn) -> None:
         SELECT c.relname || '.' || a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
          WHERE c.relnamespace = 'auth_schema'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0
            AND a.attname ~ '(^|_)(code|otp|pin|password|secret|token)(_|$)' AND a.atttypid <> 'bytea'::regtype
+           -- names of stations and partners, and the key of a session's row
+           AND a.attname NOT IN ('station_code', 'partner_code', 'otp_session_id')
         """,
     )
     assert suspects == []
