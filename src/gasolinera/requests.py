@@ -21,7 +21,7 @@ from gasolinera.headers import add_header
 from gasolinera.permissions import Caller
 
 _CONTEXT = "gasolinera.context"
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,100}")
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]+")
 _MAX_USER_AGENT = 500
