@@ -1,4 +1,4 @@
-"""`gasolinera stations`: bring in the regulator's stations and prices."""
+"""`gasolinera stations`: bring in the regulator's stations and prices; stations as a table."""
 
 import asyncio
 import csv
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from gasolinera.cli import station_sheets
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
@@ -38,9 +39,8 @@ Report = Annotated[Path | None, typer.Option("--report", help="Write what was re
 AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 
 
-@app.callback()
-def group() -> None:
-    """Keeps `import` a sub-command while it is the only one."""
+app.command("export")(station_sheets.export_command)
+app.command("import-csv")(station_sheets.import_command)
 
 
 @app.command("import")

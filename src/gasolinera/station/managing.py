@@ -4,7 +4,6 @@ import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -22,6 +21,7 @@ from gasolinera.station.changes import (
     PriceSet,
     StationChange,
     StatusChange,
+    check_zone,
 )
 from gasolinera.station.errors import VersionNeededError, stale, unknown_station
 from gasolinera.station.hours import kept_day, kept_hours
@@ -57,7 +57,7 @@ def parse_version(if_match: str | None) -> int:
 
 async def create_station(conn: Connection, new: NewStation) -> None:
     """Raises InputError `station.time_zone`; the constraints refuse the rest."""
-    _check_zone(new.time_zone)
+    _require_zone(new.time_zone)
     await queries.create_station(conn, new)
 
 
@@ -74,7 +74,7 @@ async def change_station(
     for name in ("fuels", "services_offered"):
         if name in values:
             values[name] = sorted(values[name])
-    _check_zone(values.get("time_zone"))
+    _require_zone(values.get("time_zone"))
     changed = await queries.change_station(conn, normalized_code(code), version, values)
     return changed or await _refused(conn, code)
 
@@ -159,13 +159,12 @@ async def _refused(conn: Connection, code: str) -> datetime:
     raise stale() if await queries.station_exists(conn, normalized_code(code)) else unknown_station()
 
 
-def _check_zone(zone: str | None) -> None:
-    """The constraint asks PostgreSQL, which knows the same names, and fails instead of refusing."""
+def _require_zone(zone: str | None) -> None:
     try:
         if zone is not None:
-            ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InputError("station.time_zone", "nobody knows this time zone", "such as America/Mexico_City") from None
+            check_zone(zone)
+    except ValueError as error:
+        raise InputError("station.time_zone", str(error), "such as America/Mexico_City") from None
 
 
 def _check_price(price: Decimal) -> None:

@@ -1,0 +1,87 @@
+"""Tables of stations over HTTP."""
+
+from typing import Annotated, Any, Literal
+
+from litestar import Request, get, post
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from gasolinera.authentication import requires
+from gasolinera.database import Database, RequestContext
+from gasolinera.errors import InputError
+from gasolinera.permissions import Permission
+from gasolinera.station import sheets
+from gasolinera.station.api import INVALID, good
+from gasolinera.station.sheet import MAX_BYTES, read_sheet
+from gasolinera.station.sheets import SheetResult
+
+_RESULT_EXAMPLE = {
+    "is_kept": True,
+    "rows_read": 3,
+    "inserted": 1,
+    "updated": 1,
+    "unchanged": 0,
+    "rejected": 1,
+    "faults": [{"row": 4, "column": "postal_code", "code": "invalid", "message": "Expected `str` matching regex"}],
+}
+
+
+@get(
+    "/export.csv",
+    guards=[requires(Permission.STATIONS_MANAGE)],
+    summary="All stations as a table",
+    responses={
+        200: ResponseSpec(bytes, generate_examples=False, description="CSV in UTF-8.", media_type="text/csv"),
+        422: INVALID,
+    },
+)
+async def export_route(
+    db: NamedDependency[Database],
+    language: Annotated[Literal["en", "es"], QueryParameter(description="Of the header.")] = "en",
+) -> Stream:
+    return Stream(
+        sheets.export_sheet(db, language=language),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": 'attachment; filename="stations.csv"'},
+    )
+
+
+@post(
+    "/import",
+    status_code=200,
+    guards=[requires(Permission.STATIONS_MANAGE)],
+    opt={"timeout_s": 120},
+    request_max_body_size=MAX_BYTES + 100_000,
+    summary="Bring in a table of stations",
+    description="CSV as the body (text/csv), or as a file of a form (multipart/form-data). The answer names every row "
+    "that is refused, with column and reason. Without `keep_good` one such row keeps all of it out.",
+    responses={200: good(SheetResult, "What came of it.", _RESULT_EXAMPLE), 422: INVALID},
+)
+async def import_route(
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    context: NamedDependency[RequestContext],
+    dry_run: Annotated[bool, QueryParameter(description="Tell what would be, and keep nothing.")] = False,
+    keep_good: Annotated[bool, QueryParameter(description="Keep the good rows of a table that has others.")] = False,
+) -> SheetResult:
+    sheet = read_sheet(await _file_of(request))
+    async with db.transaction(context) as conn:
+        return await sheets.import_sheet(conn, sheet, is_dry_run=dry_run, keeps_good=keep_good)
+
+
+async def _file_of(request: Request[Any, Any, Any]) -> bytes:
+    """Raises InputError `sheet.no_file`."""
+    kind, _ = request.content_type
+    if kind in ("text/csv", "application/csv"):
+        return await request.body()
+    if kind == "multipart/form-data":
+        files = [value for _, value in (await request.form()).multi_items() if isinstance(value, UploadFile)]
+        if len(files) == 1:
+            return await files[0].read()
+    raise InputError("sheet.no_file", "the request holds no table", "send text/csv, or one file as multipart/form-data")
+
+
+HANDLERS = (export_route, import_route)
