@@ -2,15 +2,42 @@
 
 from gasolinera.parts import Parts
 from gasolinera.routing import service_router
-from gasolinera.station import api, api_figures, api_manage, service
+from gasolinera.station import (
+    api,
+    api_employees,
+    api_figures,
+    api_manage,
+    api_sheet,
+    api_shifts,
+    api_terminals,
+    roster,
+    service,
+)
 from gasolinera.station.errors import REFUSALS
+from gasolinera.station.errors_employees import EMPLOYEE_REFUSALS
+from gasolinera.station.events import CONSUMERS, OUTBOX
 from gasolinera.station.jobs import JOBS
+from gasolinera.station.terminals import FORGET_TERMINAL_TRACES
+from gasolinera.station.training import CERTIFICATIONS_EXPIRING
+
+_HANDLERS = (
+    *api.HANDLERS,
+    *api_manage.HANDLERS,
+    *api_figures.HANDLERS,
+    *api_sheet.HANDLERS,
+    *api_employees.HANDLERS,
+    *api_shifts.HANDLERS,
+    *api_terminals.HANDLERS,
+)
 
 PARTS = Parts(
     name="station",
     schema="station_schema",
-    routers=(service_router("station", "/api/stations", [*api.HANDLERS, *api_manage.HANDLERS, *api_figures.HANDLERS]),),
+    routers=(service_router("station", "/api/stations", _HANDLERS),),
     prepare=service.prepare,
-    jobs=JOBS,
-    refusals=REFUSALS,
+    outbox=OUTBOX,
+    consumers=CONSUMERS,
+    jobs=(*JOBS, CERTIFICATIONS_EXPIRING, FORGET_TERMINAL_TRACES),
+    refusals={**REFUSALS, **EMPLOYEE_REFUSALS},
+    is_current=roster.is_current,
 )
