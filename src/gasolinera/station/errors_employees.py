@@ -79,5 +79,8 @@ EMPLOYEE_REFUSALS: Mapping[str, Callable[[], GasolineraError]] = {
     "terminals_public_key_key": _conflict(
         "terminal.key_known", "a terminal has or had this key", "make a new key on the device"
     ),
-    "terminals_name_check": _invalid("terminal.name", "the name holds nothing that can be read"),
+    **{
+        f"{table}_name_check": _invalid("terminal.name", "the name holds nothing that can be read")
+        for table in ("terminals", "terminal_enrolments")
+    },
 }

@@ -82,7 +82,10 @@ CREATE TABLE station_schema.terminal_enrolments (
     CONSTRAINT terminal_enrolments_station_id_fk FOREIGN KEY (station_id)
         REFERENCES station_schema.stations (id) ON DELETE CASCADE,
     CONSTRAINT terminal_enrolments_reference_check CHECK (reference ~ '^[0-9A-HJKMNP-TV-Z]{6}$'),
-    CONSTRAINT terminal_enrolments_name_check CHECK (name = btrim(name) AND length(name) BETWEEN 1 AND 80),
+    CONSTRAINT terminal_enrolments_name_check CHECK (
+        name = btrim(name) AND length(name) BETWEEN 1 AND 80
+        AND name ~
+            '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'),
     CONSTRAINT terminal_enrolments_code_hash_check CHECK (octet_length(code_hash) = 32),
     CONSTRAINT terminal_enrolments_expires_at_check CHECK (
         expires_at > created_at AND expires_at <= created_at + interval '15 minutes'),
