@@ -7,10 +7,10 @@ export GASOLINERA_TEST_ALL=1
 
 debian=/usr/lib/postgresql/15/bin
 PATH=$PATH:/usr/sbin # where Debian puts PgBouncer
-for tool in java mvn psql pgbouncer "$debian/postgres"; do
+for tool in java mvn psql pgbouncer chromium "$debian/postgres"; do
     if ! command -v "$tool" > /dev/null; then
         echo "error: $tool is not installed" >&2
-        echo "hint: apt-get install default-jdk-headless maven postgresql-15 pgbouncer, or use 'make test'" >&2
+        echo "hint: apt-get install default-jdk-headless maven postgresql-15 pgbouncer chromium, or use 'make test'" >&2
         exit 1
     fi
 done
