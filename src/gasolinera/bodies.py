@@ -5,11 +5,12 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from litestar import Request
-from litestar.connection import ASGIConnection
+from litestar.datastructures import Headers
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import BodyKwarg
+from litestar.types import Scope
 
 from gasolinera.errors import GasolineraError
 
@@ -31,11 +32,11 @@ class MediaTypeError(GasolineraError):
     status: ClassVar[HTTPStatus] = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
-def only_json(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+def only_json(scope: Scope, handler: BaseRouteHandler) -> None:
     """A body says that it is JSON, where the route takes JSON: a form of another site cannot. Raises MediaTypeError."""
     if not _takes_json(handler):
         return
-    headers = connection.headers
+    headers = Headers.from_scope(scope)
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return  # nothing there: told as what is missing
     kind = headers.get("content-type", "").split(";")[0].strip().lower()

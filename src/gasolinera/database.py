@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _ACQUIRE_TIMEOUT_S = 5.0
+_RELEASE_TIMEOUT_S = 5.0  # a statement that was given up may still have to be cancelled
 _CONNECT_TIMEOUT_S = 5.0
 _NAME = re.compile(r"^-- name: *(.*?) *$", re.MULTILINE)
 _SET_CONTEXT = """
@@ -71,7 +72,8 @@ class Database:
         gauges = self._gauges
         gauges.waiting.inc()
         try:
-            conn = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
+            async with asyncio.timeout(_ACQUIRE_TIMEOUT_S):  # the driver's own waits in a task of its own
+                conn = await self._pool.acquire()
         finally:
             gauges.waiting.dec()
         gauges.in_use.inc()
@@ -79,7 +81,7 @@ class Database:
             yield conn
         finally:
             gauges.in_use.dec()
-            await self._pool.release(conn)
+            await self._pool.release(conn, timeout=_RELEASE_TIMEOUT_S)
 
     @asynccontextmanager
     async def transaction(self, context: RequestContext | None = None) -> AsyncGenerator[Connection]:

@@ -32,7 +32,6 @@ def observe(app: ASGIApp) -> ASGIApp:
             await send(message)
 
         trace_parent = context_of(scope).trace_parent or ""
-        structlog.contextvars.bind_contextvars(trace_id=trace_parent[3:35])
         with tracing.request_span(scope["headers"], trace_parent) as finish:
             try:
                 await app(scope, receive, watched)

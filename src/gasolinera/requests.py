@@ -3,11 +3,12 @@
 A correlation id is taken from `X-Correlation-Id` or made, and goes out again; a trace is W3C Trace Context.
 """
 
-import os
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
+from random import getrandbits
 from typing import Any, ClassVar
 
 import msgspec
@@ -43,7 +44,9 @@ def identify(app: ASGIApp, trusted_proxies: int) -> ASGIApp:
             scope["state"][_CONTEXT] = context
             add_header(scope, "x-correlation-id", context.correlation_id)
             # A request runs in a task of its own, so what is bound here ends with it.
-            structlog.contextvars.bind_contextvars(correlation_id=context.correlation_id)
+            structlog.contextvars.bind_contextvars(
+                correlation_id=context.correlation_id, trace_id=(context.trace_parent or "")[3:35]
+            )
         await app(scope, receive, send)
 
     return identified
@@ -86,7 +89,7 @@ def read_context(scope: Scope, trusted_proxies: int) -> RequestContext:
         correlation_id=correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else trace_id,
         ip_address=client_address(client[0] if client else "", forwarded, trusted_proxies),
         user_agent=_UNPRINTABLE.sub(" ", user_agent)[:_MAX_USER_AGENT].strip() or None,
-        trace_parent=f"00-{trace_id}-{os.urandom(8).hex()}-{flags}",
+        trace_parent=f"00-{trace_id}-{_fresh_id(64)}-{flags}",
     )
 
 
@@ -94,8 +97,13 @@ def _trace_of(trace_parent: str) -> tuple[str, str]:
     """The trace's id and flags; a new trace where none came in."""
     found = _TRACE_PARENT.fullmatch(trace_parent)
     if found is None or (found[3] and trace_parent.startswith("00")):  # version 00 has nothing after its flags
-        return os.urandom(16).hex(), "01"
+        return _fresh_id(128), "01"
     return found[1], found[2]
+
+
+def _fresh_id(bits: int) -> str:
+    """Unique, and no secret: it goes out with the answer. All zeros would mean none."""
+    return f"{getrandbits(bits) or 1:0{bits // 4}x}"
 
 
 def client_address(peer: str, forwarded: Iterable[str], trusted_proxies: int) -> str | None:
@@ -108,6 +116,7 @@ def client_address(peer: str, forwarded: Iterable[str], trusted_proxies: int) ->
     return _normalized(chosen) or _normalized(peer)
 
 
+@lru_cache(4096)
 def _normalized(text: str) -> str | None:
     try:
         address = ip_address(text.strip().strip("[]"))
