@@ -13,8 +13,9 @@ from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
 from gasolinera.errors import InputError
 from gasolinera.logs import configure_logs
-from gasolinera.station.sheet import MAX_BYTES, Sheet, fault_lines, read_sheet
+from gasolinera.station.sheet import read_sheet
 from gasolinera.station.sheets import SheetResult, export_sheet, import_sheet
+from gasolinera.station.tabular import MAX_BYTES, Sheet, fault_lines
 
 _SHOWN_FAULTS = 20
 
@@ -53,6 +54,11 @@ def import_command(
     with reachable_settings() as settings:
         configure_logs(settings)
         result = asyncio.run(_import(settings, sheet, is_dry_run=dry_run, keeps_good=keep_good))
+    tell_result(result, report=report, as_json=as_json)
+
+
+def tell_result(result: SheetResult, *, report: Path | None, as_json: bool) -> None:
+    """Writes the report, tells what came of it, and ends the command with 1 when a row was refused."""
     if report is not None:
         try:
             report.write_bytes(b"".join(fault_lines(result.faults)))

@@ -15,10 +15,11 @@ from gasolinera.errors import InputError
 from gasolinera.permissions import Permission
 from gasolinera.station import sheets
 from gasolinera.station.api import INVALID, good
-from gasolinera.station.sheet import MAX_BYTES, read_sheet
+from gasolinera.station.sheet import read_sheet
 from gasolinera.station.sheets import SheetResult
+from gasolinera.station.tabular import MAX_BYTES
 
-_RESULT_EXAMPLE = {
+RESULT_EXAMPLE = {
     "is_kept": True,
     "rows_read": 3,
     "inserted": 1,
@@ -58,7 +59,7 @@ async def export_route(
     summary="Bring in a table of stations",
     description="CSV as the body (text/csv), or as a file of a form (multipart/form-data). The answer names every row "
     "that is refused, with column and reason. Without `keep_good` one such row keeps all of it out.",
-    responses={200: good(SheetResult, "What came of it.", _RESULT_EXAMPLE), 422: INVALID},
+    responses={200: good(SheetResult, "What came of it.", RESULT_EXAMPLE), 422: INVALID},
 )
 async def import_route(
     request: Request[Any, Any, Any],
@@ -67,12 +68,12 @@ async def import_route(
     dry_run: Annotated[bool, QueryParameter(description="Tell what would be, and keep nothing.")] = False,
     keep_good: Annotated[bool, QueryParameter(description="Keep the good rows of a table that has others.")] = False,
 ) -> SheetResult:
-    sheet = read_sheet(await _file_of(request))
+    sheet = read_sheet(await file_of(request))
     async with db.transaction(context) as conn:
         return await sheets.import_sheet(conn, sheet, is_dry_run=dry_run, keeps_good=keep_good)
 
 
-async def _file_of(request: Request[Any, Any, Any]) -> bytes:
+async def file_of(request: Request[Any, Any, Any]) -> bytes:
     """Raises InputError `sheet.no_file`."""
     kind, _ = request.content_type
     if kind in ("text/csv", "application/csv"):

@@ -9,7 +9,8 @@ from gasolinera.database import Connection, Database
 from gasolinera.errors import InputError
 from gasolinera.station import queries_sheet as queries
 from gasolinera.station.errors import REFUSALS
-from gasolinera.station.sheet import RowFault, Sheet, header_line, row_line
+from gasolinera.station.sheet import STATIONS
+from gasolinera.station.tabular import RowFault, Sheet, header_line, row_line
 
 MAX_REFUSED = 500  # rows that only the tables refuse: each costs a dozen statements to find
 _PAGE = 1_000
@@ -104,7 +105,7 @@ def _refused(number: int, constraint: str) -> RowFault:
 
 async def export_sheet(db: Database, *, language: str) -> AsyncGenerator[bytes]:
     """In pieces of a thousand, each with a connection of its own: a slow reader holds none."""
-    yield header_line(language)
+    yield header_line(STATIONS, language)
     after = ""
     while True:
         async with db.connection() as conn:
