@@ -27,6 +27,8 @@ OPEN_ROUTES = {
     "POST /api/auth/otp/resend",
     "POST /api/auth/refresh",
     "POST /api/auth/register",
+    "POST /api/stations/terminals",
+    "POST /api/stations/terminals/heartbeat",
 }
 
 
