@@ -1,5 +1,6 @@
 """What a service brings into a process: routes, consumers of events, jobs, its errors by constraint."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
@@ -8,10 +9,18 @@ from litestar import Router
 from gasolinera.authentication import IsCurrent
 from gasolinera.authority import Authority
 from gasolinera.calls import FindUser
+from gasolinera.config import Settings
 from gasolinera.database import Database
 from gasolinera.errors import GasolineraError
 from gasolinera.events import Consumer, Outbox
 from gasolinera.jobs import Job
+
+
+class Poller(msgspec.Struct, frozen=True):
+    """What a worker runs beside events and jobs, until it is told to stop; in any number of processes at once."""
+
+    name: str
+    run: Callable[[Settings, Database, asyncio.Event], Awaitable[None]]
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +38,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     outbox: Outbox | None = None
     consumers: Sequence[Consumer] = ()
     jobs: Sequence[Job] = ()
+    pollers: Sequence[Poller] = ()
     refusals: Mapping[str, Callable[[], GasolineraError]] = {}
     find_user: FindUser | None = None
     authority: Callable[[Database], Authority] | None = None

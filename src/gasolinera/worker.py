@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 from litestar import Litestar
@@ -66,6 +67,12 @@ async def run_loops(
 def _loops(settings: Settings, parts: Sequence[Parts], databases: Mapping[str, Database]) -> list[tuple[str, Loop]]:
     nats_url = None if settings.nats_url is None else settings.nats_url.get_secret_value()
     loops: list[tuple[str, Loop]] = [("events", lambda stop: run_events(databases, parts, stop, nats_url=nats_url))]
+    loops += [
+        (poller.name, partial(poller.run, settings, databases[part.name]))
+        for part in parts
+        if part.name in databases
+        for poller in part.pollers
+    ]
     if settings.jobs_url() is None:
         _log.warning("jobs_off", reason="no database is named for jobs")
     else:

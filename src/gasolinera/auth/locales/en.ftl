@@ -1,0 +1,39 @@
+# Notifications. Of each template: title, body, and the short text message where it goes by SMS.
+
+welcome-title = Welcome to Gasolinera JSM
+welcome-body = Your account is ready. Redeem coupons at the pump, collect tickets and enter the raffles.
+
+employment-title = { $active ->
+    [yes] You now work at station { $station_code }
+   *[no] Your work at station { $station_code } has ended
+}
+employment-body = { $active ->
+    [yes] Your employee number is { $employee_number }. Log in again to use your new permissions.
+   *[no] The employee number { $employee_number } no longer gives access to the station. Your customer account stays.
+}
+employment-sms = { $active ->
+    [yes] Gasolinera JSM: you now work at station { $station_code }.
+   *[no] Gasolinera JSM: your access to station { $station_code } has ended.
+}
+
+tickets-title = { $count ->
+    [one] You have a new ticket
+   *[other] You have { $count } new tickets
+}
+tickets-body = { $raffle_code ->
+    [none] Choose the raffle that you want to enter.
+   *[other] You are in raffle { $raffle_code }.
+}
+
+redemption-title = Coupon redeemed
+redemption-body = You redeemed a coupon at station { $station_code }. Reference: { $reference }.
+
+winner-title = You won in raffle { $raffle_code }!
+winner-body = Your ticket { $ticket_number } won. Claim your prize in the app before the deadline.
+winner-sms = Gasolinera JSM: your ticket { $ticket_number } won in raffle { $raffle_code }. Claim your prize in the app. We never ask for a payment or a code.
+
+prize-claimed-title = We received your claim
+prize-claimed-body = You claimed the prize of raffle { $raffle_code } with ticket { $ticket_number }. We will tell you about the delivery.
+
+email-greeting = Hello { $name },
+email-footer = You get this email because you have an account at Gasolinera JSM. Choose what you want to get in your profile.
