@@ -211,7 +211,8 @@ CREATE TABLE station_schema.station_fuel_price_history (
     actor text NOT NULL DEFAULT coalesce(station_schema.request_context('actor'), 'role:' || session_user),
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT station_fuel_price_history_pk PRIMARY KEY (id, created_at),
-    CONSTRAINT station_fuel_price_history_price_check CHECK (price > 0 AND price < 'NaN')
+    CONSTRAINT station_fuel_price_history_price_check CHECK (price > 0 AND price < 'NaN'),
+    CONSTRAINT station_fuel_price_history_previous_price_check CHECK (previous_price > 0 AND previous_price < 'NaN')
 ) PARTITION BY RANGE (created_at);
 COMMENT ON TABLE station_schema.station_fuel_price_history IS
     'Every price that a station had since this table exists, as it was set. Only a trigger writes it.';
