@@ -24,9 +24,9 @@ def user(number: int) -> str:
 class Staff:
     """The application, and the headers of those who ask it."""
 
-    def __init__(self, client: TestClient[Litestar]) -> None:
+    def __init__(self, app: Litestar, client: TestClient[Litestar]) -> None:
         self.client = client
-        self.keyring: Keyring = client.app.state["keyring"]
+        self.keyring: Keyring = app.state["keyring"]
         self.system = self._headers(Caller(role=Role.SYSTEM_ADMIN, user_id=UUID(user(1)), has_second_factor=True))
         # Administrators of JSM001 and JSM005 in the sample data.
         self.manager = self.employed(11, "JSM001", Role.STATION_ADMIN)
@@ -74,5 +74,6 @@ def problem(response: Any) -> tuple[int, str]:
 
 @pytest.fixture
 def staff(settings: Settings) -> Generator[Staff]:
-    with TestClient(create_app(settings), raise_server_exceptions=False) as opened:
-        yield Staff(opened)
+    app = create_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as opened:
+        yield Staff(app, opened)

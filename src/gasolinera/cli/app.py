@@ -8,7 +8,7 @@ import asyncpg
 import psycopg
 import typer
 
-from gasolinera.cli import db, demo, events, jobs, keys, openapi, serve, stations, worker
+from gasolinera.cli import db, demo, employees, events, jobs, keys, openapi, serve, stations, worker
 from gasolinera.errors import GasolineraError, unavailable
 from vuelo import VueloError
 from vuelo.report import show_error
@@ -27,6 +27,7 @@ app.command("serve")(serve.command)
 app.command("worker")(worker.command)
 app.command("openapi")(openapi.command)
 app.add_typer(db.app, name="db")
+app.add_typer(employees.app, name="employees")
 app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")

@@ -5,6 +5,7 @@ from gasolinera.routing import service_router
 from gasolinera.station import (
     api,
     api_employees,
+    api_employees_sheet,
     api_figures,
     api_manage,
     api_sheet,
@@ -26,6 +27,7 @@ _HANDLERS = (
     *api_figures.HANDLERS,
     *api_sheet.HANDLERS,
     *api_employees.HANDLERS,
+    *api_employees_sheet.HANDLERS,
     *api_shifts.HANDLERS,
     *api_terminals.HANDLERS,
 )

@@ -1,0 +1,79 @@
+"""`gasolinera employees export` and `import-csv`: employees as a table in a CSV file."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from typing import BinaryIO
+
+import typer
+
+from gasolinera.auth.parts import PARTS as AUTH
+from gasolinera.authentication import tokens_of
+from gasolinera.calls import no_token, open_users
+from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.station_sheets import AsJson, DryRun, File, KeepGood, Language, Output, Report, tell_result
+from gasolinera.config import Settings
+from gasolinera.database import RequestContext, open_database
+from gasolinera.keyring import load_keyring
+from gasolinera.logs import configure_logs
+from gasolinera.permissions import Caller, Role
+from gasolinera.station.employees_sheet import export_employees, import_employees, read_employees
+from gasolinera.station.queries_employees import Sight
+from gasolinera.station.sheets import SheetResult
+from gasolinera.station.tabular import MAX_BYTES, Sheet
+
+app = typer.Typer(help="Who works at the stations.", no_args_is_help=True)
+
+# Whoever may run commands on the host may do what the chain's administrators may.
+_CALLER = Caller(role=Role.SYSTEM_ADMIN)
+
+
+@app.command("export")
+def export_command(*, language: Language = "en", output: Output = None) -> None:
+    """Write all employees as a table, without employments that are over."""
+    with reachable_settings() as settings:
+        configure_logs(settings)
+        if output is None:
+            asyncio.run(_export(settings, language, sys.stdout.buffer))
+        else:
+            with output.open("wb") as file:
+                asyncio.run(_export(settings, language, file))
+
+
+@app.command("import-csv")
+def import_command(
+    file: File,
+    *,
+    dry_run: DryRun = False,
+    keep_good: KeepGood = False,
+    report: Report = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring in a table of employees: a row with a number changes that employment, one without hires. Exit 1 when a row
+    was refused.
+    """
+    with file.open("rb") as opened:
+        sheet = read_employees(opened.read(MAX_BYTES + 1))
+    with reachable_settings() as settings:
+        configure_logs(settings)
+        result = asyncio.run(_import(settings, sheet, is_dry_run=dry_run, keeps_good=keep_good))
+    tell_result(result, report=report, as_json=as_json)
+
+
+async def _export(settings: Settings, language: str, target: BinaryIO) -> None:
+    async with open_database(settings, "station") as db:
+        async for piece in export_employees(db, Sight(), language=language):
+            target.write(piece)
+
+
+async def _import(settings: Settings, sheet: Sheet, *, is_dry_run: bool, keeps_good: bool) -> SheetResult:
+    async with AsyncExitStack() as stack:
+        here, tokens = None, no_token
+        if settings.auth_url is not None:  # then the people are another host's, who is asked with a token of ours
+            tokens = tokens_of(load_keyring(settings), "station")
+        elif AUTH.find_user is not None:
+            here = await stack.enter_async_context(open_database(settings, "auth")), AUTH.find_user
+        users = await stack.enter_async_context(open_users(here, settings.auth_url, tokens))
+        db = await stack.enter_async_context(open_database(settings, "station"))
+        conn = await stack.enter_async_context(db.transaction(RequestContext(actor="command:employees import-csv")))
+        return await import_employees(conn, _CALLER, users, sheet, is_dry_run=is_dry_run, keeps_good=keeps_good)

@@ -1,0 +1,173 @@
+"""Employees as a table in a CSV file: bringing one in with a report row by row, and giving one out.
+
+A row with a number changes that employment, and transfers it where it names another station; a row without one hires.
+An empty cell leaves what is known. Nobody is let go by a table.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from gasolinera.calls import UserDirectory
+from gasolinera.database import Connection, Database
+from gasolinera.errors import ConflictError, GasolineraError, InputError, UnavailableError
+from gasolinera.permissions import Caller, Permission
+from gasolinera.station import employees
+from gasolinera.station import queries_employees as queries
+from gasolinera.station.errors_employees import EMPLOYEE_REFUSALS
+from gasolinera.station.models_employees import (
+    EmployeeChange,
+    EmployeeFilter,
+    EmployeeRole,
+    EmploymentStatus,
+    EmploymentType,
+    JobTitle,
+    NewEmployee,
+    StationCode,
+    UsualShift,
+)
+from gasolinera.station.queries_employees import Sight
+from gasolinera.station.roster import sight_of
+from gasolinera.station.sheets import MAX_REFUSED, SheetResult
+from gasolinera.station.tabular import Column, Layout, RowFault, Sheet, header_line, read_table, row_line
+
+_PAGE = 1_000
+_NEEDED = ("user_id", "station_code", "position")
+_UNCHANGING = ("employee_number", "user_id", "station_code", "hired_on")
+
+EMPLOYEES = Layout(
+    thing="employee",
+    columns=(
+        Column("employee_number", "numero_empleado", str, is_capitals=True),
+        Column("user_id", "usuario", UUID),
+        Column("station_code", "codigo_estacion", StationCode, is_capitals=True),
+        Column("position", "puesto", JobTitle, is_capitals=True),
+        Column("role", "rol", EmployeeRole, is_capitals=True),
+        Column("may_process_transactions", "puede_cobrar", bool),
+        Column("may_handle_cash", "puede_manejar_efectivo", bool),
+        Column("may_supervise", "puede_supervisar", bool),
+        Column("employment_type", "tipo_contrato", EmploymentType, is_capitals=True),
+        Column("shift", "turno", UsualShift, is_capitals=True),
+        Column("hired_on", "fecha_ingreso", date),
+    ),
+    key="employee_number",
+    needed=("employee_number",),
+    needs_key=False,
+    max_rows=2_000,  # each hired person is asked for, and each change is told to the other services
+)
+
+
+def read_employees(data: bytes) -> Sheet:
+    """Raises InputError `sheet.*` for what is no table of employees at all."""
+    return read_table(data, EMPLOYEES)
+
+
+class _Done(msgspec.Struct):
+    inserted: int = 0
+    updated: int = 0
+
+
+async def import_employees(
+    conn: Connection, caller: Caller, users: UserDirectory, sheet: Sheet, *, is_dry_run: bool, keeps_good: bool
+) -> SheetResult:
+    """Each row as if it had been asked for alone, by the same rules and with the same events.
+
+    Keeps nothing on a dry run, nor when a row is faulty unless `keeps_good`. Needs a transaction. Raises InputError
+    `sheet.too_many_faults`, UnavailableError when the auth service cannot be asked.
+    """
+    done, faults = _Done(), list(sheet.faults)
+    attempt = conn.transaction()
+    await attempt.start()
+    try:
+        for number, row in sheet.rows.items():
+            try:
+                async with conn.transaction():
+                    await _take(conn, caller, users, row, done)
+            except UnavailableError:
+                raise
+            except GasolineraError as error:
+                faults.append(RowFault(number, "", error.code, error.message))
+            except asyncpg.IntegrityConstraintViolationError as error:
+                faults.append(_refused(number, error.constraint_name or ""))
+            if len(faults) > MAX_REFUSED:
+                message = f"more than {MAX_REFUSED} rows are refused"
+                raise InputError("sheet.too_many_faults", message, "correct the first ones and try again")
+    except BaseException:
+        await attempt.rollback()
+        raise
+    is_kept = not is_dry_run and (keeps_good or not faults)
+    await (attempt.commit() if is_kept else attempt.rollback())
+    rejected = len({fault.row for fault in faults})
+    return SheetResult(
+        is_kept=is_kept,
+        rows_read=sheet.rows_read,
+        inserted=done.inserted,
+        updated=done.updated,
+        unchanged=sheet.rows_read - rejected - done.inserted - done.updated,
+        rejected=rejected,
+        faults=tuple(sorted(faults, key=lambda fault: (fault.row, fault.column))),
+    )
+
+
+async def _take(conn: Connection, caller: Caller, users: UserDirectory, row: Mapping[str, Any], done: _Done) -> None:
+    said = {name: value for name, value in row.items() if value is not None}
+    if "employee_number" in said:
+        done.updated += await _change(conn, caller, said)
+        return
+    missing = [name for name in _NEEDED if name not in said]
+    if missing:
+        raise InputError("missing", f"who is hired needs {', '.join(missing)}")
+    employees.check_user(await users.find(said["user_id"]))
+    station_code = said.pop("station_code")
+    await employees.hire(conn, caller, station_code, NewEmployee(**said))
+    done.inserted += 1
+
+
+async def _change(conn: Connection, caller: Caller, said: Mapping[str, Any]) -> bool:
+    """Whether the row said something new."""
+    number = employees.normalized_number(said["employee_number"])
+    before = await queries.lock_employee(conn, sight_of(caller, Permission.EMPLOYEES_MANAGE), number)
+    if before is None:
+        raise employees.unknown_employee()
+    for name in ("user_id", "hired_on"):
+        if name in said and said[name] != getattr(before, name):
+            raise ConflictError("employee.fixed", f"{name} is not what it is, and does not change")
+    version = int(before.version)
+    after = employees.shown(before)
+    station_code = said.get("station_code", before.station_code)
+    if station_code != before.station_code:
+        after = await employees.transfer(conn, caller, number, station_code, version=version)
+    change = EmployeeChange(**{name: value for name, value in said.items() if name not in _UNCHANGING})
+    if any(getattr(before, name) != said[name] for name in said if name not in _UNCHANGING):
+        after = await employees.change_employee(conn, caller, number, change, version=int(after.version))
+    return after != employees.shown(before)
+
+
+def _refused(number: int, constraint: str) -> RowFault:
+    make = EMPLOYEE_REFUSALS.get(constraint)
+    if make is None:
+        return RowFault(number, "", "database.constraint", "a value is not one of those that are allowed")
+    error = make()
+    return RowFault(number, "", error.code, error.message)
+
+
+async def export_employees(db: Database, sight: Sight, *, language: str) -> AsyncGenerator[bytes]:
+    """Those whose employment is not over, as a table that can be brought in again; each piece with a connection of its
+    own: a slow reader holds none.
+    """
+    yield header_line(EMPLOYEES, language)
+    for status in (EmploymentStatus.ACTIVE, EmploymentStatus.SUSPENDED):
+        after = ""
+        while True:
+            async with db.connection() as conn:
+                found = await queries.list_employees(
+                    conn, sight, EmployeeFilter(status=status), after=after, limit=_PAGE
+                )
+            yield b"".join(row_line(getattr(employee, name) for name in EMPLOYEES.names) for employee in found)
+            if len(found) < _PAGE:
+                break
+            after = found[-1].employee_number

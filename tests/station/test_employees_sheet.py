@@ -1,0 +1,142 @@
+"""Employees as a table: what an export gives can be brought in, and each row is judged by the rules of one request."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.station.conftest import Headers, Staff, problem, user
+
+Admin = psycopg.Connection[Any]
+
+
+def brought(staff: Staff, table: str, who: Headers, query: str = "") -> Any:
+    headers = who | {"content-type": "text/csv"}
+    return staff.client.post(f"/api/stations/employees/import{query}", content=table.encode(), headers=headers)
+
+
+def employments(admin: Admin) -> list[tuple[Any, ...]]:
+    return admin.execute(
+        "SELECT employee_number, station_id, position, may_supervise, terminated_on"
+        " FROM station_schema.employees ORDER BY 1"
+    ).fetchall()
+
+
+def test_what_was_exported_changes_nothing_when_it_comes_back(staff: Staff, admin: Admin) -> None:
+    before = employments(admin)
+    for language in ("en", "es"):
+        exported = staff.get(f"/employees/export.csv?language={language}", staff.system)
+        assert exported.text.count("\n") == 28
+        result = brought(staff, exported.text, staff.system).json()
+        assert (result["rows_read"], result["unchanged"], result["faults"]) == (27, 27, [])
+    assert employments(admin) == before
+    published = admin.execute("SELECT count(*) FROM station_schema.outbox_events").fetchone()
+    assert published == (0,)
+    own = staff.get("/employees/export.csv", staff.manager).text.splitlines()
+    assert [line.split(",")[0] for line in own[1:]] == ["EMP000011", "EMP000021", "EMP000022"]
+
+
+def test_rows_hire_change_and_transfer(staff: Staff, admin: Admin) -> None:
+    table = (
+        "numero_empleado;usuario;codigo_estacion;puesto;puede_supervisar\n"
+        f";{user(51)};JSM003;attendant;no\n"
+        "EMP000022;;;supervisor;si\n"
+        "EMP000023;;JSM001;;\n"
+        "EMP000024;;;;\n"
+    )
+    result = brought(staff, table, staff.system).json()
+    assert {name: result[name] for name in ("is_kept", "inserted", "updated", "unchanged", "rejected")} == {
+        "is_kept": True,
+        "inserted": 1,
+        "updated": 2,
+        "unchanged": 1,
+        "rejected": 0,
+    }, result
+    told = admin.execute(
+        "SELECT payload ->> 'employee_number', payload ->> 'station_code' FROM station_schema.outbox_events ORDER BY id"
+    ).fetchall()
+    assert told == [("EMP000001", "JSM003"), ("EMP000022", "JSM001"), ("EMP000023", "JSM001")]
+
+
+FAULTY = (
+    "employee_number,user_id,station_code,position,role,may_supervise\n"
+    f",{user(51)},JSM001,CASHIER,,\n"
+    f",{user(21)},JSM001,CASHIER,,\n"
+    f",{user(52)},,CASHIER,,\n"
+    "EMP999999,,,CASHIER,,\n"
+    f"EMP000022,{user(23)},,CASHIER,,\n"
+    "EMP000022,,,KING,,\n"
+    "EMP000023,,NOSUCH,,,\n"
+    "EMP000024,,,,STATION_ADMIN,\n"
+    ",00000000-0000-4000-8000-000000000000,JSM001,CASHIER,,\n"
+)
+
+
+def test_every_row_that_is_refused_is_named_with_the_reason(staff: Staff, admin: Admin) -> None:
+    before = employments(admin)
+    result = brought(staff, FAULTY, staff.system).json()
+    assert [(fault["row"], fault["column"], fault["code"]) for fault in result["faults"]] == [
+        (3, "", "employee.already_employed"),
+        (4, "", "missing"),
+        (5, "", "employee.unknown"),
+        (6, "", "employee.fixed"),
+        (7, "position", "invalid"),
+        (8, "", "station.unknown"),
+        (9, "", "employee.position"),
+        (10, "", "user.unknown"),
+    ]
+    assert (result["is_kept"], result["inserted"], result["rejected"]) == (False, 1, 8)
+    assert employments(admin) == before
+    assert brought(staff, FAULTY, staff.system, "?dry_run=true&keep_good=true").json()["is_kept"] is False
+    assert employments(admin) == before
+    assert brought(staff, FAULTY, staff.system, "?keep_good=true").json()["is_kept"] is True
+    assert len(employments(admin)) == len(before) + 1
+
+
+def test_a_manager_brings_in_the_own_station_alone(staff: Staff, admin: Admin) -> None:
+    before = employments(admin)
+    table = (
+        "employee_number,user_id,station_code,position,role\n"
+        f",{user(51)},JSM002,CASHIER,\n"
+        f",{user(51)},JSM001,MANAGER,STATION_ADMIN\n"
+        "EMP000023,,,CASHIER,\n"
+        "EMP000022,,JSM002,,\n"
+        "EMP000011,,,ASSISTANT_MANAGER,\n"
+    )
+    faults = brought(staff, table, staff.manager).json()["faults"]
+    assert [fault["code"] for fault in faults] == [
+        "auth.other_station",
+        "employee.administrator",
+        "employee.unknown",
+        "auth.other_station",
+        "employee.own",
+    ]
+    assert employments(admin) == before
+    assert problem(brought(staff, table, staff.attendant)) == (403, "auth.not_permitted")
+    assert problem(staff.get("/employees/export.csv", staff.attendant)) == (403, "auth.not_permitted")
+
+
+def test_the_commands_do_the_same(database_url: str, tmp_path: Path, admin: Admin) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
+    environ = {**kept, "GASOLINERA_DATABASE_URL": database_url, "GASOLINERA_ENVIRONMENT": "test"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-c", "from gasolinera.cli.main import main; main()", "employees", *arguments)
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60, env=environ
+        )
+
+    exported = run("export")
+    assert exported.returncode == 0, exported.stderr
+    assert exported.stdout.removeprefix("\ufeff").startswith("employee_number,user_id,station_code,")
+    (tmp_path / "in.csv").write_text(FAULTY)
+    refused = run("import-csv", "in.csv", "--report", "report.csv", "--keep-good")
+    assert refused.returncode == 1, refused.stderr
+    assert "employee.already_employed" in (tmp_path / "report.csv").read_text("utf-8-sig")
+    actor = admin.execute(
+        "SELECT actor FROM station_schema.station_audit_log WHERE entity_reference = 'EMP000001'"
+    ).fetchone()
+    assert actor == ("command:employees import-csv",)
