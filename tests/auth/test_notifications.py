@@ -410,6 +410,7 @@ def test_a_welcome_reaches_the_inbox_of_development_through_events(settings: Set
         session = good(post(client, "/register", REGISTRATION | {"email": "elena@example.com"}), 202)["session_token"]
         body = {"session_token": session, "code": code_sent_to(admin, REGISTRATION["phone_number"])}
         good(post(client, "/login/verify", body))
+        row: tuple[str, str] | None = None
         for _ in range(100):
             row = admin.execute("SELECT subject, message_text FROM auth_schema.development_emails").fetchone()
             if row is not None:

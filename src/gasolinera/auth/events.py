@@ -1,6 +1,6 @@
 """What the service publishes, and what it takes in from others."""
 
-from gasolinera.auth import notifications
+from gasolinera.auth import notifications, webhooks
 from gasolinera.auth.employments import take_employee_changed
 from gasolinera.auth.user_events import OUTBOX
 from gasolinera.events import Consumer
@@ -10,4 +10,5 @@ __all__ = ["CONSUMERS", "OUTBOX"]
 CONSUMERS: tuple[Consumer, ...] = (
     Consumer("auth", frozenset({"employee.changed"}), take_employee_changed),
     *notifications.CONSUMERS,
+    *webhooks.CONSUMERS,
 )
