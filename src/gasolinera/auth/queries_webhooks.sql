@@ -113,7 +113,7 @@ UPDATE auth_schema.webhook_endpoints
 WITH failing AS (
     UPDATE auth_schema.webhook_endpoints AS e
        SET failing_since = coalesce(e.failing_since, now()),
-           is_active = NOT ($2::boolean OR e.failing_since < now() - interval '5 days'),
+           is_active = NOT ($2::boolean OR coalesce(e.failing_since < now() - interval '5 days', false)),
            disabled_reason = CASE WHEN $2::boolean THEN 'GONE'
                                   WHEN e.failing_since < now() - interval '5 days' THEN 'FAILING' END
      WHERE e.id = $1 AND e.is_active
