@@ -12,7 +12,8 @@ CREATE TABLE auth_schema.outbox_events (
     correlation_id text DEFAULT auth_schema.request_context('correlation_id'),
     causation_id uuid,
     trace_parent text DEFAULT auth_schema.request_context('trace_parent'),
-    occurred_at timestamptz NOT NULL DEFAULT now(),
+    -- When it is written and not when its transaction began: of two changes of one row the later one is the later event.
+    occurred_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     published_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
