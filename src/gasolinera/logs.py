@@ -21,6 +21,7 @@ _SECRET_WORDS = frozenset(
     {"authorization", "cookie", "email", "otp", "password", "phone", "pin", "secret", "token", "apikey", "pepper"}
 )
 _DEPTH = 6
+_OFTEN_SAID = 100  # characters
 
 # Identifiers that may hold long runs of digits: a UUID, and the ids of a trace and a span.
 _KEPT = re.compile(
@@ -83,7 +84,7 @@ def configure_logs(settings: Settings) -> None:
 
 def mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Phone numbers, addresses of email, tokens and codes become `[masked]`, in every field and at any depth."""
-    return {_masked_text(key): _masked_field(key, value) for key, value in event.items()}
+    return {_masked_key(key): _masked_field(key, value) for key, value in event.items()}
 
 
 def _masked_field(key: str, value: Any, depth: int = 0) -> Any:
@@ -113,7 +114,16 @@ def _masked_rest(key: str, value: Any, depth: int) -> Any:
 def _masked_text(text: str) -> str:
     if _SUSPECT.search(text) is None or _KEPT.fullmatch(text):
         return text
+    return _looked_through(text) if len(text) <= _OFTEN_SAID else _SENSITIVE.sub(MASKED, text)
+
+
+@lru_cache(1024)
+def _looked_through(text: str) -> str:
+    """Routes and names of statements come again and again."""
     return _SENSITIVE.sub(MASKED, text)
+
+
+_masked_key = lru_cache(1024)(_masked_text)  # an event's keywords are few
 
 
 @lru_cache(1024)

@@ -17,6 +17,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 def observe(app: ASGIApp) -> ASGIApp:
     """Wraps what answers, inside of what gives a request its ids. Nothing is kept of the query string."""
+    log = _log.bind()  # once: a logger that is not bound reads the configuration for each line
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,7 +46,7 @@ def observe(app: ASGIApp) -> ASGIApp:
                 # What is cancelled has no status: the client left.
                 status = status or _GONE
                 metrics.count_request(method, route, status, seconds)
-                tell = _log.debug if route in _QUIET else _log.info
+                tell = log.debug if route in _QUIET else log.info
                 tell("request", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
                 finish(method, route, status)
 

@@ -72,6 +72,7 @@ def server_of(plan: Plan) -> uvicorn.Server:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whom a proxy speaks for is told by `trusted_proxies` alone
             timeout_graceful_shutdown=settings.shutdown_grace_s,
         )
     )

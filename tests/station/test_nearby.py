@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import hypothesis
+import msgspec
 import psycopg
 import pytest
 from hypothesis import strategies as st
@@ -112,9 +113,10 @@ async def compare_in_a_transaction(
             "SELECT station_code, location[1] AS y, location[0] AS x FROM station_schema.stations"
             " WHERE status = 'ACTIVE'"
         )
-        found = await queries.find_nearby(
+        said = await queries.find_nearby(
             conn, Nearest(latitude=place[0], longitude=place[1], radius_km=radius, limit=limit)
         )
+        found = msgspec.json.decode(said, type=list[NearbyStation])
         check(found, {row["station_code"]: (row["y"], row["x"]) for row in rows}, place, radius, limit)
     finally:
         await undone.rollback()

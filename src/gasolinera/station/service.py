@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from gasolinera.database import Connection, Database
 from gasolinera.station import queries
 from gasolinera.station.errors import unknown_station
-from gasolinera.station.models import NearbyStation, Nearest, Station, StationFilter, StationPage
+from gasolinera.station.models import Nearest, Station, StationFilter, StationPage
 
 _CODE = re.compile(r"[A-Z0-9]{3,20}")
 
@@ -32,9 +32,9 @@ async def get_station(conn: Connection, code: str, *, at: datetime | None = None
     return station
 
 
-async def find_nearby(conn: Connection, wanted: Nearest) -> tuple[NearbyStation, ...]:
-    """Active stations by true distance, nearest first; equally near ones by code."""
-    return tuple(await queries.find_nearby(conn, wanted))
+async def find_nearby(conn: Connection, wanted: Nearest) -> bytes:
+    """Active stations by true distance, nearest first, equally near ones by code: a JSON array of NearbyStation."""
+    return await queries.find_nearby(conn, wanted)
 
 
 def normalized_code(code: str) -> str:
