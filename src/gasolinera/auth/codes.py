@@ -83,6 +83,13 @@ async def request_phone_change(
     return await _request(conn, keyring, phone_number, Purpose.PHONE_CHANGE, way, user_id=user_id)
 
 
+async def request_verification(
+    conn: Connection, keyring: Keyring, user_id: UUID, phone_number: str, way: CodeWay
+) -> AskedCode | Refusal:
+    """A code to the user's own phone, before something that cannot be taken back."""
+    return await _request(conn, keyring, phone_number, Purpose.PHONE_VERIFICATION, way, user_id=user_id)
+
+
 async def resend(conn: Connection, keyring: Keyring, session_token: str, way: CodeWay) -> AskedCode | Refusal:
     """Another code for the same, with another session: the one before is void. Counts against the same limits.
 

@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     LOGIN = "LOGIN"
     REGISTRATION = "REGISTRATION"
     PHONE_CHANGE = "PHONE_CHANGE"
+    PHONE_VERIFICATION = "PHONE_VERIFICATION"
 
 
 class EndReason(StrEnum):

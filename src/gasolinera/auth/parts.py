@@ -1,11 +1,27 @@
 """What the auth service brings into a process."""
 
-from gasolinera.auth import api, api_account, api_notifications, api_partners, partners, service
+from gasolinera.auth import (
+    administration,
+    api,
+    api_account,
+    api_administration,
+    api_audit,
+    api_notifications,
+    api_partners,
+    api_second_factor,
+    api_webhooks,
+    pages,
+    partners,
+    service,
+)
 from gasolinera.auth.delivery import send_notifications
 from gasolinera.auth.errors import REFUSALS
 from gasolinera.auth.events import CONSUMERS, OUTBOX
+from gasolinera.auth.jobs import JOBS
 from gasolinera.auth.notifications import FORGET_NOTIFICATIONS
-from gasolinera.auth.revocations import FORGET_REVOCATIONS, local_authority
+from gasolinera.auth.revocations import local_authority
+from gasolinera.auth.webhooks import FORGET_DELIVERIES
+from gasolinera.auth.webhooks_delivery import send_webhooks
 from gasolinera.event_upkeep import purge_job
 from gasolinera.parts import Parts, Poller
 from gasolinera.routing import service_router
@@ -17,16 +33,25 @@ PARTS = Parts(
         service_router(
             "auth",
             "/api/auth",
-            [*api.HANDLERS, *api_account.HANDLERS, *api_partners.HANDLERS, *api_notifications.HANDLERS],
+            [
+                *api.HANDLERS,
+                *api_account.HANDLERS,
+                *api_partners.HANDLERS,
+                *api_notifications.HANDLERS,
+                *api_webhooks.HANDLERS,
+                *api_administration.HANDLERS,
+                *api_audit.HANDLERS,
+                *api_second_factor.HANDLERS,
+            ],
         ),
-        service_router("auth", "/", api_partners.OPEN_HANDLERS),
+        service_router("auth", "/", [*api_partners.OPEN_HANDLERS, *pages.HANDLERS]),
     ),
     prepare=service.prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
-    jobs=(FORGET_REVOCATIONS, FORGET_NOTIFICATIONS, purge_job("auth", "auth_schema")),
-    pollers=(Poller("notifications", send_notifications),),
-    refusals={**REFUSALS, **partners.REFUSALS},
+    jobs=(*JOBS, FORGET_NOTIFICATIONS, FORGET_DELIVERIES, purge_job("auth", "auth_schema")),
+    pollers=(Poller("notifications", send_notifications), Poller("webhooks", send_webhooks)),
+    refusals={**REFUSALS, **administration.REFUSALS, **partners.REFUSALS},
     find_user=service.find_user,
     authority=local_authority,
 )

@@ -1,0 +1,98 @@
+"""One person's data: all of it on request, and forgetting who it was.
+
+There is no period of grace: a fresh code, or an administrator with a second factor, has said so, and what was erased
+does not come back. The row stays, so that its reference never names somebody else.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from gasolinera.auth import codes
+from gasolinera.auth import queries_administration as queries
+from gasolinera.auth.administration import unknown_user
+from gasolinera.auth.audit import latest
+from gasolinera.auth.codes import CodeWay, read_answer, refusal_of
+from gasolinera.auth.errors import inactive
+from gasolinera.auth.models import AskedCode, Refusal
+from gasolinera.auth.models_administration import Erasure, PersonalData
+from gasolinera.auth.user_events import OUTBOX
+from gasolinera.database import Connection
+from gasolinera.errors import ConflictError, ForbiddenError
+from gasolinera.keyring import Keyring
+
+_MAX_LOG = 10_000
+
+
+async def export(conn: Connection, user_id: UUID) -> PersonalData:
+    """Raises UnknownError `user.unknown`. That it was asked for is in the log."""
+    await queries.record_export(conn, user_id)
+    account = await queries.export_account(conn, user_id)
+    if account is None:
+        raise unknown_user()
+    return PersonalData(
+        account=account,
+        sessions=tuple(await queries.export_sessions(conn, user_id)),
+        codes=tuple(await queries.export_codes(conn, user_id)),
+        employments=tuple(await queries.export_employments(conn, user_id)),
+        log=tuple(await queries.list_own_audit(conn, user_id, before=latest(), limit=_MAX_LOG)),
+    )
+
+
+async def request_own(conn: Connection, keyring: Keyring, user_id: UUID, way: CodeWay) -> AskedCode | Refusal:
+    """A code to the own phone. Raises ForbiddenError `account.inactive`."""
+    phone = await queries.get_own_phone(conn, user_id)
+    if phone is None:
+        raise inactive()
+    return await codes.request_verification(conn, keyring, user_id, phone, way)
+
+
+async def erase_own(
+    conn: Connection, keyring: Keyring, user_id: UUID, *, session_token: str, code: str
+) -> Refusal | None:
+    """A refusal is returned: the try that it counted must be kept.
+
+    Raises ConflictError `erasure.employed` or `user.last_administrator`, which take the try back.
+    """
+    answer = read_answer(keyring, session_token, code)
+    tried = await queries.try_own_code(conn, user_id, session_hash=answer.session_hash, code_hash=answer.code_hash)
+    refusal = refusal_of(tried.outcome, tried.retry_after_s, tried.tries_left)
+    if refusal is None:
+        await erase(conn, user_id, "OWN_REQUEST")
+    return refusal
+
+
+async def erase_for(conn: Connection, actor: UUID | None, user_id: UUID) -> None:
+    """By an administrator. Raises ForbiddenError `user.self` and what `erase` raises."""
+    if actor == user_id:
+        raise ForbiddenError("user.self", "nobody erases the own account here", "use the own account's erasure")
+    await erase(conn, user_id, "ADMINISTRATOR")
+
+
+async def erase(conn: Connection, user_id: UUID, reason: str) -> bool:
+    """False: it was done before. Everybody who keeps something about the person hears `user.erased`.
+
+    Raises UnknownError `user.unknown`, ConflictError `erasure.employed` or `user.last_administrator`.
+    """
+    made = await queries.erase_user(conn, user_id, reason)
+    if made.outcome == "UNKNOWN":
+        raise unknown_user()
+    if made.outcome == "EMPLOYED":
+        hint = "end the employment at the station first"
+        raise ConflictError("erasure.employed", "this person works at a station", hint)
+    if made.outcome == "AGAIN":
+        return False
+    assert made.role is not None, "a user has a role"
+    await OUTBOX.publish(
+        conn,
+        "user.erased",
+        aggregate="user",
+        subject=str(user_id),
+        data={"public_id": str(user_id), "role": made.role.value, "active": False},
+    )
+    return True
+
+
+async def list_erasures(conn: Connection, since: datetime) -> Sequence[Erasure]:
+    """The ledger, to be kept outside of the database."""
+    return await queries.list_erasures(conn, since)
