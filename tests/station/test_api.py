@@ -73,6 +73,14 @@ def test_the_nearest_come_first_and_closed_ones_do_not_come(client: Client) -> N
     assert [distance for _, distance in found] == pytest.approx([1.013, 7.011, 114.3], rel=0.01)
 
 
+def test_a_fuel_that_is_no_longer_sold_has_no_price(client: Client, admin: psycopg.Connection[Any]) -> None:
+    admin.execute("UPDATE station_schema.stations SET fuels = '{REGULAR}' WHERE station_code = 'JSM002'")
+    nearest = client.get("/api/stations/nearby?lat=19.43&lng=-99.20&radius_km=5").json()["items"][0]
+    assert nearest["station_code"] == "JSM002"
+    assert [price["fuel"] for price in nearest["prices"]] == ["REGULAR"]
+    assert nearest["prices"] == client.get("/api/stations/JSM002").json()["prices"]
+
+
 def test_everywhere_is_a_radius_too(client: Client) -> None:
     assert len(codes(client, "/api/stations/nearby?lat=-90&lng=180&radius_km=20016&limit=100")) == 11
 
