@@ -25,13 +25,25 @@ from gasolinera.parts import Parts
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
 from gasolinera.tracing import exported_traces
+from gasolinera.web.assets import asset_route
+from gasolinera.web.failures import for_browsers
+from gasolinera.web.pages import language_route, template_config
 
 _MAX_BODY_BYTES = 1_000_000
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Lifespan: TypeAlias = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-_COMMON = (health.router, metrics_route, openapi_route, reference.page_route, reference.style_route)
+_COMMON = (
+    health.router,
+    metrics_route,
+    openapi_route,
+    reference.page_route,
+    reference.style_route,
+    asset_route,
+    language_route,
+)
+_WITH_PAGES = ("auth",)  # services with templates
 ALL_PARTS: tuple[Parts, ...] = (AUTH, STATION)
 
 
@@ -45,7 +57,8 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
         state=State({"settings": settings, "refusals": refusals_of(parts)}),
         dependencies={"context": Provide(provide_context, sync_to_thread=False), **DEPENDENCIES},
         middleware=layers(settings, authenticate),
-        exception_handlers={**EXCEPTION_HANDLERS, **idempotency.EXCEPTION_HANDLERS},
+        exception_handlers={**for_browsers(EXCEPTION_HANDLERS), **idempotency.EXCEPTION_HANDLERS},
+        template_config=template_config(_WITH_PAGES),
         openapi_config=openapi_config(),
         request_max_body_size=_MAX_BODY_BYTES,
         logging_config=None,  # ours is set up by the command that runs

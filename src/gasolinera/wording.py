@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Final
 
 from fluent.runtime import FluentBundle, FluentResource
+from fluent.syntax.ast import Message
 
 LANGUAGES: Final = ("es", "en")  # the first is that of whoever says nothing
 _LOCALES: Final = {"es": "es-MX", "en": "en-US"}
@@ -14,8 +15,13 @@ _LOCALES: Final = {"es": "es-MX", "en": "en-US"}
 class Wording:
     """The messages of one folder. Make it with `load_wording`."""
 
-    def __init__(self, bundles: Mapping[str, FluentBundle]) -> None:
+    def __init__(self, bundles: Mapping[str, FluentBundle], names: Mapping[str, tuple[str, ...]]) -> None:
         self._bundles = bundles
+        self._names = names
+
+    def names(self, language: str) -> tuple[str, ...]:
+        """Of every message in that language."""
+        return self._names[language]
 
     def text(self, language: str, name: str, arguments: Mapping[str, str | int] | None = None) -> str:
         """Raises KeyError for a message that does not exist, ValueError for an argument that it needs and lacks."""
@@ -33,13 +39,16 @@ class Wording:
 def load_wording(package: str) -> Wording:
     """The messages of `<package>/locales/{es,en}.ftl`."""
     bundles: dict[str, FluentBundle] = {}
+    names: dict[str, tuple[str, ...]] = {}
     for language in LANGUAGES:
         # Marks of direction around arguments would be counted, and paid for, in a text message.
         bundle = FluentBundle([_LOCALES[language]], use_isolating=False)
         source = files(package).joinpath("locales", f"{language}.ftl").read_text(encoding="utf-8")
-        bundle.add_resource(FluentResource(source))
+        resource = FluentResource(source)
+        bundle.add_resource(resource)
+        names[language] = tuple(entry.id.name for entry in resource.body if isinstance(entry, Message))
         bundles[language] = bundle
-    return Wording(bundles)
+    return Wording(bundles, names)
 
 
 def preferred_language(accept_language: str, chosen: str | None = None) -> str:

@@ -37,3 +37,10 @@ prize-claimed-body = You claimed the prize of raffle { $raffle_code } with ticke
 
 email-greeting = Hello { $name },
 email-footer = You get this email because you have an account at Gasolinera JSM. Choose what you want to get in your profile.
+
+# The inbox of development.
+inbox-title = Development inbox
+inbox-about = The text messages and emails that this environment does not send. The page updates itself.
+inbox-empty = There are no messages yet.
+inbox-sms = Text message
+inbox-email = Email

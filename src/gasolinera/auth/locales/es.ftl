@@ -37,3 +37,10 @@ prize-claimed-body = Reclamaste el premio del sorteo { $raffle_code } con el bol
 
 email-greeting = Hola, { $name }:
 email-footer = Recibes este correo porque tienes una cuenta en Gasolinera JSM. Elige lo que quieres recibir en tu perfil.
+
+# La bandeja de desarrollo.
+inbox-title = Bandeja de desarrollo
+inbox-about = Los mensajes y correos que este entorno no envía. La página se actualiza sola.
+inbox-empty = Todavía no hay mensajes.
+inbox-sms = Mensaje de texto
+inbox-email = Correo

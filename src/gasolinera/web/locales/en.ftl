@@ -1,0 +1,16 @@
+skip = Skip to content
+language = Language
+error-login-title = Log in
+error-login = You need to log in to see this page.
+error-forbidden-title = You may not do this
+error-forbidden = Your account may not do this. If you sent a form, load the page again.
+error-unknown-title = We did not find this page
+error-unknown = The address does not exist, or has changed.
+error-wait-title = Wait a moment
+error-wait = There were too many tries. Try again later.
+error-unavailable-title = We are back soon
+error-unavailable = The service is not available at the moment. Try again in a few seconds.
+error-refused-title = We could not do this
+error-refused = What you asked for is not valid. Check it and try again.
+error-broken-title = Something went wrong
+error-broken = The fault is ours and was recorded. Try again later.

@@ -1,0 +1,16 @@
+skip = Ir al contenido
+language = Idioma
+error-login-title = Inicia sesión
+error-login = Necesitas iniciar sesión para ver esta página.
+error-forbidden-title = No tienes permiso
+error-forbidden = Tu cuenta no puede hacer esto. Si enviaste un formulario, vuelve a cargar la página.
+error-unknown-title = No encontramos esta página
+error-unknown = La dirección no existe o cambió.
+error-wait-title = Espera un momento
+error-wait = Hubo demasiados intentos. Vuelve a intentarlo más tarde.
+error-unavailable-title = Volvemos enseguida
+error-unavailable = El servicio no está disponible por ahora. Vuelve a intentarlo en unos segundos.
+error-refused-title = No pudimos hacer esto
+error-refused = Lo que pediste no es válido. Revisa los datos y vuelve a intentarlo.
+error-broken-title = Algo salió mal
+error-broken = El error es nuestro y quedó registrado. Vuelve a intentarlo más tarde.
