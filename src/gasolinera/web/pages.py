@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 from litestar import Request, post
-from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.params import URLEncodedBody
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 from litestar.template import TemplateConfig
 
