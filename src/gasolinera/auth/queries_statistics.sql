@@ -55,4 +55,4 @@ DELETE FROM auth_schema.phone_lockouts AS l
 -- Messages of the development inbox that are older than a week.
 DELETE FROM auth_schema.development_inbox AS i
  WHERE i.id IN (SELECT o.id FROM auth_schema.development_inbox AS o WHERE o.created_at < now() - interval '7 days'
-                 ORDER BY o.id LIMIT $1 FOR UPDATE SKIP LOCKED);
+                 ORDER BY o.id LIMIT $1);

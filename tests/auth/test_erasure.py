@@ -1,0 +1,87 @@
+"""One person's data: given on request, and forgotten for good."""
+
+from typing import Any
+
+from gasolinera.config import Settings
+from tests.auth.administrators import bearer, headers
+from tests.auth.journeys import (
+    ANA,
+    ANA_PHONE,
+    EMPLOYEE,
+    Client,
+    Conn,
+    code_sent_to,
+    good,
+    let_pass,
+    log_in,
+    post,
+    problem,
+    wrong,
+)
+
+PERSONAL = ("Ana", "García", "ana.garcia", "51000051")
+
+
+def dump(admin: Conn) -> str:
+    """Every row of the service's tables, as text: whatever is personal would be seen."""
+    tables = admin.execute(
+        "SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relnamespace = 'auth_schema'::regnamespace"
+        " AND c.relkind = 'r' AND c.relname <> 'otp_rate_limits'"
+    ).fetchall()
+    rows: list[Any] = []
+    for (table,) in tables:
+        rows += admin.execute(f"SELECT t::text FROM {table} AS t".encode()).fetchall()
+    return "\n".join(str(row[0]) for row in rows)
+
+
+def test_the_export_holds_everything_but_secrets(client: Client, admin: Conn, settings: Settings) -> None:
+    token = log_in(client, admin)["access_token"]
+    found = good(client.get("/api/auth/export", headers=bearer(token)))
+    assert (found["account"]["phone_number"], found["account"]["email"]) == (ANA_PHONE, "ana.garcia@example.com")
+    assert (len(found["sessions"]), len(found["codes"])) == (3, 2)
+    assert {"LOGIN_SUCCEEDED", "DATA_EXPORTED"} <= {one["event_type"] for one in found["log"]}
+    assert "hash" not in str(found)
+    asked = good(client.get(f"/api/auth/users/{EMPLOYEE}/export", headers=headers(settings)))
+    assert [one["employee_number"] for one in asked["employments"]] == ["EMP000021"]
+
+
+def test_who_asks_with_a_fresh_code_is_forgotten_at_once(client: Client, admin: Conn) -> None:
+    token = log_in(client, admin)["access_token"]
+    let_pass(admin, 2)
+    session = good(post(client, "/erasure/otp", {}, token), 202)["session_token"]
+    body = {"session_token": session, "code": code_sent_to(admin, ANA_PHONE)}
+    refused = post(client, "/erasure", body | {"code": wrong(body["code"])}, token)
+    assert problem(refused) == (401, "code.wrong")
+    assert all(text in dump(admin) for text in PERSONAL)
+    good(post(client, "/erasure", body, token), 204)
+    left = dump(admin)
+    assert [text for text in PERSONAL if text in left] == []
+    assert ANA in left
+    assert problem(client.get("/api/auth/export", headers=bearer(token))) == (401, "auth.access_ended")
+    event = admin.execute("SELECT payload FROM auth_schema.outbox_events WHERE event_type = 'user.erased'").fetchall()
+    assert [row[0] for row in event] == [{"public_id": ANA, "role": "CUSTOMER", "active": False}]
+    ledger = admin.execute("SELECT public_id::text, reason, requested_by FROM auth_schema.erasures").fetchall()
+    assert ledger == [(ANA, "OWN_REQUEST", ANA)]
+
+
+def test_a_code_for_another_purpose_erases_nobody(client: Client, admin: Conn) -> None:
+    token = log_in(client, admin)["access_token"]
+    let_pass(admin, 2)
+    session = good(post(client, "/login/otp", {"phone_number": ANA_PHONE}), 202)["session_token"]
+    body = {"session_token": session, "code": code_sent_to(admin, ANA_PHONE)}
+    assert problem(post(client, "/erasure", body, token)) == (410, "code.over")
+
+
+def test_an_administrator_erases_once_but_nobody_who_works(client: Client, settings: Settings, admin: Conn) -> None:
+    shown = headers(settings)
+
+    def erase(user: str) -> Any:
+        return client.delete(f"/api/auth/users/{user}", headers=shown)
+
+    assert problem(erase(EMPLOYEE)) == (409, "erasure.employed")
+    assert problem(erase("00000000-0000-4000-8000-000000000000")) == (404, "user.unknown")
+    assert (erase(ANA).status_code, erase(ANA).status_code) == (204, 204)
+    assert admin.execute("SELECT count(*) FROM auth_schema.erasures").fetchone() == (1,)
+    for path in ("activate", "unlock"):
+        assert problem(client.post(f"/api/auth/users/{ANA}/{path}", headers=shown)) == (409, "user.erased")
+    assert good(client.get(f"/api/auth/users/{ANA}", headers=shown))["phone_number"] is None
