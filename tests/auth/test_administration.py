@@ -161,7 +161,7 @@ def test_of_two_who_take_each_others_role_at_the_same_moment_one_stays(settings:
 
     async def race() -> list[bool]:
         barrier = asyncio.Barrier(2)
-        return await asyncio.gather(demote(ANA, barrier), demote(ADMINISTRATOR, barrier))
+        return list(await asyncio.gather(demote(ANA, barrier), demote(ADMINISTRATOR, barrier)))
 
     assert sorted(asyncio.run(race())) == [False, True]
     assert "users_last_administrator" in administration.REFUSALS

@@ -18,7 +18,11 @@ Search = Callable[..., Any]
 @pytest.fixture
 def search(client: Client, settings: Settings) -> Search:
     shown = headers(settings)
-    return lambda **query: client.get(f"/api/auth/audit?{urlencode(query)}", headers=shown)
+
+    def searched(**query: Any) -> Any:
+        return client.get(f"/api/auth/audit?{urlencode(query)}", headers=shown)
+
+    return searched
 
 
 @pytest.fixture

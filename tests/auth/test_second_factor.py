@@ -67,11 +67,11 @@ def test_a_login_is_weak_until_the_code_and_its_refreshes_stay_strong(
     assert (refreshed["second_factor_required"], is_strong(settings, refreshed["access_token"])) == (False, True)
 
 
-def test_a_code_is_good_once_even_for_twenty_at_the_same_moment(client: Client, token: str) -> None:
+def test_a_code_is_good_once_even_for_eight_at_the_same_moment(client: Client, token: str) -> None:
     app, _ = enrolled(client, token)
     code = app.code()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: verify(client, token, code).status_code, range(8)))
+        answers = [one.status_code for one in pool.map(verify, [client] * 8, [token] * 8, [code] * 8)]
     assert Counter(answers)[200] == 1, answers
     assert set(answers) <= {200, 401, 423}
 
@@ -104,7 +104,7 @@ def test_one_recovery_code_at_the_same_moment_is_used_once(client: Client, token
     _, confirmed = enrolled(client, token)
     code = confirmed["recovery_codes"][0]
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: verify(client, token, code).status_code, range(4)))
+        answers = [one.status_code for one in pool.map(verify, [client] * 4, [token] * 4, [code] * 4)]
     assert sorted(answers) == [200, 401, 401, 401]
 
 
