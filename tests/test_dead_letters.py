@@ -122,6 +122,8 @@ def test_an_event_that_no_transport_carries_is_given_up_and_queued_again(setting
             async with dbs["auth"].connection() as conn:
                 [letter] = await list_dead_letters(conn, "auth_schema")
             assert (letter.consumer, letter.aggregate_key) == ("relay", "big")
+            admin.execute("UPDATE auth_schema.outbox_events SET published_at = now() - interval '15 days'")
+            assert await purge(dbs["auth"], "auth_schema") == 1  # what its letter still needs stays
             auth = Inbox("auth", "auth_schema", [])
             assert await replay(dbs["auth"], auth, letter.id) is Replay.QUEUED
             await drain(dbs, *straight(dbs))

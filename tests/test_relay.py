@@ -149,14 +149,30 @@ def test_what_is_refused_at_the_commit_is_the_failure_of_its_event_alone(setting
     assert letters == [("2", "UniqueViolationError effects_subject_key")]
 
 
-def test_what_is_only_away_is_waited_for_and_never_given_up(settings: Settings, admin: Admin) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        UnavailableError("calls.unavailable", "not there"),
+        TimeoutError(),
+        asyncpg.QueryCanceledError(),
+        asyncpg.LockNotAvailableError(),
+        asyncpg.DeadlockDetectedError(),
+        asyncpg.SerializationError(),
+        asyncpg.TooManyConnectionsError(),
+        asyncpg.ConnectionDoesNotExistError(),
+    ],
+    ids=lambda trouble: type(trouble).__name__,
+)
+def test_what_is_only_away_is_waited_for_and_never_given_up(
+    settings: Settings, admin: Admin, trouble: Exception
+) -> None:
     calls = 0
 
     async def away(conn: Connection, event: Event) -> None:
         nonlocal calls
         calls += 1
         if calls <= 3 * SOON.attempts:
-            raise UnavailableError("calls.unavailable", "not there")
+            raise trouble
         await note(conn, event)
 
     async def run() -> None:
@@ -167,6 +183,47 @@ def test_what_is_only_away_is_waited_for_and_never_given_up(settings: Settings, 
     asyncio.run(run())
     assert effects(admin) == {"u1": [1]}
     assert count(admin, "station_schema.dead_letters") == 0
+
+
+def test_a_lock_that_others_hold_for_long_loses_no_event(settings: Settings, admin: Admin) -> None:
+    hurried = settings.model_copy(update={"statement_timeout_ms": 30})
+
+    async def run() -> None:
+        async with databases(hurried) as dbs:
+            await publish(dbs["auth"], "u1", 1)
+            relay, inbox = straight(dbs)
+            await relay.work(dbs["auth"])
+            with admin.transaction():
+                admin.execute("LOCK TABLE station_schema.effects IN ACCESS EXCLUSIVE MODE")
+                for _ in range(2 * SOON.attempts):
+                    await inbox.work(dbs["station"], retries=SOON)
+            await drain(dbs, relay, inbox)
+
+    asyncio.run(run())
+    assert effects(admin) == {"u1": [1]}
+    assert count(admin, "station_schema.dead_letters") == 0
+
+
+def test_what_follows_an_event_that_no_row_can_hold_waits_for_it(settings: Settings, admin: Admin) -> None:
+    admin.execute(
+        "ALTER TABLE station_schema.inbox_events ADD CONSTRAINT inbox_events_unfit_check"
+        " CHECK (event #>> '{data,n}' <> '2')"
+    )
+
+    async def run() -> None:
+        async with databases(settings) as dbs:
+            for number in (1, 2, 3):
+                await publish(dbs["auth"], "bad", number)
+                await publish(dbs["auth"], "good", number + 10)
+            relay, inbox = straight(dbs)
+            await relay.work(dbs["auth"], retries=SOON)
+            assert count(admin, "station_schema.inbox_events WHERE aggregate_key = 'bad'") == 1
+            assert count(admin, "station_schema.inbox_events WHERE aggregate_key = 'good'") == 3
+            admin.execute("ALTER TABLE station_schema.inbox_events DROP CONSTRAINT inbox_events_unfit_check")
+            await drain(dbs, relay, inbox)
+
+    asyncio.run(run())
+    assert effects(admin) == {"bad": [1, 2, 3], "good": [11, 12, 13]}
 
 
 def test_many_relays_and_consumers_at_once_keep_order_and_have_each_effect_once(

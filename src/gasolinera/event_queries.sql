@@ -168,10 +168,13 @@ SELECT coalesce(o.waiting, 0) AS unpublished, coalesce(o.oldest_s, 0) AS oldest_
  CROSS JOIN (SELECT count(*) AS waiting FROM service_schema.dead_letters WHERE replayed_at IS NULL) AS d;
 
 -- name: purge_published
--- Published long ago, a bounded number a call.
+-- Published long ago, a bounded number a call. Not what was buried and is not replayed yet: its replay needs the row.
 DELETE FROM service_schema.outbox_events
- WHERE id IN (SELECT id FROM service_schema.outbox_events
-               WHERE published_at < now() - make_interval(days => $1) ORDER BY published_at LIMIT $2);
+ WHERE id IN (SELECT o.id FROM service_schema.outbox_events AS o
+               WHERE o.published_at < now() - make_interval(days => $1)
+                 AND NOT EXISTS (SELECT FROM service_schema.dead_letters AS d
+                                  WHERE d.event_id = o.event_id AND d.consumer = 'relay' AND d.replayed_at IS NULL)
+               ORDER BY o.published_at LIMIT $2);
 
 -- name: purge_settled
 -- Settled long ago, a bounded number a call.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from gasolinera.database import load_sql
+from gasolinera.errors import UnavailableError, unavailable
 
 _SQL = load_sql("gasolinera", "event_queries.sql")
 _MAX_REASON = 4000
@@ -17,6 +18,13 @@ UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.P
 def statements_of(schema: str) -> Mapping[str, str]:
     """By name. The schema is a constant of the service."""
     return {name: sql.replace("service_schema.", f"{schema}.") for name, sql in _SQL.items()}
+
+
+def is_passing(error: Exception) -> bool:
+    """No fault of the event: it ends without anybody's doing, so it is waited for, however long it takes."""
+    if isinstance(error, UnavailableError | asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+        return True
+    return unavailable(error) is not None
 
 
 def reason(error: BaseException) -> str:

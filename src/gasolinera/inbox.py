@@ -19,7 +19,7 @@ import structlog
 from gasolinera import metrics
 from gasolinera.database import Connection, Database, fetch_all
 from gasolinera.errors import ConfigError, UnavailableError, unavailable
-from gasolinera.event_tables import RELAY, UNFIT, reason, statements_of
+from gasolinera.event_tables import RELAY, UNFIT, is_passing, reason, statements_of
 from gasolinera.events import Consumer, Event, encode_event, event_of_document
 from gasolinera.polling import RetryPolicy
 
@@ -66,8 +66,13 @@ class Inbox:
         """What the service listens to."""
         return frozenset[str]().union(*(consumer.types for consumer in self.consumers.values()))
 
-    async def receive(self, conn: Connection, events: Sequence[Event]) -> dict[UUID, Exception]:
-        """Keep events in the order given, each once a consumer. Gives those that no row can hold, and why."""
+    async def receive(
+        self, conn: Connection, events: Sequence[Event], *, goes_on: bool = False
+    ) -> dict[UUID, Exception]:
+        """Keep events in the order given, each once a consumer. Gives those that were not kept: those that no row can
+        hold, one of the errors UNFIT, and the newer ones of their aggregates, UnavailableError: they wait, unless it
+        `goes_on` because whoever brings the events gives up at once what no row can hold.
+        """
         try:
             async with conn.transaction():
                 await self._insert(conn, events)
@@ -76,10 +81,18 @@ class Inbox:
                 return {events[0].id: error}
         else:
             return {}
-        unfit: dict[UUID, Exception] = {}
+        failed: dict[UUID, Exception] = {}
+        held: set[tuple[str, str]] = set()
         for event in events:
-            unfit |= await self.receive(conn, [event])
-        return unfit
+            place = (event.aggregate, event.subject)
+            if place in held:
+                failed[event.id] = UnavailableError("event.held_back", "an older event of its aggregate was not taken")
+                continue
+            unfit = await self.receive(conn, [event])
+            failed |= unfit
+            if unfit and not goes_on:
+                held.add(place)
+        return failed
 
     async def _insert(self, conn: Connection, events: Sequence[Event]) -> None:
         rows = [
@@ -146,8 +159,7 @@ class Inbox:
             await self.consumers[consumer].handle(conn, event)
 
     async def _set_back(self, db: Database, row: _Claimed, cause: Exception, retries: RetryPolicy) -> None:
-        # What works again without anybody's doing is waited for, however long it takes.
-        is_final = row.attempts + 1 >= retries.attempts and not isinstance(cause, UnavailableError)
+        is_final = row.attempts + 1 >= retries.attempts and not is_passing(cause)
         async with db.connection() as conn:
             if is_final:
                 await conn.execute(self._sql["bury_effect"], row.id, row.attempts, reason(cause))

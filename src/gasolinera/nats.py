@@ -179,7 +179,7 @@ class _Receiver:
                 return 0
             messages = [self._held[place] for place in sorted(self._held)]
             events = [event for event in map(_decoded, messages) if event is not None]
-            unfit = await self._inbox.receive(conn, events) if events else {}
+            unfit = await self._inbox.receive(conn, events, goes_on=True) if events else {}
         for event_id, error in unfit.items():
             _log.error("event_unfit", service=self._inbox.service, event_id=str(event_id), error=reason(error))
         self._held.clear()

@@ -14,8 +14,8 @@ import msgspec
 import structlog
 
 from gasolinera.database import Connection, Database, fetch_all
-from gasolinera.errors import GasolineraError, unavailable
-from gasolinera.event_tables import UNFIT, reason, statements_of
+from gasolinera.errors import GasolineraError
+from gasolinera.event_tables import UNFIT, is_passing, reason, statements_of
 from gasolinera.events import Event, encode_event, source_of
 from gasolinera.inbox import Inbox
 from gasolinera.polling import RetryPolicy
@@ -154,10 +154,12 @@ async def _receive(inbox: Inbox, db: Database, events: Sequence[Event]) -> dict[
     """One service whose database is away does not keep events from the others."""
     try:
         async with db.transaction() as conn:
-            unfit = await inbox.receive(conn, events)
+            failed = await inbox.receive(conn, events)
     except Exception as error:
-        if unavailable(error) is None:
+        if not is_passing(error):
             raise
         return dict.fromkeys((event.id for event in events), error)
-    assert all(isinstance(error, UNFIT) for error in unfit.values())
-    return {event_id: UnfitError("event.unfit", reason(error)) for event_id, error in unfit.items()}
+    return {
+        event_id: UnfitError("event.unfit", reason(error)) if isinstance(error, UNFIT) else error
+        for event_id, error in failed.items()
+    }
