@@ -86,6 +86,29 @@ def test_what_changes_accounts_partners_or_the_platform_needs_the_second_factor(
     assert without == []
 
 
+# What an administrator of the chain may change everywhere without the second factor, and why.
+WITHOUT_SECOND_FACTOR = {
+    Permission.PRICES_SET: "the keys of point-of-sale systems set prices, and systems have no second factor",
+    Permission.STATION_UPDATE: "a station's administrator keeps phone and hours true, on the station's computer",
+    Permission.SHIFTS_CLOCK: "who stands at the pump clocks in many times a day",
+    Permission.EMPLOYEES_MANAGE: "shifts alone: planned anew each week, and nothing of value hangs on them",
+}
+SHIFTS = {"POST /api/stations/employees/{number:str}/shifts", "POST /api/stations/shifts/{shift_id:uuid}/cancel"}
+
+
+def test_what_changes_things_everywhere_needs_the_second_factor_and_asks_whether_the_access_has_ended() -> None:
+    writing = {
+        name: decision
+        for name, handler in handlers().items()
+        for decision in decisions(handler)
+        if not name.startswith("GET ") and MATRIX[Role.SYSTEM_ADMIN].get(decision.permission) is Reach.ALL
+    }
+    without = {name: decision.permission for name, decision in writing.items() if not decision.second_factor}
+    assert set(without.values()) <= WITHOUT_SECOND_FACTOR.keys(), without
+    assert {name for name, permission in without.items() if permission is Permission.EMPLOYEES_MANAGE} == SHIFTS
+    assert [name for name, decision in writing.items() if not decision.fresh] == []
+
+
 def test_people_have_no_permission_of_services_and_services_none_of_people() -> None:
     of_services = set(MATRIX[Role.SERVICE])
     for role, row in MATRIX.items():

@@ -43,7 +43,14 @@ def client(app: Litestar) -> Generator[Client]:
 @pytest.fixture
 def login(app: Litestar, client: Client) -> Login:
     def headers(role: Role = Role.SYSTEM_ADMIN, station: str | None = None) -> dict[str, str]:
-        caller = Caller(role=role, user_id=MANAGER, session_id=uuid4(), station_code=station, has_second_factor=True)
+        caller = Caller(
+            role=role,
+            user_id=MANAGER,
+            session_id=uuid4(),
+            station_code=station,
+            employee_number=None if station is None else "EMP000011",
+            has_second_factor=True,
+        )
         token = issue_access_token(app.state["keyring"], caller, now=datetime.now(UTC)).token
         return {"authorization": f"Bearer {token}"}
 
@@ -121,6 +128,23 @@ def test_a_station_administrator_changes_the_own_station_alone_and_not_what_the_
     assert (chain.status_code, chain.json()["code"]) == (403, "station.chain_field")
     assert client.post("/api/stations/JSM001/status", json={"status": "ACTIVE"}, headers=own).status_code == 403
     assert client.get("/api/stations/JSM001/audit").status_code == 401
+
+
+def test_who_was_dismissed_sets_no_price_and_changes_nothing_though_the_token_lives(
+    client: Client, login: Login, admin: psycopg.Connection[Any]
+) -> None:
+    own = login(Role.STATION_ADMIN, "JSM001")
+    admin.execute(
+        "UPDATE station_schema.employees SET terminated_on = current_date, termination_reason = 'left',"
+        " may_process_transactions = false, may_handle_cash = false, may_supervise = false"
+        " WHERE employee_number = 'EMP000011'"
+    )
+    asked = (
+        client.put("/api/stations/JSM001/prices/REGULAR", json={"price": "22"}, headers=own),
+        client.patch("/api/stations/JSM001", json={"pump_count": 3}, headers=own | version(client)),
+        client.put("/api/stations/JSM001/hours", json={"opening_hours": {}}, headers=own | version(client)),
+    )
+    assert [(answer.status_code, answer.json()["code"]) for answer in asked] == [(401, "auth.access_ended")] * 3
 
 
 def test_a_station_that_closed_for_good_stays_closed(

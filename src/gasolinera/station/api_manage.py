@@ -85,7 +85,7 @@ _Cursor: TypeAlias = Annotated[
 
 @post(
     "/",
-    guards=[requires(Permission.STATIONS_MANAGE)],
+    guards=[requires(Permission.STATIONS_MANAGE, second_factor=True, fresh=True)],
     opt={"idempotent": True},
     summary="Open a station",
     responses={201: good(Station, "The new station.", STATION_EXAMPLE), 409: _TAKEN, **_PROBLEMS},
@@ -103,7 +103,7 @@ async def create_route(
 
 @patch(
     "/{code:str}",
-    guards=[requires(Permission.STATION_UPDATE)],
+    guards=[requires(Permission.STATION_UPDATE, fresh=True)],
     summary="Change a station",
     description="What is left out stays. The chain alone changes where a station is and whether it takes coupons.",
     responses={
@@ -135,7 +135,7 @@ async def change_route(
 @post(
     "/{code:str}/status",
     status_code=200,
-    guards=[requires(Permission.STATIONS_MANAGE)],
+    guards=[requires(Permission.STATIONS_MANAGE, second_factor=True, fresh=True)],
     summary="Open, pause or close a station",
     description="CONSTRUCTION, ACTIVE, INACTIVE and MAINTENANCE may follow each other as far as that makes sense; "
     "PERMANENTLY_CLOSED is the end.",
@@ -155,7 +155,7 @@ async def status_route(
 
 @put(
     "/{code:str}/hours",
-    guards=[requires(Permission.STATION_UPDATE)],
+    guards=[requires(Permission.STATION_UPDATE, fresh=True)],
     summary="Set the opening hours",
     description="In the station's zone. Hours over midnight are given once, at the day on which they begin.",
     responses={
@@ -184,7 +184,7 @@ async def hours_route(
 
 @put(
     "/{code:str}/prices/{fuel:str}",
-    guards=[requires(Permission.PRICES_SET)],
+    guards=[requires(Permission.PRICES_SET, fresh=True)],
     summary="Set what a litre costs",
     description="At once, or from a moment to come on, at most 90 days ahead.",
     responses={200: good(PriceSet, "The price.", _PRICE_EXAMPLE), 409: _NOT_SOLD, **_PROBLEMS},

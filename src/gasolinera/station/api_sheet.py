@@ -32,7 +32,7 @@ RESULT_EXAMPLE = {
 
 @get(
     "/export.csv",
-    guards=[requires(Permission.STATIONS_MANAGE)],
+    guards=[requires(Permission.STATIONS_MANAGE, second_factor=True, fresh=True)],
     summary="All stations as a table",
     responses={
         200: ResponseSpec(bytes, generate_examples=False, description="CSV in UTF-8.", media_type="text/csv"),
@@ -53,7 +53,7 @@ async def export_route(
 @post(
     "/import",
     status_code=200,
-    guards=[requires(Permission.STATIONS_MANAGE)],
+    guards=[requires(Permission.STATIONS_MANAGE, second_factor=True, fresh=True)],
     opt={"timeout_s": 120},
     request_max_body_size=MAX_BYTES + 100_000,
     summary="Bring in a table of stations",
