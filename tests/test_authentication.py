@@ -20,7 +20,11 @@ from gasolinera.app import create_app
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.auth.revocations import revoke_access
 from gasolinera.authentication import reach_station, requires
-from gasolinera.authority import KeyHolder, Revocations, remote_authority
+from gasolinera.authority import (
+    KeyHolder,
+    Revocations,
+    remote_authority,
+)
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.errors import ForbiddenError, UnavailableError
@@ -297,3 +301,11 @@ def test_an_auth_service_that_is_down_is_said_so(keyring: Keyring) -> None:
 
     with pytest.raises(UnavailableError):
         asyncio.run(ask())
+
+
+def test_a_process_that_knows_no_auth_service_lets_nobody_through_where_value_moves(
+    settings: Settings, keyring: Keyring
+) -> None:
+    with TestClient(create_app(settings, (SHOP,)), raise_server_exceptions=False) as client:
+        assert answer(client.get("/shop/mine", headers=bearer(keyring))) == (200, str(ANA))
+        assert answer(client.get("/shop/value", headers=bearer(keyring))) == (503, "auth.no_address")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,10 +12,11 @@ import pytest
 
 from gasolinera.config import Environment, Settings
 from gasolinera.errors import ConfigError, ConflictError, UnauthenticatedError
-from gasolinera.key_file import PURPOSES, KeyFile, new_keys, read_key_file, write_key_file
+from gasolinera.key_file import PURPOSES, KeyFile, Purpose, new_keys, read_key_file, rotated, write_key_file
 from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token, verify_access_token
+from gasolinera.service_tokens import issue_service_token, verify_service_token
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CALLER = Caller(role=Role.CUSTOMER, user_id=uuid4(), session_id=uuid4())
@@ -119,6 +120,29 @@ def test_a_running_process_takes_over_what_the_file_says_and_keeps_its_keys_when
     with pytest.raises(UnauthenticatedError):
         verify_access_token(keyring, token, datetime.now(UTC))
     assert issue_access_token(keyring, CALLER, now=datetime.now(UTC)).token
+
+
+def test_a_key_that_a_process_beside_this_one_read_first_is_looked_for_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "keys.json")
+    late = load_keyring(settings_of(path))
+    ring = read_key_file(path, Environment.TEST)
+    both: tuple[Purpose, ...] = ("token", "service")
+    for purpose in both:
+        ring, _ = rotated(ring, purpose, now=datetime.now(UTC), overlap=timedelta(0))
+    write_key_file(path, ring, is_new=False)
+    first, now = load_keyring(settings_of(path)), datetime.now(UTC)
+    assert verify_access_token(late, issue_access_token(first, CALLER, now=now).token, now) == CALLER
+    shown = issue_service_token(first, "raffle", "station", now=now)
+    assert verify_service_token(late, shown, frozenset({"station"}), now).service == "raffle"
+
+
+def test_strangers_do_not_make_a_process_look_at_its_file_again_and_again() -> None:
+    looks: list[int] = []
+    keyring = Keyring(new_keys(PURPOSES, NOW), clock=lambda: NOW, read=lambda: looks.append(1))
+    for number in range(50):
+        with pytest.raises(UnauthenticatedError):
+            keyring.token_key(f"unknown {number}")
+    assert len(looks) == 1
 
 
 def test_a_process_without_a_token_key_verifies_by_the_published_ones(tmp_path: Path) -> None:

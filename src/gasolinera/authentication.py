@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 from litestar import Request
@@ -30,8 +30,9 @@ from gasolinera.authority import (
 from gasolinera.database import Connection, Database
 from gasolinera.errors import ForbiddenError, UnauthenticatedError
 from gasolinera.keyring import Keyring, UnknownKeyError
-from gasolinera.limits import Limit, SlidingWindows
+from gasolinera.limits import Limit, SlidingWindows, network_of
 from gasolinera.permissions import Caller, Permission, Reach, Role
+from gasolinera.requests import context_of
 from gasolinera.security import VerifiedToken, read_access_token
 from gasolinera.service_tokens import is_service_token, issue_service_token, verify_service_token
 
@@ -39,9 +40,12 @@ API_KEY_PREFIX: Final = "gjsm_"
 _API_KEY_CHARACTERS: Final = len(API_KEY_PREFIX) + 8 + 1 + 43
 _MAX_KNOWN_API_KEYS: Final = 4096
 _API_KEY_GOOD_FOR_S: Final = 5.0  # how long after its revocation a partner's key may still be taken
+# Each key that this process has not seen good is a question to the database.
+_NEW_API_KEYS: Final = Limit("ip", 30, 60)
 
 IsCurrent: TypeAlias = Callable[[Connection, Caller], Awaitable[bool]]
 AnyConnection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
+Kept = TypeVar("Kept")
 
 
 class Gate:
@@ -62,7 +66,9 @@ class Gate:
         self._authority = authority
         self._services = services
         self._published = PublishedKeys(keyring, authority.public_keys)
-        self._api_keys: OrderedDict[bytes, tuple[float, KeyHolder | None]] = OrderedDict()
+        # Two memories: unknown keys, of which anybody can make up any number, must not push out the good ones.
+        self._holders: OrderedDict[bytes, tuple[float, KeyHolder]] = OrderedDict()
+        self._unknown_until: OrderedDict[bytes, float] = OrderedDict()
         self._windows = SlidingWindows()
 
     def listening(self) -> AbstractAsyncContextManager[None]:
@@ -84,9 +90,9 @@ class Gate:
             raise access_ended()
         return found
 
-    async def identify_partner(self, api_key: str) -> Caller:
+    async def identify_partner(self, api_key: str, ip_address: str | None) -> Caller:
         """Raises UnauthenticatedError `auth.api_key_invalid`, TooManyError, UnavailableError."""
-        holder = await self._holder_of(api_key)
+        holder = await self._holder_of(api_key, ip_address)
         if holder is None or holder.expires_at <= time.time():
             raise UnauthenticatedError("auth.api_key_invalid", "the API key is not good")
         self._windows.take("api-key", [(Limit("user", holder.requests_per_minute, 60), holder.prefix)])
@@ -97,20 +103,37 @@ class Gate:
             station_code=holder.station_code,
         )
 
-    async def _holder_of(self, api_key: str) -> KeyHolder | None:
-        """Asked at most every five seconds for a key; that a key is unknown is remembered just as well."""
+    async def _holder_of(self, api_key: str, ip_address: str | None) -> KeyHolder | None:
+        """Asked at most every five seconds for a key; that a key is unknown is remembered just as well.
+
+        Keys that this process has not seen good are asked for thirty times a minute for an address. Raises
+        TooManyError, UnavailableError.
+        """
         if len(api_key) != _API_KEY_CHARACTERS or not api_key.startswith(API_KEY_PREFIX):
             return None
         digest = hash_api_key(api_key)
         now = time.monotonic()
-        good_until, holder = self._api_keys.get(digest, (0.0, None))
-        if now >= good_until:
-            holder = await self._authority.find_api_key(digest)
-            self._api_keys[digest] = (now + _API_KEY_GOOD_FOR_S, holder)
-            self._api_keys.move_to_end(digest)
-            if len(self._api_keys) > _MAX_KNOWN_API_KEYS:
-                self._api_keys.popitem(last=False)
+        known = self._holders.get(digest)
+        if known is not None and now < known[0]:
+            return known[1]
+        if now < self._unknown_until.get(digest, 0.0):
+            return None
+        if known is None:
+            self._windows.take("new-api-key", [(_NEW_API_KEYS, network_of(ip_address))])
+        holder = await self._authority.find_api_key(digest)
+        if holder is None:
+            self._holders.pop(digest, None)
+            _remember(self._unknown_until, digest, now + _API_KEY_GOOD_FOR_S)
+        else:
+            _remember(self._holders, digest, (now + _API_KEY_GOOD_FOR_S, holder))
         return holder
+
+
+def _remember(memory: OrderedDict[bytes, Kept], digest: bytes, value: Kept) -> None:
+    memory[digest] = value
+    memory.move_to_end(digest)
+    if len(memory) > _MAX_KNOWN_API_KEYS:
+        memory.popitem(last=False)
 
 
 @asynccontextmanager
@@ -175,7 +198,7 @@ async def _who_asks(scope: Scope) -> VerifiedToken | None:
     name, value = shown[0]
     text = value.decode("latin-1").strip()
     if name == b"x-api-key":
-        return VerifiedToken(await gate.identify_partner(text), time.time(), time.time())
+        return VerifiedToken(await gate.identify_partner(text, context_of(scope).ip_address), time.time(), time.time())
     scheme, _, token = text.partition(" ")
     if scheme.lower() != "bearer" or not token.isascii():
         raise UnauthenticatedError("auth.token_invalid", "the authorization is no bearer token", "log in again")

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 import structlog
 
-from gasolinera.errors import HTTPStatus, UnavailableError
+from gasolinera.errors import ConfigError, HTTPStatus, UnavailableError
 from gasolinera.keyring import Keyring, PublicKey
 from gasolinera.permissions import Permission
 from gasolinera.security import ACCESS_TOKEN_LIFE_S, LEEWAY_S, VerifiedToken
@@ -27,7 +27,9 @@ API_KEYS_PATH: Final = "/api/auth/internal/api-keys"
 POLL_EVERY_S: Final = 0.5
 JWKS_GOOD_FOR_S: Final = 300.0
 _JWKS_AGAIN_S: Final = 10.0  # between two fetches that unknown keys ask for
-_TIMEOUT_S: Final = 2.0
+_TIMEOUT_S: Final = 2.0  # for each piece of an answer
+_WHOLE_ANSWER_S: Final = 4.0  # however slowly its pieces drip
+_KEY_BYTES: Final = 32
 # Nothing older can matter: its tokens have ended.
 REMEMBER_S: Final = ACCESS_TOKEN_LIFE_S + LEEWAY_S + 60
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -145,7 +147,7 @@ async def _listen(lost_access: LostAccess, published: "PublishedKeys", *, is_wel
 async def _hear(lost_access: LostAccess, *, is_well: bool) -> bool:
     """Trouble is told once, and does not end the listening: tokens end by themselves after 15 minutes."""
     try:
-        async with asyncio.timeout(2 * _TIMEOUT_S):
+        async with asyncio.timeout(_WHOLE_ANSWER_S):
             await lost_access.hear()
     except Exception as error:
         if is_well:
@@ -180,8 +182,10 @@ class PublishedKeys:
             if time.monotonic() - self._asked_at < not_within_s:
                 return
             try:
-                self._keyring.trust(await self._fetch())
-            except UnavailableError as error:
+                async with asyncio.timeout(_WHOLE_ANSWER_S):
+                    self._keyring.trust(await self._fetch())
+            except Exception as error:
+                # Whatever came: the keys at hand stay, and neither the listening nor a request may end by it.
                 _log.warning("public_keys_unheard", error=type(error).__name__)
             self._asked_at = time.monotonic()
 
@@ -191,16 +195,31 @@ def as_json_web_keys(keys: tuple[PublicKey, ...]) -> JsonWebKeys:
 
 
 def no_authority() -> Authority:
-    """For a process that was told of no auth service: tokens are verified by the own key ring alone."""
+    """For a process that was told of no auth service, which production does not allow.
+
+    Tokens are verified by the own key ring. Whoever must know more than that gets UnavailableError `auth.no_address`.
+    """
 
     async def nothing(_cursor: str | None) -> Revocations:
-        return Revocations((), "")
+        raise _no_address()
 
     async def nobody(_key_hash: bytes) -> KeyHolder | None:
-        hint = "serve auth in this process too, or set GASOLINERA_AUTH_URL"
-        raise UnavailableError("auth.no_address", "this process knows no auth service to ask", hint)
+        raise _no_address()
 
     return Authority(revocations=nothing, find_api_key=nobody)
+
+
+def _no_address() -> UnavailableError:
+    hint = "serve auth in this process too, or set GASOLINERA_AUTH_URL"
+    return UnavailableError("auth.no_address", "this process knows no auth service to ask", hint)
+
+
+def _usable(published: JsonWebKeys) -> tuple[PublicKey, ...]:
+    """The keys that can verify our tokens. Raises ValueError where one of them is none, or there is none at all."""
+    keys = tuple(PublicKey(key.kid, key.x) for key in published.keys if (key.kty, key.crv) == ("OKP", "Ed25519"))
+    if not keys or any(len(key.raw) != _KEY_BYTES for key in keys):
+        raise ValueError("these are no keys of access tokens")
+    return keys
 
 
 @asynccontextmanager
@@ -209,15 +228,16 @@ async def remote_authority(auth_url: str, service_token: Callable[[str], str]) -
     async with httpx.AsyncClient(base_url=auth_url, timeout=_TIMEOUT_S, trust_env=False) as client:
 
         async def ask(method: str, path: str, kind: type[Kind], content: Any = None) -> Kind | None:
-            headers = {"authorization": f"Bearer {service_token('auth')}", "content-type": "application/json"}
             try:
-                answer = await client.request(method, path, headers=headers, content=content)
+                headers = {"authorization": f"Bearer {service_token('auth')}", "content-type": "application/json"}
+                async with asyncio.timeout(_WHOLE_ANSWER_S):
+                    answer = await client.request(method, path, headers=headers, content=content)
                 if answer.status_code == HTTPStatus.NOT_FOUND:
                     return None
                 answer.raise_for_status()
                 return msgspec.json.decode(answer.content, type=kind)
-            except (httpx.HTTPError, msgspec.MsgspecError) as error:
-                raise UnavailableError("auth.unavailable", "the auth service does not answer") from error
+            except (httpx.HTTPError, msgspec.MsgspecError, TimeoutError, ConfigError) as error:
+                raise _does_not_answer() from error
 
         async def revocations(cursor: str | None) -> Revocations:
             query = f"?since={quote(cursor)}" if cursor else ""
@@ -230,8 +250,13 @@ async def remote_authority(auth_url: str, service_token: Callable[[str], str]) -
             return await ask("POST", API_KEYS_PATH, KeyHolder, msgspec.json.encode({"key_hash": key_hash.hex()}))
 
         async def public_keys() -> tuple[PublicKey, ...]:
-            found = await ask("GET", JWKS_PATH, JsonWebKeys)
-            known = found.keys if found else ()
-            return tuple(PublicKey(key.kid, key.x) for key in known if (key.kty, key.crv) == ("OKP", "Ed25519"))
+            try:
+                return _usable(await ask("GET", JWKS_PATH, JsonWebKeys) or JsonWebKeys(()))
+            except ValueError as error:
+                raise _does_not_answer() from error
 
         yield Authority(revocations=revocations, find_api_key=find_api_key, public_keys=public_keys)
+
+
+def _does_not_answer() -> UnavailableError:
+    return UnavailableError("auth.unavailable", "the auth service does not answer")

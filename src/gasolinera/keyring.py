@@ -35,6 +35,7 @@ from gasolinera.key_file import (
 )
 
 _LOOK_EVERY_S: Final = 5.0
+_LOOK_FOR_UNKNOWN_S: Final = 1.0  # strangers decide which keys their tokens name
 _NONCE_BYTES: Final = 12
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -62,10 +63,13 @@ class Keyring:
     def __init__(
         self, keys: Iterable[Key], *, clock: Clock | None = None, read: Callable[[], KeyFile | None] = lambda: None
     ) -> None:
-        """`read` gives the ring again when its file has changed, else None; it is asked every five seconds at most."""
+        """`read` gives the ring again when its file has changed, else None. It is asked every five seconds at most, and
+        once a second more when something names a key that is unknown: a process beside this one may have read it first.
+        """
         self.clock: Clock = clock or (lambda: datetime.now(UTC))
         self._read = read
         self._look_at = time.monotonic() + _LOOK_EVERY_S
+        self._look_for_unknown_at = float("-inf")
         self._trusted: dict[str, VerifyKey] = {}
         self.generation = 0  # whoever remembers what a key verified forgets it when this changes
         self._take(tuple(keys))
@@ -78,8 +82,15 @@ class Keyring:
 
     def refresh(self) -> None:
         """Take over what the file holds now. A file that broke meanwhile is logged, and the keys at hand stay."""
-        if time.monotonic() < self._look_at:
-            return
+        if time.monotonic() >= self._look_at:
+            self._look()
+
+    def _look_for_unknown(self) -> None:
+        if time.monotonic() >= self._look_for_unknown_at:
+            self._look_for_unknown_at = time.monotonic() + _LOOK_FOR_UNKNOWN_S
+            self._look()
+
+    def _look(self) -> None:
         self._look_at = time.monotonic() + _LOOK_EVERY_S
         try:
             ring = self._read()
@@ -138,6 +149,8 @@ class Keyring:
 
     def _key(self, purpose: Purpose, key_id: int) -> Key:
         self.refresh()
+        if (purpose, key_id) not in self._by_name:
+            self._look_for_unknown()
         key = self._by_name.get((purpose, key_id))
         if key is None or not key.verifies(self.clock()):
             raise UnknownKeyError("keys.unknown", f"there is no {purpose} key {key_id} any more")
@@ -150,6 +163,8 @@ class Keyring:
 
     def token_key(self, kid: str) -> tuple[VerifyKey, datetime | None]:
         """What verifies the tokens of a key, and until when. Raises UnknownKeyError."""
+        if kid not in self._token_keys and kid not in self._trusted:
+            self._look_for_unknown()
         own = self._token_keys.get(kid)
         if own is not None and own.verifies(self.clock()):
             return signing_key(own).verify_key, own.retired_at

@@ -19,7 +19,7 @@ import uvicorn
 from prometheus_client.multiprocess import mark_process_dead  # pyright: ignore[reportUnknownVariableType]  # no types
 
 from gasolinera.app import ALL_PARTS, create_app
-from gasolinera.config import Settings
+from gasolinera.config import Environment, Settings
 from gasolinera.errors import ConfigError, InputError, UnavailableError
 from gasolinera.logs import configure_logs
 from gasolinera.metrics import shared_between_workers
@@ -44,7 +44,8 @@ class Plan(msgspec.Struct, frozen=True):
 def parts_of(settings: Settings, names: Sequence[str]) -> list[Parts]:
     """The named services, else those that this process has a database for.
 
-    Raises InputError for a name that is none, ConfigError for a service without an address.
+    Raises InputError for a name that is none, ConfigError for a service without an address,
+    and in production without the auth service's where that is not among them.
     """
     known = {part.name: part for part in ALL_PARTS}
     unknown = [name for name in names if name not in known]
@@ -55,7 +56,18 @@ def parts_of(settings: Settings, names: Sequence[str]) -> list[Parts]:
     chosen = names or [name for name in settings.services_with_database() if name in known]
     if not chosen:
         raise ConfigError("config.no_database", "no service that can be served has a database")
-    return [part for part in ALL_PARTS if part.name in chosen]
+    found = [part for part in ALL_PARTS if part.name in chosen]
+    _require_authority(settings, found)
+    return found
+
+
+def _require_authority(settings: Settings, parts: Sequence[Parts]) -> None:
+    """Without one a process never hears who lost access, and would take their tokens until they end by themselves."""
+    is_here = any(part.authority is not None for part in parts)
+    if settings.environment is Environment.PRODUCTION and not is_here and settings.auth_url is None:
+        raise ConfigError(
+            "config.no_auth", "production serves nothing that cannot ask the auth service", "set GASOLINERA_AUTH_URL"
+        )
 
 
 def server_of(plan: Plan) -> uvicorn.Server:
