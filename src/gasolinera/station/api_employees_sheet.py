@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
@@ -27,7 +28,13 @@ from gasolinera.station.tabular import MAX_BYTES
     summary="Employees as a table",
     description="Those whom the caller manages, without employments that are over. It can be brought in again.",
     responses={
-        200: ResponseSpec(bytes, generate_examples=False, description="CSV in UTF-8.", media_type="text/csv"),
+        200: ResponseSpec(
+            bytes,
+            generate_examples=False,
+            description="CSV in UTF-8.",
+            media_type="text/csv",
+            examples=[Example(value="employee_number,station_code,position\r\nEMP000021,JSM001,SUPERVISOR\r\n")],
+        ),
         401: NO_LOGIN,
         403: FORBIDDEN,
         422: INVALID,

@@ -6,6 +6,7 @@ from litestar import Request, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
@@ -35,7 +36,13 @@ RESULT_EXAMPLE = {
     guards=[requires(Permission.STATIONS_MANAGE, second_factor=True, fresh=True)],
     summary="All stations as a table",
     responses={
-        200: ResponseSpec(bytes, generate_examples=False, description="CSV in UTF-8.", media_type="text/csv"),
+        200: ResponseSpec(
+            bytes,
+            generate_examples=False,
+            description="CSV in UTF-8.",
+            media_type="text/csv",
+            examples=[Example(value="station_code,name\r\nJSM001,Gasolinera JSM Centro Histórico\r\n")],
+        ),
         422: INVALID,
     },
 )
