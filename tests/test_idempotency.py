@@ -3,7 +3,10 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from time import sleep
 from typing import Annotated, Any, cast
 from uuid import uuid4
 
@@ -11,12 +14,13 @@ import httpx
 import msgspec
 import psycopg
 import pytest
-from litestar import Litestar, Response, post
+from litestar import Litestar, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from litestar.testing import TestClient
 
 from gasolinera.app import create_app
+from gasolinera.calls import UserDirectory
 from gasolinera.config import Settings
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import ConflictError, GoneError
@@ -67,6 +71,21 @@ async def plain_route(db: NamedDependency[Database]) -> None:
         await conn.execute(_INSERT, "plain")
 
 
+@post("/asked", opt=IDEMPOTENT)
+async def ask_route(
+    db: NamedDependency[Database], context: NamedDependency[RequestContext], users: NamedDependency[UserDirectory]
+) -> Made:
+    assert await users.find(uuid4()) is not None
+    async with db.transaction(context) as conn:
+        return Made(await conn.fetchval(_INSERT + " RETURNING id", "asked"), "asked")
+
+
+@get("/notes", opt={"open": True})
+async def count_route(db: NamedDependency[Database]) -> int:
+    async with db.connection() as conn:
+        return await conn.fetchval("SELECT count(*) FROM station_schema.effects")
+
+
 async def _prepare(_db: Database) -> None:
     pass
 
@@ -74,7 +93,7 @@ async def _prepare(_db: Database) -> None:
 PARTS = Parts(
     name="station",
     schema="station_schema",
-    routers=(service_router("station", "/test", [make_route, refuse_route, plain_route]),),
+    routers=(service_router("station", "/test", [make_route, refuse_route, plain_route, ask_route, count_route]),),
     prepare=_prepare,
 )
 
@@ -295,6 +314,62 @@ def test_one_that_runs_is_told_and_one_that_died_leaves_the_key_free(
     assert died.status_code == 503
     assert again.status_code == 201
     assert effects(admin) == 1
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """An auth service that thinks for long about everybody, and then knows them."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        sleep(1.0)
+        body = b'{"public_id": "a0000000-0000-4000-8000-000000000022", "role": "EMPLOYEE", "active": true}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it
+        pass
+
+
+@contextmanager
+def slow_auth() -> Generator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def test_no_connection_is_held_while_another_service_is_asked(
+    settings: Settings, app: Litestar, admin: psycopg.Connection[Any]
+) -> None:
+    async def run(slow: Litestar) -> tuple[list[httpx.Response], httpx.Response, float, httpx.Response, int]:
+        async with connected(slow) as client:
+            asks = [asyncio.create_task(client.post("/test/asked", headers=with_key(f"k{n}"))) for n in range(8)]
+            await asyncio.sleep(0.3)
+            started = asyncio.get_running_loop().time()
+            read = await client.get("/test/notes")
+            took_s = asyncio.get_running_loop().time() - started
+            answers = await asyncio.gather(*asks)
+            asked = _Slow.asked
+            again = await client.post("/test/asked", headers=with_key("k0"))
+            return answers, read, took_s, again, _Slow.asked - asked
+
+    with slow_auth() as url:
+        narrow = settings.model_copy(update={"auth_url": url, "pool_max_size": 2})
+        answers, read, took_s, again, asked_again = asyncio.run(run(create_app(narrow, (PARTS,))))
+    assert (read.status_code, read.json()) == (200, 0)
+    assert took_s < 0.5
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert (again.json(), again.headers["idempotent-replayed"]) == (answers[0].json(), "true")
+    assert asked_again == 0  # the answer is known, whatever the other service would say now
+    assert effects(admin) == 8
 
 
 def test_old_answers_are_forgotten_and_young_ones_cannot_be(

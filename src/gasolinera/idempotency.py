@@ -3,13 +3,15 @@
 The route's `db` is then one transaction, whatever the route opens with it: claim, effect and answer commit together,
 before the answer leaves. A process that dies leaves nothing behind, so there is no claim to take over. A request that
 runs at the same time finds the claim, an advisory lock, and is told so at once.
+A route that asks other services as well (`users`) does so before its first use of `db`, and only then claims the key:
+no connection and no lock is held while others think. The kept answer is looked for before they are asked.
 Kept is what was decided: nothing after an error on our side, nothing that failed before the route did anything.
 """
 
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -19,7 +21,7 @@ from litestar import Request, Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from nacl.secret import SecretBox
 
-from gasolinera.database import Connection, Database, RequestContext, fetch_one
+from gasolinera.database import Connection, Database, RequestContext, fetch_one, fetch_optional
 from gasolinera.errors import ConflictError, InputError
 from gasolinera.headers import add_header
 from gasolinera.requests import MalformedError, caller_of, provide_context
@@ -55,27 +57,36 @@ class _NothingToKeep(Exception):  # noqa: N818  no error: rolls back
 
 
 class OneTransaction(Database):
-    """The database of an idempotent route: each block that it opens is part of the request's one transaction."""
+    """The database of an idempotent route: each block that it opens is part of the request's one transaction, which
+    `begin` opens for the first of them.
+    """
 
-    def __init__(self, service: str, conn: Connection, context: RequestContext) -> None:
+    def __init__(self, service: str, begin: Callable[[], Awaitable[Connection]], context: RequestContext) -> None:
         self.service = service
-        self._conn = conn
+        self._begin = begin
+        self._begun: Connection | None = None
         self._context = context
         self.has_acted = False
         self.has_failed = False
 
+    async def begin(self) -> Connection:
+        if self._begun is None:
+            self._begun = await self._begin()
+        return self._begun
+
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        yield self._conn
+        yield await self.begin()
 
     @asynccontextmanager
     async def transaction(self, context: RequestContext | None = None) -> AsyncGenerator[Connection]:
         """A block that raises takes the whole request back, and all that the request did is committed at its end."""
+        conn = await self.begin()
         try:
             if context is not None and context != self._context:
                 self._context = context
-                await self._conn.execute(_SET_CONTEXT, *_pairs(context))
-            yield self._conn
+                await conn.execute(_SET_CONTEXT, *_pairs(context))
+            yield conn
         except BaseException:
             self.has_failed = True
             raise
@@ -158,12 +169,18 @@ async def join(request: Request[Any, Any, Any], database: Database) -> Database:
     if once is None:
         return database
     if once.database is None:
-        once.database = await _claim(request, database, once)
+        await _identify(request, once)
+        context = provide_context(request)
+        joined = OneTransaction(database.service, partial(_claim, database, once, context), context)
+        if "users" in request.route_handler.parsed_fn_signature.parameters:
+            await _look(database, once)
+        else:
+            await joined.begin()
+        once.database = joined
     return once.database
 
 
-async def _claim(request: Request[Any, Any, Any], database: Database, once: _Once) -> OneTransaction:
-    context = provide_context(request)
+async def _identify(request: Request[Any, Any, Any], once: _Once) -> None:
     body = await request.body()
     asker = caller_of(request.scope)
     name = (asker.actor if asker else "", request.method, request.scope["path_template"], once.key)
@@ -173,20 +190,34 @@ async def _claim(request: Request[Any, Any, Any], database: Database, once: _Onc
     asked = (request.method, request.scope["path"], request.scope["query_string"], body)
     once.fingerprint = hashlib.sha256(msgspec.msgpack.encode(asked)).digest()
 
+
+async def _look(database: Database, once: _Once) -> None:
+    """Raises _Replayed, or InputError `idempotency.other_payload`."""
+    async with database.connection() as conn:
+        found = await fetch_optional(conn, _Found, _look_sql(database.service), once.key_hash)
+    if found is not None:
+        _replay(once, found)
+
+
+async def _claim(database: Database, once: _Once, context: RequestContext) -> Connection:
+    """Raises as _look does, and ConflictError `idempotency.running`."""
     conn = await once.stack.enter_async_context(database.transaction())
     lock = int.from_bytes(once.key_hash[:8], signed=True)
     found = await fetch_one(conn, _Found, _claim_sql(database.service), lock, once.key_hash, *_pairs(context))
-    if found.status is not None and found.answer is not None:
-        if found.fingerprint != once.fingerprint:
-            raise InputError(
-                "idempotency.other_payload", f"this {HEADER} was used for another request", "make a new key"
-            )
-        plain = SecretBox(once.secret).decrypt(found.answer)
-        once.replay = (found.status, msgspec.msgpack.decode(plain, type=_Answer))
-        raise _Replayed
+    _replay(once, found)
     if not found.is_claimed:
         raise _running()
-    return OneTransaction(database.service, conn, context)
+    return conn
+
+
+def _replay(once: _Once, found: _Found) -> None:
+    if found.status is None or found.answer is None:
+        return
+    if found.fingerprint != once.fingerprint:
+        raise InputError("idempotency.other_payload", f"this {HEADER} was used for another request", "make a new key")
+    plain = SecretBox(once.secret).decrypt(found.answer)
+    once.replay = (found.status, msgspec.msgpack.decode(plain, type=_Answer))
+    raise _Replayed
 
 
 async def _settle(scope: Scope, once: _Once, held: list[Message]) -> list[Message]:
@@ -252,6 +283,13 @@ WITH context AS MATERIALIZED (
 )
 SELECT pg_try_advisory_xact_lock($1) AS is_claimed, k.fingerprint, k.status, k.answer
   FROM context LEFT JOIN {_schema(service)}.idempotency_keys AS k ON k.key_hash = $2"""  # noqa: S608  ours
+
+
+@cache
+def _look_sql(service: str) -> str:
+    return f"""
+SELECT false AS is_claimed, fingerprint, status, answer
+  FROM {_schema(service)}.idempotency_keys WHERE key_hash = $1"""  # noqa: S608  ours
 
 
 @cache

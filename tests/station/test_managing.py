@@ -66,6 +66,11 @@ def test_a_station_is_opened_once_however_often_the_request_comes(client: Client
     first, again = (client.post("/api/stations", json=NEW, headers=headers) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201), first.text
     assert first.json()["status"] == "CONSTRUCTION"
+    assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
+    assert again.headers["etag"] == first.headers["etag"]
+    other = client.post("/api/stations", json=NEW | {"station_code": "JSM051"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency.other_payload")
+    assert client.get("/api/stations/JSM051").status_code == 404
     taken = client.post("/api/stations", json=NEW, headers=login() | {"idempotency-key": "k-2"})
     assert (taken.status_code, taken.json()["code"]) == (409, "station.code_taken")
 
@@ -233,6 +238,45 @@ def test_a_scheduled_price_waits_for_its_time(
     assert shown["REGULAR"] == "21.000"
 
 
+def test_a_scheduled_price_can_be_seen_and_withdrawn(client: Client, login: Login) -> None:
+    own = login(Role.STATION_ADMIN, "JSM001")
+    moment = (datetime.now(UTC) + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+    change = {"price": "21", "valid_from": moment, "reason": "new month"}
+    assert client.put("/api/stations/JSM001/prices/REGULAR", json=change, headers=own).status_code == 200
+    (waiting,) = client.get("/api/stations/JSM001/prices/scheduled", headers=own).json()["items"]
+    assert (waiting["fuel"], waiting["price"], waiting["scheduled_by"]) == ("REGULAR", "21.000", str(MANAGER))
+    path = f"/api/stations/JSM001/prices/scheduled/REGULAR?valid_from={waiting['valid_from']}"
+    other = client.delete(path.replace("JSM001", "JSM002"), headers=own)
+    assert (other.status_code, other.json()["code"]) == (403, "auth.other_station")
+    assert client.delete(path, headers=own).status_code == 204
+    again = client.delete(path, headers=own)
+    assert (again.status_code, again.json()["code"]) == (404, "station.no_scheduled_price")
+    assert client.get("/api/stations/JSM001/prices/scheduled", headers=own).json()["items"] == []
+    events = [entry["event_type"] for entry in client.get("/api/stations/JSM001/audit", headers=own).json()["items"]]
+    assert events[:2] == ["SCHEDULED_PRICE_DELETED", "SCHEDULED_PRICE_CREATED"]
+
+
+@pytest.mark.parametrize("end", ["status = 'PERMANENTLY_CLOSED', accepts_coupons = false", "fuels = '{PREMIUM}'"])
+def test_a_price_does_not_come_where_the_fuel_is_sold_no_more(
+    end: str, app: Litestar, client: Client, login: Login, admin: psycopg.Connection[Any]
+) -> None:
+    change = {"price": "21", "valid_from": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
+    assert client.put("/api/stations/JSM001/prices/REGULAR", json=change, headers=login()).status_code == 200
+    admin.execute("ALTER TABLE station_schema.station_scheduled_prices DISABLE TRIGGER USER")
+    admin.execute(
+        "UPDATE station_schema.station_scheduled_prices"
+        " SET created_at = now() - interval '2 hours', valid_from = now() - interval '1 minute'"
+    )
+    admin.execute(f"UPDATE station_schema.stations SET {end} WHERE station_code = 'JSM001'")
+    with client.portal() as portal:
+        assert portal.call(JOBS[0].run, app.state["station"], dict[str, str]()).startswith("0 ")
+    rows = admin.execute(
+        "SELECT (SELECT count(*) FROM station_schema.station_scheduled_prices),"
+        " (SELECT count(*) FROM station_schema.station_fuel_prices WHERE price = 21)"
+    )
+    assert rows.fetchone() == (0, 0)
+
+
 def test_the_log_says_who_what_when_and_from_where(client: Client, login: Login) -> None:
     client.patch("/api/stations/JSM001", json={"pump_count": 9}, headers=login() | version(client))
     client.put("/api/stations/JSM001/prices/REGULAR", json={"price": "22"}, headers=login())
@@ -263,6 +307,15 @@ def test_a_summary_counts_each_of_many_once(admin: psycopg.Connection[Any]) -> N
     assert total == (12, 27)
 
 
+def test_search_looks_for_eight_words_at_most(admin: psycopg.Connection[Any]) -> None:
+    row = admin.execute(
+        "SELECT numnode(station_schema.search_words(string_agg('w' || n, ' '))),"
+        " numnode(station_schema.search_words('a b c d e'))"
+        " FROM generate_series(1, 50) AS n"
+    ).fetchone()
+    assert row == (15, 1)  # words, and the ANDs between them
+
+
 def test_search_finds_without_accents_and_by_beginnings(client: Client) -> None:
     def codes(query: str) -> list[str]:
         return [item["station_code"] for item in client.get(f"/api/stations?{query}").json()["items"]]
@@ -271,5 +324,8 @@ def test_search_finds_without_accents_and_by_beginnings(client: Client) -> None:
     assert codes("q=polanco jsm002") == ["JSM002"]
     assert codes("city=queretaro") == ["JSM006"]
     assert codes("q=!!!") == []
+    assert codes("q=y mérida y") == []  # nothing begins with the last
+    assert codes("q=y mérida m") == ["JSM007"]  # a single letter counts at the end alone
+    assert codes("q=" + " ".join(["jsm"] * 24)) == codes("q=jsm")
     assert len(codes("open_now=true")) == 11
     assert codes("service=WIFI") == []
