@@ -5,6 +5,8 @@ import multiprocessing
 from typing import Any
 
 import pytest
+from litestar import Litestar, Response, get
+from litestar.background_tasks import BackgroundTask
 from litestar.testing import TestClient
 from litestar.types import Receive, Scope, Send
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,8 +16,10 @@ from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.database import open_database
 from gasolinera.metrics import REGISTRY
+from gasolinera.observing import observe
+from gasolinera.requests import identify
 
-NOWHERE = {"station_database_url": "postgresql://x@127.0.0.1:1/x"}
+NOWHERE = {"database_url": "postgresql://x@127.0.0.1:1/x"}
 TOKEN = "a-token-for-the-scraper"  # noqa: S105
 PRODUCTION = {
     "environment": "production",
@@ -51,6 +55,23 @@ def test_requests_are_counted_by_template_method_and_class_of_status(settings: S
         client.delete("/health/live")
     after = [requests_seen(**wanted) for wanted in labels]
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1, 1]
+
+
+def test_what_is_done_after_the_answer_is_not_the_time_of_the_request() -> None:
+    """Whether a message is sent afterwards, and how long that takes, is nobody's business."""
+
+    async def work() -> None:
+        await asyncio.sleep(0.3)
+
+    @get("/sends-afterwards")
+    async def route() -> Response[None]:
+        return Response(None, background=BackgroundTask(work))
+
+    app = Litestar([route], openapi_config=None)
+    app.asgi_handler = identify(observe(app.asgi_handler), 0)
+    with TestClient(app) as client:
+        assert client.get("/sends-afterwards").status_code == 200
+    assert 0 < sample("http_request_duration_seconds_sum", method="GET", route="/sends-afterwards", status="2xx") < 0.2
 
 
 def test_statements_are_timed_by_name(settings: Settings) -> None:

@@ -85,6 +85,10 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
             users = open_users(here, settings.auth_url, tokens_of(keyring, parts[0].name))
             app.state["users"] = await stack.enter_async_context(users)
             for part in parts:
+                if part.opened is not None:
+                    shared = await stack.enter_async_context(part.opened(settings, databases[part.name]))
+                    app.state[f"{part.name}_opened"] = shared
+            for part in parts:
                 await _prepare(part.name, part.prepare(databases[part.name]))
             yield
 

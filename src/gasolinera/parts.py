@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 from litestar import Router
@@ -28,7 +29,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     `prepare` runs when a process starts; a database that is not there yet must not stop it. `find_user` answers the
     `UserDirectory` of the services that run in the same process, and `authority` who lost access. `is_current` asks the
-    service's own tables whether a caller still is what the token says, for routes that require it fresh.
+    service's own tables whether a caller still is what the token says, for routes that require it fresh. `opened` is
+    what the service's routes share while the process answers: in the application's state as `<name>_opened`.
     """
 
     name: str
@@ -43,3 +45,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     find_user: FindUser | None = None
     authority: Callable[[Database], Authority] | None = None
     is_current: IsCurrent | None = None
+    opened: Callable[[Settings, Database], AbstractAsyncContextManager[object]] | None = None

@@ -1,6 +1,7 @@
 """What the tests of the auth service do with it: ask for codes, read them where they went, move time."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +90,17 @@ def let_a_minute_pass(admin: Conn) -> None:
     admin.execute(
         "UPDATE auth_schema.otp_rate_limits SET window_start = window_start - interval '1 min' WHERE window_s = 60"
     )
+
+
+def until_undelivered(admin: Conn) -> None:
+    """Waits for the newest code's sending to have failed: it begins after the answer."""
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        row = admin.execute("SELECT undelivered_at FROM auth_schema.otp_sessions ORDER BY id DESC LIMIT 1").fetchone()
+        if row is not None and row[0] is not None:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no sending has failed")
 
 
 def events_of(admin: Conn, user: str | None = None) -> list[tuple[str, bool, str | None]]:

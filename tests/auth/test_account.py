@@ -154,6 +154,15 @@ def test_a_code_in_flight_to_the_old_number_is_withdrawn(client: Client, admin: 
     assert problem(post(client, "/login/verify", {"session_token": old, "code": old_code})) == (410, "code.over")
 
 
+def test_moving_to_the_own_number_is_refused_before_anything_is_sent(client: Client, admin: Conn) -> None:
+    token = log_in(client, admin)["access_token"]
+    count = "SELECT count(*) FROM auth_schema.development_inbox"
+    before = admin.execute(count).fetchone()
+    answer = post(client, "/phone-change", {"phone_number": "+52 555 100 0051"}, token)
+    assert problem(answer) == (409, "phone.unchanged")
+    assert admin.execute(count).fetchone() == before
+
+
 def test_a_number_of_another_account_is_not_taken_over(client: Client, admin: Conn) -> None:
     token = log_in(client, admin)["access_token"]
     luis = "+525551000052"

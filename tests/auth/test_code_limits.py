@@ -7,6 +7,7 @@ from gasolinera.app import create_app
 from gasolinera.config import Settings
 from tests.auth.journeys import (
     ANA_PHONE,
+    STRANGER_PHONE,
     Client,
     Conn,
     good,
@@ -93,6 +94,28 @@ def test_a_country_and_an_address_have_limits_too(scope: str, subject: str, sett
                 "/api/auth/login/otp",
                 json={"phone_number": ANA_PHONE},
                 headers={"x-forwarded-for": address},
+            )
+            assert answer.status_code == status, (address, answer.text)
+
+
+def test_phones_without_account_use_up_no_country_and_meet_its_limit(client: Client, admin: Conn) -> None:
+    """What is not sent costs nobody anything; but an answer of its own would tell who has an account."""
+    country = "SELECT request_count FROM auth_schema.otp_rate_limits WHERE scope = 'COUNTRY_PREFIX'"
+    assert ask(client, STRANGER_PHONE)[0] == 202
+    assert admin.execute(country).fetchall() == []
+    assert ask(client)[0] == 202
+    assert admin.execute(country).fetchall() == [(1,)]
+    let_a_minute_pass(admin)
+    admin.execute("UPDATE auth_schema.otp_rate_limits SET request_count = max_requests WHERE scope = 'COUNTRY_PREFIX'")
+    assert ask(client, STRANGER_PHONE)[0] == ask(client)[0] == 429
+
+
+def test_the_many_networks_of_one_customer_are_one_subject(settings: Settings, admin: Conn) -> None:
+    full_window(admin, "IP", "2001:db8:7::/48", 3600, 60)
+    with TestClient(create_app(settings.model_copy(update={"trusted_proxies": 1}))) as client:
+        for address, status in (("2001:db8:7:1::1", 429), ("2001:db8:7:2::1", 429), ("2001:db8:8:1::1", 202)):
+            answer = client.post(
+                "/api/auth/login/otp", json={"phone_number": ANA_PHONE}, headers={"x-forwarded-for": address}
             )
             assert answer.status_code == status, (address, answer.text)
 

@@ -1,8 +1,27 @@
 """Nothing tells a stranger which phones have an account."""
 
+import socket
+import time
 from typing import Any
 
-from tests.auth.journeys import ANA_PHONE, REGISTRATION, STRANGER_PHONE, Client, Conn, let_pass, post
+import pytest
+from litestar.testing import TestClient
+from pydantic import SecretStr
+
+from gasolinera.app import create_app
+from gasolinera.config import Settings
+from tests.auth.journeys import (
+    ANA_PHONE,
+    REGISTRATION,
+    STRANGER_PHONE,
+    Client,
+    Conn,
+    let_a_minute_pass,
+    let_pass,
+    post,
+    problem,
+    until_undelivered,
+)
 
 PHONES = (ANA_PHONE, STRANGER_PHONE)
 
@@ -39,6 +58,45 @@ def test_wrong_codes_and_the_lock_after_five_look_the_same(client: Client, admin
             let_pass(admin, 1)
     assert seen[ANA_PHONE] == seen[STRANGER_PHONE]
     assert [status for status, *_ in seen[ANA_PHONE]] == [401, 401, 401, 410, 401, 423, 423, 423]
+
+
+def test_a_gateway_that_fails_tells_nothing(settings: Settings, admin: Conn) -> None:
+    """Codes are tried after the sending failed, and after another code was asked for."""
+    dead = {"sms_sender": "http", "sms_gateway_url": "http://127.0.0.1:1/", "sms_gateway_secret": SecretStr("s" * 32)}
+    seen: dict[str, list[tuple[int, str]]] = {phone: [] for phone in PHONES}
+    with TestClient(create_app(settings.model_copy(update=dead)), raise_server_exceptions=False) as client:
+        for phone in PHONES:
+            first = post(client, "/login/otp", {"phone_number": phone}).json()["session_token"]
+            if phone == ANA_PHONE:
+                until_undelivered(admin)
+            guess = {"session_token": first, "code": "000001"}
+            seen[phone].append(problem(post(client, "/login/verify", guess)))
+            let_a_minute_pass(admin)
+            second = post(client, "/otp/resend", {"session_token": first}).json()["session_token"]
+            seen[phone].append(problem(post(client, "/login/verify", guess)))
+            for code in ("000002", "000003", "000004", "000005"):
+                seen[phone].append(problem(post(client, "/login/verify", {"session_token": second, "code": code})))
+    wrong, over = (401, "code.wrong"), (410, "code.over")
+    assert seen[ANA_PHONE] == seen[STRANGER_PHONE] == [wrong, over, wrong, wrong, wrong, over]
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_sending_is_apart_from_the_connection_and_its_time_is_not_the_routes(
+    phone: str, settings: Settings, admin: Conn
+) -> None:
+    """A gateway that takes 1 s to refuse: neither the next request nor the metrics wait for it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        hangs = {"sms_sender": "http", "sms_gateway_url": url, "sms_gateway_secret": SecretStr("s" * 32)}
+        app = create_app(settings.model_copy(update=hangs))
+        with TestClient(app, raise_server_exceptions=False) as client:
+            begun = time.monotonic()
+            assert post(client, "/login/otp", {"phone_number": phone}).status_code == 202
+            assert client.get("/health/live").status_code == 200
+            assert time.monotonic() - begun < 1
+            courier = app.state["auth_opened"]
+            assert len(courier.under_way) == 1, "for a phone without account there is as much to do"
+            silent.close()
 
 
 def test_both_do_the_same_work_in_the_database(client: Client, admin: Conn) -> None:

@@ -16,13 +16,15 @@ from gasolinera.auth.models import (
     EndReason,
     Language,
     OpenSession,
+    PhoneChanged,
     Refusal,
+    RefusalKind,
     Registration,
 )
 from gasolinera.config import Settings
 from gasolinera.database import Connection, Database, open_database
 from gasolinera.keyring import Keyring, load_keyring
-from tests.auth.journeys import ANA, ANA_PHONE, STRANGER_PHONE, Conn
+from tests.auth.journeys import ANA, ANA_PHONE, STRANGER_PHONE, Conn, events_of
 
 Result = TypeVar("Result")
 WAY = codes.CodeWay(None, "example.org", "SMS")
@@ -211,6 +213,65 @@ def test_a_taken_number_stays_its_owners(settings: Settings, keyring: Keyring, a
     assert admin.execute(
         "SELECT public_id::text FROM auth_schema.users WHERE phone_number = %s", (ANA_PHONE,)
     ).fetchone() == (ANA,)
+
+
+def test_whoever_answers_a_code_of_the_old_number_meets_no_deadlock(
+    settings: Settings, keyring: Keyring, admin: Conn
+) -> None:
+    """Answering locks the session, then the user; the change of the number waits for the session, holding no user."""
+
+    async def story(db: Database) -> Refusal | PhoneChanged:
+        await ask(db, keyring)
+        asked = await in_transaction(
+            db, lambda conn: codes.request_phone_change(conn, keyring, UUID(ANA), STRANGER_PHONE, WAY)
+        )
+        session, code = session_and_code(asked)
+        async with db.transaction() as answering:
+            await answering.execute(
+                "SELECT FROM auth_schema.otp_sessions WHERE phone_number = $1 FOR UPDATE", ANA_PHONE
+            )
+            change = asyncio.create_task(
+                in_transaction(
+                    db,
+                    lambda conn: profile.change_phone(conn, keyring, UUID(ANA), None, session_token=session, code=code),
+                )
+            )
+            for _ in range(500):
+                if await answering.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    break
+                await asyncio.sleep(0.01)
+            assert not change.done()
+            locked = "SELECT FROM auth_schema.users WHERE phone_number = $1 FOR NO KEY UPDATE NOWAIT"
+            await answering.execute(locked, ANA_PHONE)
+        return await change
+
+    assert isinstance(run(settings, story), PhoneChanged)
+    rows = admin.execute(
+        "SELECT purpose, void_reason FROM auth_schema.otp_sessions ORDER BY id DESC LIMIT 2"
+    ).fetchall()
+    assert rows == [("PHONE_CHANGE", None), ("LOGIN", "WITHDRAWN")]
+
+
+def test_a_number_that_a_deactivated_account_would_move_to_is_on_record(
+    settings: Settings, keyring: Keyring, admin: Conn
+) -> None:
+    """The account is deactivated between the request and the answer."""
+
+    async def story(db: Database) -> Refusal | PhoneChanged:
+        asked = await in_transaction(
+            db, lambda conn: codes.request_phone_change(conn, keyring, UUID(ANA), STRANGER_PHONE, WAY)
+        )
+        session, code = session_and_code(asked)
+        admin.execute("UPDATE auth_schema.users SET is_active = false WHERE public_id = %s", (ANA,))
+        return await in_transaction(
+            db,
+            lambda conn: profile.change_phone(conn, keyring, UUID(ANA), None, session_token=session, code=code),
+        )
+
+    found = run(settings, story)
+    assert isinstance(found, Refusal)
+    assert found.kind is RefusalKind.INACTIVE
+    assert events_of(admin, ANA)[-1] == ("LOGIN_REFUSED", False, "INACTIVE")
 
 
 def test_logging_in_and_refreshing_are_one_statement_each(settings: Settings, keyring: Keyring) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from gasolinera.auth.models import Message
 from gasolinera.auth.senders import (
     DeliveryError,
     Patience,
+    gateway_client,
     gateway_sender,
     inbox_sender,
     make_courier,
@@ -26,7 +28,7 @@ from gasolinera.auth.senders import (
 from gasolinera.config import Environment, Settings
 from gasolinera.database import open_database
 from gasolinera.errors import ConfigError
-from tests.auth.journeys import ANA, ANA_PHONE, Conn, events_of, good, post, problem
+from tests.auth.journeys import ANA, ANA_PHONE, Conn, events_of, good, post, problem, until_undelivered
 
 SECRET = b"the gateway and we know it"
 QUICK = Patience(try_s=0.3, tries=3, wait_s=0.01)
@@ -73,9 +75,14 @@ def message() -> Message:
 def sent_through(gateway: Gateway, sent: Message) -> None:
     async def main() -> None:
         async with gateway.running() as url:
-            await gateway_sender(url, SECRET, QUICK)(sent)
+            await through(url, sent)
 
     asyncio.run(main())
+
+
+async def through(url: str, sent: Message) -> None:
+    async with gateway_client() as client:
+        await gateway_sender(client, url, SECRET, QUICK)(sent)
 
 
 def test_the_gateway_can_check_who_sent_it_and_when() -> None:
@@ -114,7 +121,7 @@ def test_a_gateway_that_does_not_recover_is_given_up(trouble: tuple[int | float,
 
 def test_a_gateway_that_is_not_there_is_a_failed_delivery() -> None:
     with pytest.raises(DeliveryError, match="ConnectError"):
-        asyncio.run(gateway_sender("http://127.0.0.1:1/messages", SECRET, QUICK)(message()))
+        asyncio.run(through("http://127.0.0.1:1/messages", message()))
 
 
 def through_gateway(settings: Settings, url: str) -> Settings:
@@ -123,14 +130,32 @@ def through_gateway(settings: Settings, url: str) -> Settings:
     )
 
 
-def test_a_code_that_did_not_leave_is_void_and_on_record(settings: Settings, admin: Conn) -> None:
-    """The answer is the same as ever: it is given before anything is sent."""
-    with TestClient(create_app(through_gateway(settings, "http://127.0.0.1:1/messages"))) as client:
-        session = good(post(client, "/login/otp", {"phone_number": ANA_PHONE}), 202)["session_token"]
-        body = {"session_token": session, "code": "123456"}
-        assert problem(post(client, "/login/verify", body)) == (410, "code.over")
-    row = admin.execute("SELECT void_reason FROM auth_schema.otp_sessions ORDER BY id DESC LIMIT 1").fetchone()
-    assert row == ("NOT_DELIVERED",)
+def test_a_code_that_did_not_leave_is_never_right_and_on_record(settings: Settings, admin: Conn) -> None:
+    """A gateway that keeps the message and says it failed: not even the code that was in it is right."""
+    got: list[str] = []
+    gateway = Gateway(400)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    running = gateway.running()
+    url = asyncio.run_coroutine_threadsafe(running.__aenter__(), loop).result(5)
+    try:
+        with TestClient(create_app(through_gateway(settings, url))) as client:
+            session = good(post(client, "/login/otp", {"phone_number": ANA_PHONE}), 202)["session_token"]
+            until_undelivered(admin)
+            got = [json.loads(body)["text"][-6:] for _, body in gateway.seen]
+            for tries_left in (2, 1, 0):
+                answer = post(client, "/login/verify", {"session_token": session, "code": got[0]})
+                assert problem(answer) == (401, "code.wrong"), tries_left
+            assert problem(post(client, "/login/verify", {"session_token": session, "code": got[0]})) == (
+                410,
+                "code.over",
+            )
+    finally:
+        asyncio.run_coroutine_threadsafe(running.__aexit__(None, None, None), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
     assert ("OTP_DELIVERY_FAILED", False, "LOGIN") in events_of(admin, ANA)
 
 
@@ -140,8 +165,8 @@ def test_a_slow_gateway_holds_no_connection_to_the_database(settings: Settings, 
 
     async def main() -> None:
         gateway = Gateway(5.0)
-        async with gateway.running() as url, open_database(one, "auth") as db:
-            send = gateway_sender(url, SECRET, Patience(try_s=1.0, tries=1))
+        async with gateway.running() as url, open_database(one, "auth") as db, gateway_client() as client:
+            send = gateway_sender(client, url, SECRET, Patience(try_s=1.0, tries=1))
             waiting = [asyncio.create_task(send(message())) for _ in range(20)]
             await asyncio.sleep(0.2)
             async with asyncio.timeout(0.5), db.connection() as conn:

@@ -30,7 +30,7 @@ from gasolinera.auth.models import (
     Tokens,
 )
 from gasolinera.auth.phones import MAX_TYPED, normalize_phone
-from gasolinera.auth.senders import Courier, deliver, make_courier
+from gasolinera.auth.senders import Courier, hand_over
 from gasolinera.authentication import requires
 from gasolinera.calls import UNKNOWN_USER, UserSummary
 from gasolinera.config import Settings
@@ -127,8 +127,8 @@ def good(kind: Any, description: str, example: object) -> ResponseSpec:
 
 
 def provide_courier(state: State) -> Courier:
-    settings: Settings = state["settings"]
-    return make_courier(settings, state["auth"])
+    courier: Courier = state["auth_opened"]
+    return courier
 
 
 COURIER = {"courier": Provide(provide_courier, sync_to_thread=False)}
@@ -146,7 +146,7 @@ def way_of(courier: Courier, context: RequestContext) -> codes.CodeWay:
 def asked(outcome: AskedCode | Refusal, courier: Courier, context: RequestContext) -> Response[CodeSession]:
     """The message leaves after the answer: neither its time nor its failure tells anything."""
     made = accepted(outcome)
-    task = None if made.message is None else BackgroundTask(deliver, courier, made.message, context)
+    task = BackgroundTask(hand_over, courier, made.message, context)
     return Response(made.session, status_code=HTTPStatus.ACCEPTED, background=task)
 
 
@@ -183,8 +183,8 @@ async def register_route(
         preferred_language=data.preferred_language,
         terms_version=data.terms_version,
     )
-    async with db.transaction(context) as conn:
-        outcome = await codes.register(conn, keyring, phone, registration, way_of(courier, context))
+    way = way_of(courier, context)
+    outcome = await db.run(lambda conn: codes.register(conn, keyring, phone, registration, way), context)
     return asked(outcome, courier, context)
 
 
@@ -212,8 +212,8 @@ async def login_route(
     state: State,
 ) -> Response[CodeSession]:
     phone = phone_of(data.phone_number, state)
-    async with db.transaction(context) as conn:
-        outcome = await codes.request_login(conn, keyring, phone, way_of(courier, context))
+    way = way_of(courier, context)
+    outcome = await db.run(lambda conn: codes.request_login(conn, keyring, phone, way), context)
     return asked(outcome, courier, context)
 
 
@@ -240,8 +240,8 @@ async def resend_route(
     context: NamedDependency[RequestContext],
     courier: NamedDependency[Courier],
 ) -> Response[CodeSession]:
-    async with db.transaction(context) as conn:
-        outcome = await codes.resend(conn, keyring, data.session_token, way_of(courier, context))
+    way = way_of(courier, context)
+    outcome = await db.run(lambda conn: codes.resend(conn, keyring, data.session_token, way), context)
     return asked(outcome, courier, context)
 
 
@@ -269,8 +269,7 @@ async def verify_route(
     context: NamedDependency[RequestContext],
 ) -> Tokens:
     device = Device(data.device_id, data.device_name and " ".join(data.device_name.split()))
-    async with db.transaction(context) as conn:
-        outcome = await sessions.log_in(conn, keyring, data.session_token, data.code, device)
+    outcome = await db.run(lambda conn: sessions.log_in(conn, keyring, data.session_token, data.code, device), context)
     return sessions.issue_tokens(keyring, accepted(outcome), keyring.clock())
 
 
@@ -296,8 +295,7 @@ async def refresh_route(
     keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
 ) -> Tokens:
-    async with db.transaction(context) as conn:
-        outcome = await sessions.refresh(conn, data.refresh_token)
+    outcome = await db.run(lambda conn: sessions.refresh(conn, data.refresh_token), context)
     return sessions.issue_tokens(keyring, accepted(outcome), keyring.clock())
 
 

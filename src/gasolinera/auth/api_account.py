@@ -44,7 +44,7 @@ from gasolinera.auth.models import (
     Session,
     TermsVersion,
 )
-from gasolinera.auth.senders import Courier, deliver
+from gasolinera.auth.senders import Courier, hand_over
 from gasolinera.authentication import requires
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
@@ -123,8 +123,8 @@ async def logout_route(
 ) -> None:
     if caller.session_id is None:
         return
-    async with db.transaction(context) as conn:
-        await sessions.log_out(conn, _user_of(caller), caller.session_id)
+    user, session = _user_of(caller), caller.session_id
+    await db.run(lambda conn: sessions.log_out(conn, user, session), context)
 
 
 @post(
@@ -137,8 +137,8 @@ async def logout_route(
 async def logout_everywhere_route(
     db: NamedDependency[Database], caller: NamedDependency[Caller], context: NamedDependency[RequestContext]
 ) -> EndedSessions:
-    async with db.transaction(context) as conn:
-        return EndedSessions(await sessions.log_out_everywhere(conn, _user_of(caller)))
+    user = _user_of(caller)
+    return EndedSessions(await db.run(lambda conn: sessions.log_out_everywhere(conn, user), context))
 
 
 @get(
@@ -165,8 +165,8 @@ async def end_session_route(
     context: NamedDependency[RequestContext],
     session_id: Annotated[UUID, PathParameter(description="`session_id` of the list.")],
 ) -> None:
-    async with db.transaction(context) as conn:
-        await sessions.end_session(conn, _user_of(caller), session_id)
+    user = _user_of(caller)
+    await db.run(lambda conn: sessions.end_session(conn, user, session_id), context)
 
 
 @get(
@@ -249,6 +249,7 @@ async def terms_route(
     responses={
         202: good(CodeSession, "A code is on its way to the new number.", SESSION_EXAMPLE),
         400: MALFORMED,
+        409: problem_spec(HTTPStatus.CONFLICT, "phone.unchanged", "this is the account's phone number already"),
         422: INVALID,
         429: TOO_MANY,
         **_PROBLEMS,
@@ -264,9 +265,8 @@ async def phone_change_route(
     state: State,
 ) -> Response[CodeSession]:
     phone = phone_of(data.phone_number, state)
-    way = way_of(courier, context)
-    async with db.transaction(context) as conn:
-        outcome = await codes.request_phone_change(conn, keyring, _user_of(caller), phone, way)
+    user, way = _user_of(caller), way_of(courier, context)
+    outcome = await db.run(lambda conn: codes.request_phone_change(conn, keyring, user, phone, way), context)
     return asked(outcome, courier, context)
 
 
@@ -298,17 +298,15 @@ async def verify_phone_route(
     context: NamedDependency[RequestContext],
     courier: NamedDependency[Courier],
 ) -> Response[EndedSessions]:
-    async with db.transaction(context) as conn:
-        outcome = await profile.change_phone(
-            conn,
-            keyring,
-            _user_of(caller),
-            caller.session_id,
-            session_token=data.session_token,
-            code=data.code,
-        )
+    user = _user_of(caller)
+    outcome = await db.run(
+        lambda conn: profile.change_phone(
+            conn, keyring, user, caller.session_id, session_token=data.session_token, code=data.code
+        ),
+        context,
+    )
     changed = accepted(outcome)
-    told = BackgroundTask(deliver, courier, changed.message, context)
+    told = BackgroundTask(hand_over, courier, changed.message, context)
     return Response(EndedSessions(changed.ended_sessions), background=told)
 
 

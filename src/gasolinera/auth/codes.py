@@ -7,12 +7,13 @@ the code, so it is worth nothing for another session. The statement in the datab
 import hashlib
 import re
 import secrets
+from ipaddress import ip_network
 from uuid import UUID, uuid4
 
 import msgspec
 
 from gasolinera.auth import queries
-from gasolinera.auth.errors import terms_not_current
+from gasolinera.auth.errors import phone_unchanged, terms_not_current
 from gasolinera.auth.models import (
     CODE_LIFE_S,
     CURRENT_TERMS,
@@ -39,6 +40,7 @@ PHONE_PER_MINUTE = 1
 PHONE_PER_HOUR = 10
 ADDRESS_PER_MINUTE = 10
 ADDRESS_PER_HOUR = 60  # a station's customers may share one address
+SITE_PER_HOUR = 300  # one customer of a provider may hold all 65,536 networks of an IPv6 /48
 COUNTRY_PER_HOUR = 10_000  # what is sent beyond that, somebody is paid for
 
 _SESSION_TOKEN = re.compile(r"([1-9][0-9]{0,4})\.[A-Za-z0-9_-]{43}")
@@ -79,7 +81,7 @@ async def request_login(conn: Connection, keyring: Keyring, phone_number: str, w
 async def request_phone_change(
     conn: Connection, keyring: Keyring, user_id: UUID, phone_number: str, way: CodeWay
 ) -> AskedCode | Refusal:
-    """A code to the new number, for the session of the user alone."""
+    """A code to the new number, for the session of the user alone. Raises ConflictError `phone.unchanged`."""
     return await _request(conn, keyring, phone_number, Purpose.PHONE_CHANGE, way, user_id=user_id)
 
 
@@ -136,6 +138,8 @@ async def _request(
         resend_of=resend_of,
     )
     made = await queries.request_code(conn, new)
+    if made.outcome == "UNCHANGED":
+        raise phone_unchanged()
     if made.outcome == "LIMITED":
         return Refusal(RefusalKind.LIMITED, retry_after_s=made.retry_after_s)
     text = code_text(made.language or Language.ES, code, way.domain)
@@ -152,11 +156,13 @@ def _limits(phone_number: str, ip_address: str | None) -> tuple[CodeLimit, ...]:
     if ip_address is None:
         return limits
     network = network_of(ip_address)
-    return (
-        *limits,
+    limits += (
         CodeLimit("IP", network, 60, ADDRESS_PER_MINUTE),
         CodeLimit("IP", network, 3600, ADDRESS_PER_HOUR),
     )
+    if ":" not in ip_address:
+        return limits
+    return (*limits, CodeLimit("IP", str(ip_network(f"{ip_address}/48", strict=False)), 3600, SITE_PER_HOUR))
 
 
 def read_answer(keyring: Keyring, session_token: str, code: str) -> Answer:

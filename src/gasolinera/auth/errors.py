@@ -79,6 +79,10 @@ def terms_not_current(current: str) -> ConflictError:
     return ConflictError("terms.not_current", "other terms are in force", f"show and accept version {current}")
 
 
+def phone_unchanged() -> ConflictError:
+    return ConflictError("phone.unchanged", "this is the account's phone number already")
+
+
 def name_not_readable() -> InputError:
     return InputError("person.name_invalid", "the name has nothing to read in it")
 

@@ -20,6 +20,7 @@ from gasolinera.auth.events import CONSUMERS, OUTBOX
 from gasolinera.auth.jobs import JOBS
 from gasolinera.auth.notifications import FORGET_NOTIFICATIONS
 from gasolinera.auth.revocations import local_authority
+from gasolinera.auth.senders import open_courier
 from gasolinera.auth.webhooks import FORGET_DELIVERIES
 from gasolinera.auth.webhooks_delivery import send_webhooks
 from gasolinera.event_upkeep import purge_job
@@ -54,4 +55,5 @@ PARTS = Parts(
     refusals={**REFUSALS, **administration.REFUSALS, **partners.REFUSALS},
     find_user=service.find_user,
     authority=local_authority,
+    opened=open_courier,
 )

@@ -19,17 +19,17 @@ SELECT s.phone_number, s.purpose, u.public_id AS user_id
    AND s.created_at > now() - interval '1 hour';
 
 -- name: record_undelivered
--- A code that did not leave is void, and the log says so.
-WITH voided AS (
+-- A code that did not leave is no longer right, and the log says so. Its session stays as open as it was.
+WITH lost AS (
     UPDATE auth_schema.otp_sessions AS s
-       SET voided_at = now(), void_reason = 'NOT_DELIVERED'
-     WHERE s.session_token_hash = $1 AND s.consumed_at IS NULL AND s.voided_at IS NULL
+       SET undelivered_at = now()
+     WHERE s.session_token_hash = $1 AND s.undelivered_at IS NULL
     RETURNING s.phone_number, s.phone_hash, s.purpose
 )
 INSERT INTO auth_schema.auth_audit_log (event_type, succeeded, user_id, phone_hash, reason)
-SELECT 'OTP_DELIVERY_FAILED', false, u.public_id, CASE WHEN u.id IS NULL THEN v.phone_hash END, v.purpose
-  FROM voided AS v
-  LEFT JOIN auth_schema.users AS u ON u.phone_number = v.phone_number;
+SELECT 'OTP_DELIVERY_FAILED', false, u.public_id, CASE WHEN u.id IS NULL THEN l.phone_hash END, l.purpose
+  FROM lost AS l
+  LEFT JOIN auth_schema.users AS u ON u.phone_number = l.phone_number;
 
 -- name: put_into_inbox
 -- A message of development and test, once.

@@ -13,4 +13,7 @@ DROP TABLE auth_schema.employments;
 DROP TABLE auth_schema.phone_lockouts;
 DROP TABLE auth_schema.pending_registrations;
 ALTER TABLE auth_schema.refresh_tokens DROP COLUMN second_factor_at;
-ALTER TABLE auth_schema.otp_sessions DROP COLUMN phone_hash;
+DROP TRIGGER otp_sessions_stay_undelivered ON auth_schema.otp_sessions;
+ALTER TABLE auth_schema.otp_sessions
+    DROP COLUMN phone_hash,
+    DROP COLUMN undelivered_at;

@@ -5,10 +5,18 @@
 
 ALTER TABLE auth_schema.otp_sessions
     ADD COLUMN phone_hash bytea,
+    ADD COLUMN undelivered_at timestamptz,
     ADD CONSTRAINT otp_sessions_phone_hash_check CHECK (octet_length(phone_hash) = 32) NOT VALID;
 COMMENT ON COLUMN auth_schema.otp_sessions.phone_hash IS
     'HMAC-SHA-256 of the phone number with a key that the database does not hold: how the audit log and phone_lockouts '
     'name a phone without account.';
+COMMENT ON COLUMN auth_schema.otp_sessions.undelivered_at IS
+    'When sending the code failed: from then on no code is right. The session stays open and counts tries, as that of '
+    'a phone without account does, to which nothing is ever sent; ended, it would tell the two apart.';
+CREATE TRIGGER otp_sessions_stay_undelivered BEFORE UPDATE ON auth_schema.otp_sessions
+    FOR EACH ROW
+    WHEN (OLD.undelivered_at IS NOT NULL AND NEW.undelivered_at IS DISTINCT FROM OLD.undelivered_at)
+    EXECUTE FUNCTION auth_schema.refuse_revival();
 
 ALTER TABLE auth_schema.refresh_tokens ADD COLUMN second_factor_at timestamptz;
 COMMENT ON COLUMN auth_schema.refresh_tokens.second_factor_at IS
@@ -119,27 +127,34 @@ CREATE FUNCTION auth_schema.request_code(
 DECLARE
     v_user_id uuid;
     v_own_id bigint;
+    v_own_phone text;
     v_language text;
     v_is_known boolean;
     v_session_id bigint;
     v_retry_after_s integer;
 BEGIN
-    SELECT u.public_id, u.preferred_language, CASE WHEN p_user_id IS NOT NULL THEN u.id END
-      INTO v_user_id, v_language, v_own_id
+    SELECT u.public_id, u.preferred_language, CASE WHEN p_user_id IS NOT NULL THEN u.id END, u.phone_number
+      INTO v_user_id, v_language, v_own_id, v_own_phone
       FROM auth_schema.users AS u
      WHERE u.public_id = coalesce(
         p_user_id, (SELECT own.public_id FROM auth_schema.users AS own WHERE own.phone_number = p_phone));
+    IF p_purpose = 'PHONE_CHANGE' AND v_own_phone = p_phone THEN
+        RETURN QUERY SELECT 'UNCHANGED', 0, false, NULL::text;
+        RETURN;
+    END IF;
     v_is_known := v_user_id IS NOT NULL OR p_purpose = 'REGISTRATION';
     BEGIN
-        -- A limit that is used up takes back what the other limits of this request have counted.
+        -- A limit that is used up takes back what the other limits of this request have counted. A country's counts
+        -- what is sent, or anybody could use it up; it refuses everybody, or it would tell who has an account.
         WITH asked AS (
-            SELECT l.scope, l.subject, l.window_s, l.max_requests,
+            SELECT l.scope, l.subject, l.window_s, l.max_requests, v_is_known OR l.scope <> 'COUNTRY_PREFIX' AS counts,
                    floor(extract(epoch FROM now()) / l.window_s) * l.window_s AS starts_at
               FROM jsonb_to_recordset(p_limits) AS l (scope text, subject text, window_s integer, max_requests integer)
         ), taken AS (
             INSERT INTO auth_schema.otp_rate_limits AS r (scope, subject, window_s, window_start, max_requests)
             SELECT a.scope, a.subject, a.window_s, to_timestamp(a.starts_at), a.max_requests
               FROM asked AS a
+             WHERE a.counts
              ORDER BY a.scope, a.subject, a.window_s
             ON CONFLICT ON CONSTRAINT otp_rate_limits_pk DO UPDATE SET request_count = r.request_count + 1
              WHERE r.request_count < r.max_requests
@@ -149,7 +164,13 @@ BEGIN
           INTO v_retry_after_s
           FROM asked AS a
           LEFT JOIN taken AS t ON t.scope = a.scope AND t.subject = a.subject AND t.window_s = a.window_s
-         WHERE t.scope IS NULL;
+         WHERE CASE
+            WHEN a.counts THEN t.scope IS NULL
+            ELSE EXISTS (
+                SELECT FROM auth_schema.otp_rate_limits AS f
+                 WHERE f.scope = a.scope AND f.subject = a.subject AND f.window_s = a.window_s
+                   AND f.window_start = to_timestamp(a.starts_at) AND f.request_count >= f.max_requests)
+         END;
         -- Counted windows meet at a border; there the minute and the hour of a phone are measured, not counted.
         SELECT greatest(v_retry_after_s,
                         ceil(60 - extract(epoch FROM now() - max(s.created_at))),
@@ -202,7 +223,8 @@ $$;
 COMMENT ON FUNCTION auth_schema.request_code(
     bytea, text, bytea, text, text, uuid, bytea, bytea, smallint, jsonb, jsonb, bytea) IS
     'Takes all limits, ends the code before and opens a session; the same work whether the phone has an account or '
-    'not. LIMITED counts nothing and says for how long. p_user_id: whose number is changed.';
+    'not. LIMITED counts nothing and says for how long. p_user_id: whose number is changed; UNCHANGED when it is that '
+    'already.';
 
 -- Answering with a code -------------------------------------------------------------------------------------------
 
@@ -250,13 +272,14 @@ BEGIN
         WHEN v_locked_until > now() THEN 'LOCKED'
     END;
     IF v_failure IS NULL THEN
-        -- The try is counted with the comparison. Both sides are MACs under a key that no caller knows, so the time
-        -- that comparing them takes says nothing about the code.
+        -- The try is counted with the comparison, and the row is locked since it was read. Both sides are MACs under a
+        -- key that no caller knows, so the time that comparing them takes says nothing about the code.
         UPDATE auth_schema.otp_sessions AS s
            SET attempts = s.attempts + 1,
-               consumed_at = CASE WHEN s.code_hash = p_code_hash THEN now() END,
-               voided_at = CASE WHEN s.code_hash <> p_code_hash AND s.attempts = 2 THEN now() END,
-               void_reason = CASE WHEN s.code_hash <> p_code_hash AND s.attempts = 2 THEN 'TRIES_USED_UP' END
+               consumed_at = CASE WHEN v.is_right THEN now() END,
+               voided_at = CASE WHEN NOT v.is_right AND s.attempts = 2 THEN now() END,
+               void_reason = CASE WHEN NOT v.is_right AND s.attempts = 2 THEN 'TRIES_USED_UP' END
+          FROM (VALUES (v_session.code_hash = p_code_hash AND v_session.undelivered_at IS NULL)) AS v (is_right)
          WHERE s.id = v_session.id
         RETURNING s.consumed_at IS NOT NULL, 3 - s.attempts INTO v_is_good, tries_left;
         IF v_is_good THEN
@@ -390,6 +413,14 @@ DECLARE
     v_old_phone text;
     v_language text;
 BEGIN
+    -- Sessions before users, as try_code locks them, and these all in one order: whoever answers a code of the old
+    -- number at this moment holds its session and waits for the user.
+    PERFORM FROM auth_schema.otp_sessions AS s
+      WHERE s.session_token_hash = p_session_hash
+         OR (s.phone_number = (SELECT u.phone_number FROM auth_schema.users AS u WHERE u.public_id = p_user_id)
+             AND s.consumed_at IS NULL AND s.voided_at IS NULL)
+      ORDER BY s.id
+        FOR UPDATE;
     SELECT * INTO v_try
       FROM auth_schema.try_code(p_session_hash, p_code_hash, ARRAY['PHONE_CHANGE'], p_user_id);
     IF v_try.outcome <> 'GOOD' THEN
@@ -402,6 +433,8 @@ BEGIN
        SET phone_number = v_try.phone, phone_verified_at = now(), failed_login_attempts = 0, locked_until = NULL
      WHERE u.id = v_try.user_key AND u.is_active;
     IF NOT FOUND THEN
+        INSERT INTO auth_schema.auth_audit_log (event_type, succeeded, user_id, family_id, reason)
+        VALUES ('LOGIN_REFUSED', false, p_user_id, p_family_id, 'INACTIVE');
         RETURN QUERY SELECT 'INACTIVE', 0, 0, NULL::text, NULL::text;
         RETURN;
     END IF;
@@ -512,7 +545,7 @@ COMMENT ON FUNCTION auth_schema.end_sessions(uuid, text, uuid, uuid) IS
 
 -- Rights ----------------------------------------------------------------------------------------------------------
 
-GRANT INSERT (phone_hash) ON auth_schema.otp_sessions TO auth_app;
+GRANT INSERT (phone_hash), UPDATE (undelivered_at) ON auth_schema.otp_sessions TO auth_app;
 GRANT INSERT (second_factor_at), UPDATE (second_factor_at) ON auth_schema.refresh_tokens TO auth_app;
 GRANT SELECT, DELETE,
       INSERT (otp_session_id, first_name, last_name, email, preferred_language, terms_version),
@@ -540,4 +573,5 @@ GRANT SELECT (otp_session_id, preferred_language, terms_version, created_at)
 GRANT SELECT (failed_attempts, locked_until, created_at, updated_at) ON auth_schema.phone_lockouts TO auth_ro;
 GRANT SELECT ON auth_schema.employments TO auth_ro;
 GRANT SELECT (id, message_id, created_at) ON auth_schema.development_inbox TO auth_ro;
+GRANT SELECT (undelivered_at) ON auth_schema.otp_sessions TO auth_ro;
 GRANT SELECT (second_factor_at) ON auth_schema.refresh_tokens TO auth_ro;
