@@ -48,7 +48,7 @@ PRODUCTION = {
     "GASOLINERA_KEYS_FILE": "/run/keys.json",
     "GASOLINERA_SMS_SENDER": "http",
     "GASOLINERA_SMS_GATEWAY_URL": "https://sms.example",
-    "GASOLINERA_SMS_GATEWAY_SECRET": "not-a-default",
+    "GASOLINERA_SMS_GATEWAY_SECRET": "not-a-default-but-thirty-two-long",
     "GASOLINERA_PUBLIC_URL": "https://gasolinera.example",
 }
 
@@ -102,6 +102,18 @@ def test_production_does_not_start_with_what_only_a_developer_may_leave_out(miss
     given = {name: value for name, value in PRODUCTION.items() if name != missing}
     with pytest.raises(ConfigError, match=missing.removeprefix("GASOLINERA_").lower()):
         load_settings({**given, "GASOLINERA_ENVIRONMENT": "production"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SMS_GATEWAY_URL", "http://sms.example"), ("SMS_GATEWAY_SECRET", "x"), ("METRICS_TOKEN", "short")],
+)
+def test_production_does_not_start_with_what_others_can_read_or_guess(name: str, value: str) -> None:
+    given = PRODUCTION | {"GASOLINERA_ENVIRONMENT": "production"}
+    assert load_settings(given)
+    with pytest.raises(ConfigError, match=name.lower()):
+        load_settings(given | {f"GASOLINERA_{name}": value})
+    assert load_settings(given | {f"GASOLINERA_{name}": value, "GASOLINERA_ENVIRONMENT": "test"})
 
 
 def test_a_gateway_without_its_secret_is_refused() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from litestar import Litestar, Request, get
+from litestar import Litestar, Request, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery
 from litestar.testing import TestClient
@@ -35,6 +35,11 @@ async def page_route() -> str:
     return "page"
 
 
+@post("/tokens")
+async def tokens_route() -> str:
+    return "a token"
+
+
 @get("/slow", opt={"timeout_s": 0.05})
 async def slow_route() -> None:
     try:
@@ -57,7 +62,7 @@ async def phone_route(request: Request[Any, Any, Any], number: FromQuery[str]) -
 def app_with(**settings: Any) -> Litestar:
     given_settings = Settings.model_validate({"environment": "test", **settings})
     app = Litestar(
-        [context_route, page_route, slow_route, limited_route, phone_route],
+        [context_route, page_route, tokens_route, slow_route, limited_route, phone_route],
         dependencies={"context": Provide(provide_context, sync_to_thread=False)},
         middleware=layers(given_settings),
         exception_handlers=EXCEPTION_HANDLERS,
@@ -119,6 +124,7 @@ def test_refusals_have_ids_and_headers_too(client: Client) -> None:
 def test_what_belongs_to_a_person_is_never_cached(client: Client) -> None:
     assert "cache-control" not in client.get("/page").headers
     assert client.get("/nowhere").headers["cache-control"] == "no-store"
+    assert client.post("/tokens").headers["cache-control"] == "no-store"
     for name in ("authorization", "x-api-key", "cookie"):
         assert client.get("/page", headers={name: "x=1"}).headers["cache-control"] == "no-store"
 

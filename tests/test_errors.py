@@ -36,6 +36,8 @@ RAISED: dict[str, tuple[Exception, int, str]] = {
     "broken": (asyncpg.UndefinedColumnError(SECRET), 500, "internal"),
     "unmigrated": (asyncpg.UndefinedTableError(SECRET), 503, "database.misconfigured"),
     "unprivileged": (asyncpg.InsufficientPrivilegeError(SECRET), 503, "database.misconfigured"),
+    "nul": (asyncpg.CharacterNotInRepertoireError(SECRET), 422, "request.unfit_text"),
+    "untranslatable": (asyncpg.UntranslatableCharacterError(SECRET), 422, "request.unfit_text"),
     "denied": (PermissionDeniedException(SECRET), 403, "request.malformed"),
 }
 

@@ -1,6 +1,7 @@
 """The file of keys: what is not to be trusted, what a running process takes over, and that nothing is lost."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -167,6 +168,15 @@ def test_a_ring_is_never_replaced_by_a_new_one(tmp_path: Path) -> None:
         write_key_file(path, KeyFile(environment=Environment.TEST, keys=new_keys(PURPOSES, NOW)), is_new=True)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["keys.json"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_ring_that_root_changes_stays_its_owners(tmp_path: Path) -> None:
+    path = written(tmp_path / "keys.json")
+    os.chown(path, 1234, 2345)
+    write_key_file(path, read_key_file(path, Environment.TEST), is_new=False)
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 2345, 0o600)
 
 
 def test_keys_do_not_print_their_secret() -> None:

@@ -145,6 +145,18 @@ def test_libraries_speak_through_the_same_pipeline(capsys: pytest.CaptureFixture
     assert "timestamp" in line
 
 
+def test_addresses_that_we_ask_are_not_told_for_their_credentials(
+    capsys: pytest.CaptureFixture[str], logging_restored: None
+) -> None:
+    configure_logs(Settings())
+    for library in ("httpx", "httpcore"):
+        logging.getLogger(library).info("HTTP Request: POST https://gateway/send?user=us&key=s3cret")
+        logging.getLogger(library).warning("trouble")
+    said = capsys.readouterr().err
+    assert "s3cret" not in said
+    assert said.count("trouble") == 2
+
+
 def test_development_reads_lines_and_is_masked_too(capsys: pytest.CaptureFixture[str], logging_restored: None) -> None:
     configure_logs(Settings())
     structlog.get_logger().info("sent", to="+5215512345678")

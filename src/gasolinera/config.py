@@ -15,6 +15,7 @@ from gasolinera.errors import ConfigError
 SERVICES = ("auth", "station", "coupon", "redemption", "ads", "raffle")
 DEVELOPMENT_KEYS = Path(".local/keys.json")
 PREFIX = "GASOLINERA_"
+_SECRET_CHARACTERS = 32
 _READ_ELSEWHERE = {
     *(f"{service}_migration_url" for service in SERVICES),  # by vuelo.toml
     "test_postgres",  # by the tests
@@ -118,6 +119,12 @@ class Settings(BaseSettings):
             raise ValueError("production needs sms_sender http: codes are not to be read in a log or on a page")
         if not self.public_url.startswith("https://"):
             raise ValueError("production needs a public_url that begins with https://")
+        if self.sms_gateway_url is None or not self.sms_gateway_url.startswith("https://"):
+            raise ValueError("production needs an sms_gateway_url that begins with https://: codes pass through it")
+        for name in ("sms_gateway_secret", "metrics_token"):
+            secret: SecretStr | None = getattr(self, name)
+            if secret is not None and len(secret.get_secret_value()) < _SECRET_CHARACTERS:
+                raise ValueError(f"production needs a {name} of {_SECRET_CHARACTERS} characters or more")
         return self
 
     @property

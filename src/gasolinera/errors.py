@@ -25,6 +25,9 @@ _MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")  # the framewor
 _MONTH_OF_PARTITION = re.compile(r"_[0-9]{4}_[0-9]{2}(?=_|$)")
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+# Text that PostgreSQL cannot hold: NUL, say, in a part of the address that no pattern looked at.
+_UNFIT_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+
 # Somebody else's trouble: the server is gone, refuses connections, or a statement took too long.
 _DATABASE_UNAVAILABLE = (
     OSError,
@@ -288,11 +291,17 @@ def _on_constraint(
     return _on_our_error(request, refusal(error, refusals))
 
 
+def _on_unfit_text(request: Request[Any, Any, Any], _error: asyncpg.PostgresError) -> Response[Problem]:
+    hint = "leave out characters that nobody can see"
+    return _on_our_error(request, InputError("request.unfit_text", "a text holds what no text can", hint))
+
+
 # The framework's own type for this leaves its parameters open.
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
     GasolineraError: _on_our_error,
     ValidationException: _on_invalid,
     HTTPException: _on_http,
     asyncpg.IntegrityConstraintViolationError: _on_constraint,
+    **dict.fromkeys(_UNFIT_TEXT, _on_unfit_text),
     Exception: _on_bug,
 }

@@ -202,9 +202,10 @@ def lock_folder(path: Path) -> Generator[None]:
 
 
 def write_key_file(path: Path, ring: KeyFile, *, is_new: bool) -> None:
-    """All or nothing, on the disk when it returns, for the owner's eyes only.
+    """All or nothing, on the disk when it returns, for the owner's eyes only: who owned the file before owns it still.
 
-    Raises ConflictError `keys.exists` where `is_new` and something is there.
+    Raises ConfigError `keys.owner` where that cannot be, and ConflictError `keys.exists` where `is_new` and something
+    is there.
     """
     target = path.resolve()  # a link keeps pointing at the file that it points at
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".keys-")
@@ -212,6 +213,8 @@ def write_key_file(path: Path, ring: KeyFile, *, is_new: bool) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
+            if not is_new:
+                _keep_owner(target, file.fileno())
             file.write(msgspec.json.format(msgspec.json.encode(ring), indent=2) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -230,3 +233,16 @@ def write_key_file(path: Path, ring: KeyFile, *, is_new: bool) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _keep_owner(target: Path, handle: int) -> None:
+    """Root rotates what a service reads: a ring that root took over would be closed to it."""
+    try:
+        before, now = target.stat(), os.fstat(handle)
+        if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
+            os.fchown(handle, before.st_uid, before.st_gid)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        hint = "run this as the owner of the file, or as root"
+        raise ConfigError("keys.owner", f"the key ring {target} belongs to somebody else", hint) from None

@@ -80,6 +80,9 @@ def configure_logs(settings: Settings) -> None:
     )
     # The details of libraries help nobody.
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
+    # These name the whole address of every request that we make: with the credentials in it, and for each poll.
+    for library in ("httpx", "httpcore"):
+        logging.getLogger(library).setLevel(max(level, logging.WARNING))
 
 
 def mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -173,6 +173,33 @@ def test_rotation_overlaps_and_happens_once(ask: Callable[..., Any], partner: st
     assert code(ask("POST", f"/{partner}/keys/{new['prefix']}/rotate", {})) == (410, "api_key.over")
 
 
+def test_rotation_keeps_to_what_making_a_key_keeps_to(ask: Callable[..., Any], partner: str) -> None:
+    prefixes = [ask("POST", f"/{partner}/keys", KEY).json()["key"]["prefix"] for _ in range(20)]
+    rotate = f"/{partner}/keys/{prefixes[0]}/rotate"
+    assert code(ask("POST", rotate, {})) == (409, "api_key.too_many")
+    assert ask("POST", rotate, {"overlap_hours": 0}).status_code == 201  # one ends, one begins
+    assert code(ask("POST", "/NOBODY/keys/aaaaaaaa/rotate", {})) == (404, "partner.unknown")
+    assert code(ask("POST", f"/{partner}/keys/aaaaaaaa/rotate", {})) == (410, "api_key.over")
+    ask("PATCH", f"/{partner}", {"is_active": False})
+    assert code(ask("POST", f"/{partner}/keys/{prefixes[1]}/rotate", {})) == (409, "partner.inactive")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/%00/keys"),
+        ("GET", "/%00/history"),
+        ("PATCH", "/POS%00"),
+        ("POST", "/%00/keys"),
+        ("POST", "/POS-NORTE/keys/aaaa%00aaa/rotate"),
+        ("POST", "/POS-NORTE/keys/aaaa%00aaa/revoke"),
+    ],
+)
+def test_an_address_with_characters_of_no_code_is_refused(ask: Callable[..., Any], method: str, path: str) -> None:
+    body: Any = None if method == "GET" else KEY if path.endswith("keys") else {}
+    assert code(ask(method, path, body)) == (422, "request.invalid")
+
+
 def test_what_was_done_and_by_whom_is_kept(ask: Callable[..., Any], partner: str, admin: Conn) -> None:
     old = ask("POST", f"/{partner}/keys", KEY).json()["key"]["prefix"]
     new = ask("POST", f"/{partner}/keys/{old}/rotate", {}).json()["key"]["prefix"]

@@ -80,8 +80,10 @@ _PartnerCode = Annotated[
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$(?!\n)")]
 _Label = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$(?!\n)")]
 _Email = Annotated[str, msgspec.Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]{1,64}@[A-Za-z0-9.-]+$(?!\n)")]
-_Code = Annotated[str, PathParameter(description="The partner's code.", max_length=20)]
-_Prefix = Annotated[str, PathParameter(description="The beginning that the list shows.", max_length=8)]
+_Code = Annotated[str, PathParameter(description="The partner's code.", pattern=r"^[A-Z0-9-]{3,20}$(?!\n)")]
+_Prefix = Annotated[
+    str, PathParameter(description="The beginning that the list shows.", pattern=r"^[A-Za-z0-9_-]{8}$(?!\n)")
+]
 
 
 class _NewPartner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -226,7 +228,13 @@ async def create_key_route(
     summary="Make the successor of an API key",
     description="It has the same rights. The old key is good for some hours more: 168 if not said.",
     guards=_MANAGE,
-    responses={201: _good(NewApiKey, "The key.", _NEW_KEY_EXAMPLE), 409: _ROTATED, 410: _OVER, **_PROBLEMS},
+    responses={
+        201: _good(NewApiKey, "The key.", _NEW_KEY_EXAMPLE),
+        404: _UNKNOWN,
+        409: _ROTATED,
+        410: _OVER,
+        **_PROBLEMS,
+    },
 )
 async def rotate_key_route(
     db: NamedDependency[Database],

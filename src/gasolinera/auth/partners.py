@@ -76,15 +76,11 @@ async def create_api_key(conn: Connection, code: str, wish: KeyWish) -> NewApiKe
     if not wish.scopes <= PARTNER_SCOPES:
         allowed = ", ".join(sorted(PARTNER_SCOPES))
         raise InputError("api_key.scopes", "no key of a partner may have that scope", f"allowed are {allowed}")
-    partner = await queries.lock_partner(conn, code)
-    if partner is None:
-        raise _unknown_partner()
-    if not partner.is_active:
-        raise ConflictError("partner.inactive", "this partner is deactivated", "activate it first")
+    partner_id = await _lock_active_partner(conn, code)
     prefix, api_key = _new_api_key()
     made = await queries.create_api_key(
         conn,
-        partner.id,
+        partner_id,
         wish,
         prefix=prefix,
         key_hash=hash_api_key(api_key),
@@ -92,20 +88,21 @@ async def create_api_key(conn: Connection, code: str, wish: KeyWish) -> NewApiKe
         most=MAX_LIVE_KEYS,
     )
     if made is None:
-        hint = "revoke those that nobody uses"
-        raise ConflictError("api_key.too_many", f"this partner has {MAX_LIVE_KEYS} live keys already", hint)
+        raise _too_many_keys()
     return NewApiKey(api_key=api_key, key=made)
 
 
 async def rotate_api_key(conn: Connection, code: str, prefix: str, *, overlap: timedelta) -> NewApiKey:
-    """A successor with the same rights and a whole new life; the old key ends after the overlap.
+    """A successor with the same rights and a whole new life; the old key ends after the overlap. Locks the partner.
 
-    Raises GoneError `api_key.over` for a key that is not live, ConflictError `api_key.rotated` by the constraint.
+    Raises UnknownError `partner.unknown`, GoneError `api_key.over` for a key that is not live, ConflictError
+    `partner.inactive`, `api_key.too_many`, and `api_key.rotated` by the constraint.
     """
+    partner_id = await _lock_active_partner(conn, code)
     new_prefix, api_key = _new_api_key()
     made = await queries.rotate_api_key(
         conn,
-        code,
+        partner_id,
         prefix,
         prefix=new_prefix,
         key_hash=hash_api_key(api_key),
@@ -114,7 +111,19 @@ async def rotate_api_key(conn: Connection, code: str, prefix: str, *, overlap: t
     )
     if made is None:
         raise GoneError("api_key.over", "there is no such live key", "make a new one")
+    if await queries.count_live_keys(conn, partner_id) > MAX_LIVE_KEYS:
+        raise _too_many_keys()
     return NewApiKey(api_key=api_key, key=made)
+
+
+async def _lock_active_partner(conn: Connection, code: str) -> int:
+    """Its number. Raises UnknownError `partner.unknown`, ConflictError `partner.inactive`."""
+    partner = await queries.lock_partner(conn, code)
+    if partner is None:
+        raise _unknown_partner()
+    if not partner.is_active:
+        raise ConflictError("partner.inactive", "this partner is deactivated", "activate it first")
+    return partner.id
 
 
 async def revoke_api_key(conn: Connection, code: str, prefix: str) -> ApiKey:
@@ -129,6 +138,11 @@ def _new_api_key() -> tuple[str, str]:
     """The readable prefix, and the whole key: 256 random bits after it."""
     prefix = secrets.token_urlsafe(6)
     return prefix, f"{API_KEY_PREFIX}{prefix}_{secrets.token_urlsafe(32)}"
+
+
+def _too_many_keys() -> ConflictError:
+    hint = "revoke those that nobody uses"
+    return ConflictError("api_key.too_many", f"this partner has {MAX_LIVE_KEYS} live keys already", hint)
 
 
 def _unknown_partner() -> UnknownError:

@@ -17,6 +17,7 @@ _LIST_PARTNERS = _SQL["list_partners"]
 _LOCK_PARTNER = _SQL["lock_partner"]
 _CREATE_API_KEY = _SQL["create_api_key"]
 _ROTATE_API_KEY = _SQL["rotate_api_key"]
+_COUNT_LIVE_KEYS = _SQL["count_live_keys"]
 _REVOKE_API_KEY = _SQL["revoke_api_key"]
 _LIST_API_KEYS = _SQL["list_api_keys"]
 _FIND_API_KEY = _SQL["find_api_key"]
@@ -30,6 +31,10 @@ _FORGET_REVOCATIONS = _SQL["forget_revocations"]
 class LockedPartner(msgspec.Struct, frozen=True):
     id: int
     is_active: bool
+
+
+class _LiveKeys(msgspec.Struct, frozen=True):
+    live: int
 
 
 class RevocationRow(msgspec.Struct, frozen=True):
@@ -84,7 +89,7 @@ async def create_api_key(
 
 async def rotate_api_key(
     conn: Connection,
-    code: str,
+    partner_id: int,
     old_prefix: str,
     *,
     prefix: str,
@@ -93,8 +98,12 @@ async def rotate_api_key(
     expires_at: datetime,
 ) -> ApiKey | None:
     return await fetch_optional(
-        conn, ApiKey, _ROTATE_API_KEY, code, old_prefix, prefix, key_hash, overlap_s, expires_at
+        conn, ApiKey, _ROTATE_API_KEY, partner_id, old_prefix, prefix, key_hash, overlap_s, expires_at
     )
+
+
+async def count_live_keys(conn: Connection, partner_id: int) -> int:
+    return (await fetch_one(conn, _LiveKeys, _COUNT_LIVE_KEYS, partner_id)).live
 
 
 async def revoke_api_key(conn: Connection, code: str, prefix: str) -> ApiKey | None:

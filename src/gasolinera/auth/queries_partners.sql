@@ -35,12 +35,11 @@ RETURNING prefix, label, scopes, station_code, requests_per_minute, expires_at, 
 
 -- name: rotate_api_key
 -- The old key ends after the overlap, its successor has the same rights; no row when the old one is over already.
--- A second rotation of the same key breaks api_keys_rotated_from_id_key.
+-- A second rotation of the same key breaks api_keys_rotated_from_id_key. Needs the partner's lock.
 WITH old AS (
     UPDATE auth_schema.api_keys AS k
        SET expires_at = least(k.expires_at, now() + make_interval(secs => $5))
-      FROM auth_schema.partners AS p
-     WHERE p.partner_code = $1 AND k.partner_id = p.id AND k.prefix = $2 AND p.is_active
+     WHERE k.partner_id = $1 AND k.prefix = $2
        AND k.revoked_at IS NULL AND k.expires_at > now()
     RETURNING k.id, k.partner_id, k.label, k.scopes, k.station_code, k.requests_per_minute
 )
@@ -49,6 +48,11 @@ INSERT INTO auth_schema.api_keys
 SELECT old.partner_id, $3, $4, old.label, old.scopes, old.station_code, old.requests_per_minute, old.id, $6
   FROM old
 RETURNING prefix, label, scopes, station_code, requests_per_minute, expires_at, last_used_at, revoked_at, created_at;
+
+-- name: count_live_keys
+-- How many keys of a partner are good now, those included that this transaction made. Needs the partner's lock.
+SELECT count(*) AS live FROM auth_schema.api_keys AS k
+ WHERE k.partner_id = $1 AND k.revoked_at IS NULL AND k.expires_at > now();
 
 -- name: revoke_api_key
 -- Again: the first time stays. No row when the partner has no such key.
