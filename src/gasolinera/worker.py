@@ -19,6 +19,7 @@ from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.errors import ConfigError, unavailable
 from gasolinera.event_flow import run_events
+from gasolinera.event_upkeep import purge_job
 from gasolinera.job_queue import Pace, make_app, take_back
 from gasolinera.job_reports import check_installed, measure_jobs
 from gasolinera.jobs import Job, partitions_job
@@ -39,7 +40,8 @@ def jobs_of(parts: Sequence[Parts]) -> list[Job]:
 
 
 def _everywhere(part: Parts) -> tuple[Job, ...]:
-    return partitions_job(part.name, part.schema), request_upkeep_job(part.name, part.schema)
+    jobs = partitions_job(part.name, part.schema), request_upkeep_job(part.name, part.schema)
+    return (*jobs, purge_job(part.name, part.schema)) if part.outbox is not None or part.consumers else jobs
 
 
 async def run_worker(settings: Settings, parts: Sequence[Parts], services: Sequence[str], stop: asyncio.Event) -> None:

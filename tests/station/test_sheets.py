@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -93,11 +95,37 @@ def test_every_row_that_is_refused_is_named_and_keeps_the_rest_out(
     assert client.get("/api/stations/JSM060").json()["phone"] == "+529515000113"
 
 
+def test_a_cell_of_several_lines_is_one_row(client: Client, login: Login) -> None:
+    text = 'station_code,address\nJSM001,"uno\ndos"\n\nJSM002,Calle 5\nJSM003,\u200b\nX,Calle 6\n'
+    found = send(client, login, text, "?dry_run=true").json()
+    assert [(fault["row"], fault["column"]) for fault in found["faults"]][-1] == (6, "station_code")
+
+
 def test_a_missing_column_keeps_and_an_empty_cell_takes_away(client: Client, login: Login) -> None:
     before = client.get("/api/stations/JSM001").json()
     assert send(client, login, "codigo;telefono\njsm001;\n").json()["updated"] == 1
     after = client.get("/api/stations/JSM001").json()
     assert {name for name in before if before[name] != after[name]} == {"phone", "updated_at"}
+
+
+def test_what_somebody_changes_during_an_import_stays_where_the_file_does_not_speak_of_it(
+    client: Client, login: Login, as_role: Callable[[str], psycopg.Connection[Any]], admin: psycopg.Connection[Any]
+) -> None:
+    other = as_role("station_app")
+    with ThreadPoolExecutor() as pool:
+        with other.transaction():
+            other.execute("UPDATE station_schema.stations SET pump_count = 17 WHERE station_code = 'JSM001'")
+            importing = pool.submit(send, client, login, "station_code,phone\nJSM001,+525555000199\n")
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            deadline = monotonic() + 10
+            while admin.execute(waiting).fetchone() != (1,):
+                assert monotonic() < deadline, "the import does not wait"
+                sleep(0.02)
+        assert importing.result().json()["updated"] == 1
+    after = client.get("/api/stations/JSM001").json()
+    assert (after["pump_count"], after["phone"]) == (17, "+525555000199")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ from gasolinera.auth.revocations import local_authority
 from gasolinera.auth.senders import open_courier
 from gasolinera.auth.webhooks import FORGET_DELIVERIES
 from gasolinera.auth.webhooks_delivery import send_webhooks
-from gasolinera.event_upkeep import purge_job
 from gasolinera.parts import Parts, Poller
 from gasolinera.routing import service_router
 
@@ -50,7 +49,7 @@ PARTS = Parts(
     prepare=service.prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
-    jobs=(*JOBS, FORGET_NOTIFICATIONS, FORGET_DELIVERIES, purge_job("auth", "auth_schema")),
+    jobs=(*JOBS, FORGET_NOTIFICATIONS, FORGET_DELIVERIES),
     pollers=(Poller("notifications", send_notifications), Poller("webhooks", send_webhooks)),
     refusals={**REFUSALS, **administration.REFUSALS, **partners.REFUSALS},
     find_user=service.find_user,

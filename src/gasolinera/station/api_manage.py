@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
-from litestar import Response, get, patch, post, put
+from litestar import Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from msgspec import Meta
 
 from gasolinera.authentication import reach_station, requires
 from gasolinera.database import Database, RequestContext
@@ -21,6 +22,7 @@ from gasolinera.station.changes import (
     PastPrice,
     PriceChange,
     PriceSet,
+    ScheduledPrice,
     StationChange,
     StatusChange,
 )
@@ -37,6 +39,9 @@ _STATUS = problem_spec(
     HTTPStatus.CONFLICT, "station.status", "a station that is PERMANENTLY_CLOSED cannot become ACTIVE"
 )
 _NOT_SOLD = problem_spec(HTTPStatus.CONFLICT, "station.not_sold", "the station does not sell this fuel")
+_NOT_SCHEDULED = problem_spec(
+    HTTPStatus.NOT_FOUND, "station.no_scheduled_price", "no price of this fuel is scheduled for that moment"
+)
 _PROBLEMS = {401: _NO_LOGIN, 403: _FORBIDDEN, 404: UNKNOWN, 422: INVALID, 503: UNAVAILABLE}
 
 _PRICE_EXAMPLE = {
@@ -46,6 +51,16 @@ _PRICE_EXAMPLE = {
     "currency": "MXN",
     "valid_from": "2026-11-22T18:00:00Z",
     "is_scheduled": False,
+}
+_SCHEDULED_EXAMPLE = {
+    "station_code": "JSM001",
+    "fuel": "REGULAR",
+    "price": "23.490",
+    "currency": "MXN",
+    "valid_from": "2026-12-01T06:00:00Z",
+    "reason": "new month",
+    "scheduled_by": "a0000000-0000-4000-8000-000000000011",
+    "scheduled_at": "2026-11-22T18:00:00.123456Z",
 }
 _PAST_EXAMPLE = {
     "id": 71,
@@ -204,6 +219,48 @@ async def price_route(
 
 
 @get(
+    "/{code:str}/prices/scheduled",
+    guards=[requires(Permission.PRICES_SET)],
+    summary="What a litre will cost",
+    description="The prices that wait for their moment, the soonest first.",
+    responses={
+        200: good(Page[ScheduledPrice], "The prices to come.", {"items": [_SCHEDULED_EXAMPLE], "next_cursor": None}),
+        **_PROBLEMS,
+    },
+)
+async def scheduled_route(
+    db: NamedDependency[Database], caller: NamedDependency[Caller], code: _Code
+) -> Page[ScheduledPrice]:
+    code = service.normalized_code(code)
+    reach_station(caller, Permission.PRICES_SET, code)
+    async with db.connection() as conn:
+        return Page(tuple(await managing.scheduled_prices(conn, code)), None)
+
+
+@delete(
+    "/{code:str}/prices/scheduled/{fuel:str}",
+    guards=[requires(Permission.PRICES_SET, fresh=True)],
+    summary="Withdraw a price that is to come",
+    responses={**_PROBLEMS, 404: _NOT_SCHEDULED},
+)
+async def withdraw_price_route(
+    db: NamedDependency[Database],
+    context: NamedDependency[RequestContext],
+    caller: NamedDependency[Caller],
+    code: _Code,
+    fuel: _FuelInPath,
+    valid_from: Annotated[
+        Annotated[datetime, Meta(tz=True)],
+        QueryParameter(description="The moment it would come, as the list tells it."),
+    ],
+) -> None:
+    code = service.normalized_code(code)
+    reach_station(caller, Permission.PRICES_SET, code)
+    async with db.transaction(context) as conn:
+        await managing.withdraw_price(conn, code, fuel, valid_from)
+
+
+@get(
     "/{code:str}/prices/history",
     guards=[requires(Permission.PRICES_SET)],
     summary="What a litre cost",
@@ -256,6 +313,8 @@ HANDLERS = (
     status_route,
     hours_route,
     price_route,
+    scheduled_route,
+    withdraw_price_route,
     history_route,
     audit_route,
 )

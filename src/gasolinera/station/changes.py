@@ -143,6 +143,19 @@ class PriceSet(msgspec.Struct, frozen=True):
     is_scheduled: bool
 
 
+class ScheduledPrice(msgspec.Struct, frozen=True):
+    """What a litre will cost from `valid_from` on, unless it is withdrawn before."""
+
+    station_code: str
+    fuel: Fuel
+    price: Decimal
+    currency: str
+    valid_from: datetime
+    reason: str | None
+    scheduled_by: str
+    scheduled_at: datetime
+
+
 class PastPrice(msgspec.Struct, frozen=True):
     id: int
     fuel: Fuel

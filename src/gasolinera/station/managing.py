@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gasolinera.database import Connection
-from gasolinera.errors import ConflictError, ForbiddenError, InputError
+from gasolinera.errors import ConflictError, ForbiddenError, InputError, UnknownError
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.station import queries_manage as queries
 from gasolinera.station.changes import (
@@ -19,6 +19,7 @@ from gasolinera.station.changes import (
     PastPrice,
     PriceChange,
     PriceSet,
+    ScheduledPrice,
     StationChange,
     StatusChange,
     check_zone,
@@ -127,6 +128,25 @@ async def set_price(conn: Connection, code: str, fuel: Fuel, change: PriceChange
 async def apply_due_prices(conn: Connection) -> int:
     """Scheduled prices whose time has come; how many became current."""
     return await queries.apply_due_prices(conn)
+
+
+async def scheduled_prices(conn: Connection, code: str) -> list[ScheduledPrice]:
+    """The soonest first; at most 500. Raises UnknownError."""
+    code = normalized_code(code)
+    found = await queries.scheduled_prices(conn, code)
+    if not found and not await queries.station_exists(conn, code):
+        raise unknown_station()
+    return found
+
+
+async def withdraw_price(conn: Connection, code: str, fuel: Fuel, valid_from: datetime) -> None:
+    """Raises UnknownError `station.no_scheduled_price`, also for one whose time has come."""
+    if not await queries.withdraw_price(conn, normalized_code(code), fuel, valid_from):
+        raise UnknownError(
+            "station.no_scheduled_price",
+            "no price of this fuel is scheduled for that moment",
+            "name the fuel and the moment as the list of scheduled prices does",
+        )
 
 
 async def price_history(

@@ -34,8 +34,7 @@ _TRANSFER_EMPLOYEE = _SQL["transfer_employee"]
 _END_EMPLOYMENT = _SQL["end_employment"]
 _SUSPEND_EMPLOYMENT = _SQL["suspend_employment"]
 _RESUME_EMPLOYMENT = _SQL["resume_employment"]
-_PUT_INACTIVE_USER = _SQL["put_inactive_user"]
-_FORGET_INACTIVE_USER = _SQL["forget_inactive_user"]
+_NOTE_USER_STATE = _SQL["note_user_state"]
 _IS_EMPLOYED_AS = _SQL["is_employed_as"]
 _PLAN_SHIFT = _SQL["plan_shift"]
 _GET_SHIFT = _SQL["get_shift"]
@@ -170,12 +169,11 @@ async def resume_employment(conn: Connection, employee_id: int) -> Rested:
     return await fetch_one(conn, Rested, _RESUME_EMPLOYMENT, employee_id)
 
 
-async def put_inactive_user(conn: Connection, user_id: UUID, *, is_erased: bool) -> None:
-    await conn.execute(_PUT_INACTIVE_USER, user_id, is_erased)
-
-
-async def forget_inactive_user(conn: Connection, user_id: UUID) -> None:
-    await conn.execute(_FORGET_INACTIVE_USER, user_id)
+async def note_user_state(
+    conn: Connection, user_id: UUID, *, is_active: bool, is_erased: bool, as_of: datetime
+) -> bool:
+    """False: something later is known."""
+    return bool(await conn.fetchval(_NOTE_USER_STATE, user_id, is_active, is_erased, as_of))
 
 
 async def is_employed_as(conn: Connection, user_id: UUID, number: str, station_code: str, role: Role) -> bool:

@@ -15,7 +15,7 @@ SELECT station_schema.next_employee_number(), $1, s.id, $3, $4, $5, $6, $7, $8, 
        coalesce($10, station_schema.local_day(s.time_zone))
   FROM station_schema.stations AS s
  WHERE s.station_code = $2 AND s.status <> 'PERMANENTLY_CLOSED'
-   AND NOT EXISTS (SELECT FROM station_schema.inactive_users AS u WHERE u.user_id = $1)
+   AND NOT EXISTS (SELECT FROM station_schema.user_states AS u WHERE u.user_id = $1 AND NOT u.is_active)
    AND coalesce($10, station_schema.local_day(s.time_zone)) <= station_schema.local_day(s.time_zone)
 RETURNING id, employee_number, user_id, $2 AS station_code, position, role, may_process_transactions, may_handle_cash,
           may_supervise, employment_type, shift, hired_on, terminated_on, termination_reason, suspended_at, updated_at;
@@ -23,7 +23,7 @@ RETURNING id, employee_number, user_id, $2 AS station_code, position, role, may_
 -- name: why_not_hired
 -- What stood in the way of hiring user $1 at station $2 from $3 on.
 SELECT s.id IS NOT NULL AS has_station, coalesce(s.status = 'PERMANENTLY_CLOSED', false) AS is_closed,
-       EXISTS (SELECT FROM station_schema.inactive_users AS u WHERE u.user_id = $1) AS is_inactive
+       EXISTS (SELECT FROM station_schema.user_states AS u WHERE u.user_id = $1 AND NOT u.is_active) AS is_inactive
   FROM (SELECT) AS one LEFT JOIN station_schema.stations AS s ON s.station_code = $2;
 
 -- name: get_employee
@@ -130,14 +130,13 @@ UPDATE station_schema.employees SET suspended_at = now() WHERE id = $1 RETURNING
 -- Goes on with the account; the row is locked.
 UPDATE station_schema.employees SET suspended_at = NULL WHERE id = $1 RETURNING suspended_at, updated_at;
 
--- name: put_inactive_user
--- The account is deactivated, or erased for good.
-INSERT INTO station_schema.inactive_users AS u (user_id, is_erased) VALUES ($1, $2)
-ON CONFLICT (user_id) DO UPDATE SET is_erased = u.is_erased OR excluded.is_erased;
-
--- name: forget_inactive_user
--- The account is active again; an erased one never is.
-DELETE FROM station_schema.inactive_users WHERE user_id = $1 AND NOT is_erased;
+-- name: note_user_state
+-- What an account is since $4, unless something later is known. Erased is for good, whenever it is heard.
+INSERT INTO station_schema.user_states AS u (user_id, is_active, is_erased, as_of) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id) DO UPDATE
+   SET is_active = excluded.is_active, is_erased = excluded.is_erased, as_of = excluded.as_of
+ WHERE excluded.is_erased OR (NOT u.is_erased AND u.as_of <= excluded.as_of)
+RETURNING true;
 
 -- name: is_employed_as
 -- Whether a token's words about an employment are still true: user $1, number $2, station $3, role $4.

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gasolinera.database import Connection, fetch_all, fetch_optional, load_sql
-from gasolinera.station.changes import AuditEntry, NewStation, PastPrice
+from gasolinera.station.changes import AuditEntry, NewStation, PastPrice, ScheduledPrice
 from gasolinera.station.models import Fuel, StationStatus
 from gasolinera.station.statistics import PlaceStatistics, StationFigures
 
@@ -21,6 +21,8 @@ _SET_HOURS = _SQL["set_hours"]
 _SET_PRICE = _SQL["set_price"]
 _SCHEDULE_PRICE = _SQL["schedule_price"]
 _APPLY_DUE_PRICES = _SQL["apply_due_prices"]
+_SCHEDULED_PRICES = _SQL["scheduled_prices"]
+_WITHDRAW_PRICE = _SQL["withdraw_price"]
 _PRICE_HISTORY = _SQL["price_history"]
 _AUDIT = _SQL["audit"]
 _REFRESH_SUMMARY = _SQL["refresh_station_summary"]
@@ -112,6 +114,14 @@ async def apply_due_prices(conn: Connection) -> int:
     count = await conn.fetchval(_APPLY_DUE_PRICES)
     assert isinstance(count, int), "count(*) gives a number"
     return count
+
+
+async def scheduled_prices(conn: Connection, code: str) -> list[ScheduledPrice]:
+    return await fetch_all(conn, ScheduledPrice, _SCHEDULED_PRICES, code)
+
+
+async def withdraw_price(conn: Connection, code: str, fuel: Fuel, valid_from: datetime) -> bool:
+    return bool(await conn.fetchval(_WITHDRAW_PRICE, code, fuel, valid_from))
 
 
 async def price_history(

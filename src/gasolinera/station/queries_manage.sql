@@ -97,7 +97,8 @@ SELECT s.station_code, $2 AS fuel, m.price, m.currency, m.valid_from, true AS is
  WHERE s.station_code = $1;
 
 -- name: apply_due_prices
--- Scheduled prices whose time has come become the current ones; of several for a fuel the latest.
+-- Scheduled prices whose time has come become the current ones; of several for a fuel the latest. What has closed for
+-- good or sells the fuel no more has no price.
 WITH due AS (
     DELETE FROM station_schema.station_scheduled_prices AS d
      WHERE d.valid_from <= now()
@@ -110,6 +111,7 @@ WITH due AS (
     SELECT l.station_id, l.fuel, l.price, l.currency,
            timezone(coalesce(s.time_zone, 'UTC'), l.valid_from)::date, l.valid_from, l.reason, l.scheduled_by
       FROM latest AS l JOIN station_schema.stations AS s ON s.id = l.station_id
+     WHERE s.fuels @> ARRAY[l.fuel] AND s.status <> 'PERMANENTLY_CLOSED'
      ORDER BY l.station_id, l.fuel
     ON CONFLICT (station_id, fuel) DO UPDATE
        SET price = excluded.price, currency = excluded.currency, valid_from = excluded.valid_from,
@@ -119,6 +121,22 @@ WITH due AS (
     RETURNING 1
 )
 SELECT count(*) FROM made;
+
+-- name: scheduled_prices
+-- What a station's fuels are going to cost, the soonest first.
+SELECT s.station_code, p.fuel, p.price, p.currency, p.valid_from, p.reason, p.scheduled_by, p.created_at AS scheduled_at
+  FROM station_schema.stations AS s
+  JOIN station_schema.station_scheduled_prices AS p ON p.station_id = s.id
+ WHERE s.station_code = $1
+ ORDER BY p.valid_from, p.fuel
+ LIMIT 500;
+
+-- name: withdraw_price
+-- One that has not come yet.
+DELETE FROM station_schema.station_scheduled_prices AS p
+ USING station_schema.stations AS s
+ WHERE s.station_code = $1 AND p.station_id = s.id AND p.fuel = $2 AND p.valid_from = $3
+RETURNING true;
 
 -- name: price_history
 -- A station's prices, the latest first, before a position ($3, $4; NULL for the first page); $2 NULL: of any fuel.

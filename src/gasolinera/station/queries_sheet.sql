@@ -9,7 +9,8 @@ SELECT station_schema.begin_rows_import();
 SELECT s.station_code FROM station_schema.stations AS s WHERE s.station_code = ANY ($1::text[]);
 
 -- name: update_from_rows
--- Stations of the rows $1 that differ in one of the columns $2 that the file has.
+-- Stations of the rows $1 that differ in one of the columns $2 that the file has. Locked first, so that what the file
+-- does not say stays as the one who changes it at the same time leaves it.
 WITH wanted AS (
         SELECT w.id,
                coalesce(i.name, w.name) AS name,
@@ -36,6 +37,8 @@ WITH wanted AS (
           FROM station_schema.station_import_rows AS i
           JOIN station_schema.stations AS w USING (station_code)
          WHERE i.row_number = ANY ($1::integer[])
+         ORDER BY w.id
+           FOR NO KEY UPDATE OF w
 ), changed AS (
     UPDATE station_schema.stations AS s
        SET (name, status, station_type, accepts_coupons, address, city, state, postal_code, country, time_zone,

@@ -66,7 +66,8 @@ async def is_current(conn: Connection, caller: Caller) -> bool:
 
 
 async def take_user_event(conn: Connection, event: Event) -> None:
-    """An employment rests while its account is deactivated, goes on with it, and ends when it is erased.
+    """An employment rests while its account is deactivated, goes on with it, and ends when it is erased. What was said
+    before something that is known comes too late.
 
     Raises msgspec.ValidationError for an event that is not what the catalogue says. Locks the user against hiring, and
     the employment.
@@ -74,10 +75,12 @@ async def take_user_event(conn: Connection, event: Event) -> None:
     is_erased = event.type == "user.erased"
     user = msgspec.convert({"active": False} | event.data, _User)
     await queries.lock_user(conn, user.public_id)
-    if is_erased or not user.active:
-        await queries.put_inactive_user(conn, user.public_id, is_erased=is_erased)
-    else:
-        await queries.forget_inactive_user(conn, user.public_id)
+    is_active = user.active and not is_erased
+    is_news = await queries.note_user_state(
+        conn, user.public_id, is_active=is_active, is_erased=is_erased, as_of=event.time
+    )
+    if not is_news:
+        return
     employee = await queries.lock_employment_of(conn, user.public_id)
     if employee is None:
         return

@@ -59,7 +59,9 @@ class RowFault(msgspec.Struct, frozen=True):
 
 
 class Sheet(msgspec.Struct, frozen=True):
-    """`rows`: by their number, as a spreadsheet counts; each has the values of all `columns`."""
+    """`rows`: by their number, as a spreadsheet counts: a cell of several lines is in one row. Each has the values of all
+    `columns`.
+    """
 
     columns: tuple[str, ...]
     rows_read: int
@@ -107,12 +109,12 @@ def read_table(data: bytes, layout: Layout) -> Sheet:
 
 def _lines(reader: Any, max_rows: int) -> Iterator[tuple[int, list[str]]]:
     count = 0
-    for cells in reader:
+    for number, cells in enumerate(reader, 1):
         if any(cell.strip() for cell in cells):
             count += 1
             if count > max_rows + 1:
                 raise InputError("sheet.too_long", f"the file has more than {max_rows} rows", "cut it into several")
-            yield reader.line_num, cells
+            yield number, cells
 
 
 def _header(cells: list[str], layout: Layout) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ DROP FUNCTION station_schema.log_employee_parts();
 ALTER TABLE station_schema.stations
     DROP CONSTRAINT stations_required_certification_check,
     DROP COLUMN required_certification;
-DROP TABLE station_schema.inactive_users;
+DROP TABLE station_schema.user_states;
 DROP FUNCTION station_schema.next_employee_number();
 DROP SEQUENCE station_schema.employee_numbers;
 ALTER TABLE station_schema.employees

@@ -24,10 +24,19 @@ COMMENT ON FUNCTION station_schema.search_document(text, text, text, text, text)
 
 CREATE FUNCTION station_schema.search_words(p_text text) RETURNS tsquery
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (SELECT string_agg(quote_literal(w.word) || ':*', ' & ')
-              FROM unnest(string_to_array(station_schema.normalised(p_text), ' ')) AS w (word))::tsquery;
+    RETURN (
+        SELECT string_agg(quote_literal(k.word) || ':*', ' & ')
+          FROM (SELECT w.word
+                  FROM unnest(string_to_array(station_schema.normalised(p_text), ' ')) WITH ORDINALITY AS w (word, place)
+                 WHERE length(w.word) > 1
+                    OR w.place = cardinality(string_to_array(station_schema.normalised(p_text), ' '))
+                 GROUP BY w.word
+                 ORDER BY min(w.place)
+                 LIMIT 8) AS k
+    )::tsquery;
 COMMENT ON FUNCTION station_schema.search_words(text) IS
-    'All words of what somebody typed, each as the beginning of one; NULL when there is nothing to look for.';
+    'The words of what somebody typed, each as the beginning of one; NULL when there is nothing to look for. The first '
+    'eight, and single letters only at the end, where the next letter is still to come: each costs a walk of the index.';
 
 -- Distance ---------------------------------------------------------------------------------------------------------
 
@@ -635,7 +644,7 @@ CREATE UNLOGGED TABLE station_schema.station_import_rows (
 );
 COMMENT ON TABLE station_schema.station_import_rows IS
     'Staging of an import from a table of stations: the rows that can be read. Emptied at the start of each.';
-COMMENT ON COLUMN station_schema.station_import_rows.row_number IS 'The line of the file, as a spreadsheet counts.';
+COMMENT ON COLUMN station_schema.station_import_rows.row_number IS 'The row of the file, as a spreadsheet counts.';
 
 CREATE FUNCTION station_schema.begin_rows_import() RETURNS void
     LANGUAGE sql SECURITY DEFINER

@@ -34,17 +34,22 @@ COMMENT ON FUNCTION station_schema.next_employee_number() IS
     'A number that nobody has or had. One that is not used in the end is lost, as with any sequence.';
 REVOKE EXECUTE ON FUNCTION station_schema.next_employee_number() FROM PUBLIC;
 
-CREATE TABLE station_schema.inactive_users (
+CREATE TABLE station_schema.user_states (
     user_id uuid NOT NULL,
+    is_active boolean NOT NULL,
     is_erased boolean NOT NULL,
+    as_of timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT inactive_users_pk PRIMARY KEY (user_id)
+    CONSTRAINT user_states_pk PRIMARY KEY (user_id),
+    CONSTRAINT user_states_is_erased_check CHECK (NOT (is_active AND is_erased))
 );
-COMMENT ON TABLE station_schema.inactive_users IS
-    'Accounts that the auth service said are deactivated or erased: nobody hires them, whatever was true a moment ago.';
-COMMENT ON COLUMN station_schema.inactive_users.user_id IS 'Personal data: the public id of the user.';
-CREATE TRIGGER inactive_users_set_updated_at BEFORE UPDATE ON station_schema.inactive_users
+COMMENT ON TABLE station_schema.user_states IS
+    'What the auth service last said of an account that changed: nobody hires one that is not active, and what was said '
+    'before that and comes late changes nothing.';
+COMMENT ON COLUMN station_schema.user_states.user_id IS 'Personal data: the public id of the user.';
+COMMENT ON COLUMN station_schema.user_states.as_of IS 'When the auth service said it.';
+CREATE TRIGGER user_states_set_updated_at BEFORE UPDATE ON station_schema.user_states
     FOR EACH ROW EXECUTE FUNCTION station_schema.set_updated_at();
 
 -- Training and certification ---------------------------------------------------------------------------------------
@@ -318,7 +323,8 @@ GRANT EXECUTE ON FUNCTION station_schema.holds_certification(bigint, text, date)
 GRANT EXECUTE ON FUNCTION station_schema.check_certified() TO station_app;
 GRANT UPDATE (suspended_at) ON station_schema.employees TO station_app;
 GRANT UPDATE (required_certification) ON station_schema.stations TO station_app;
-GRANT SELECT, INSERT (user_id, is_erased), UPDATE (is_erased), DELETE ON station_schema.inactive_users TO station_app;
+GRANT SELECT, INSERT (user_id, is_active, is_erased, as_of), UPDATE (is_active, is_erased, as_of)
+    ON station_schema.user_states TO station_app;
 GRANT SELECT,
     INSERT (employee_id, kind, issued_on, expires_on, certificate_number),
     UPDATE (withdrawn_at, withdrawal_reason)
