@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from itertools import count
@@ -12,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from psycopg import sql
 
 import vuelo
@@ -129,3 +131,16 @@ def production(server: Server, clone_of: Clone) -> Generator[Connection]:
     with psycopg.connect(server.url(name), autocommit=True) as conn:
         yield conn
     drop(server, name)
+
+
+@pytest.fixture
+def browser() -> Generator[Browser]:
+    """The system's Chromium, headless. Without one the test is skipped, which `make test-all` takes for a failure."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("there is no chromium")
+    with sync_playwright() as playwright:
+        # Its sandbox refuses to work for root, and it opens nothing but our own pages.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -9,14 +9,13 @@ import msgspec
 import pytest
 import uvicorn
 from litestar.testing import TestClient
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from gasolinera import reference
 from gasolinera.app import create_app
 from gasolinera.config import Settings
 
 NOWHERE = Settings.model_validate({"environment": "test", "database_url": "postgresql://x@127.0.0.1:1/x"})
-CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.fixture(scope="module")
@@ -90,26 +89,23 @@ def test_the_fields_of_a_nested_body_are_listed_by_path() -> None:
     assert fields == {"lines": ("list of object", True), "lines[].litres": ("number > 0, ≤ 200", False)}
 
 
-def test_a_browser_renders_it_without_complaint_and_asks_nobody_else(url: str) -> None:
+def test_a_browser_renders_it_without_complaint_and_asks_nobody_else(url: str, browser: Browser) -> None:
     complaints: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{url}/docs")
-        articles = page.locator("article")
-        links = page.locator("nav a")
-        assert articles.count() == links.count() > 0
-        assert page.evaluate("getComputedStyle(document.body).display") == "grid"  # the style sheet was let in
-        links.last.click()
-        assert page.locator("article:target").count() == 1
-        page.set_viewport_size({"width": 360, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        browser.close()
+    page = browser.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{url}/docs")
+    articles = page.locator("article")
+    links = page.locator("nav a")
+    assert articles.count() == links.count() > 0
+    assert page.evaluate("getComputedStyle(document.body).display") == "grid"  # the style sheet was let in
+    links.last.click()
+    assert page.locator("article:target").count() == 1
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert complaints == []
     assert {address for address in asked if not address.startswith((url, "data:"))} == set()
 
