@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -80,9 +80,12 @@ def exists(pid: int) -> bool:
 def test_a_killed_process_is_replaced_and_all_leave_when_the_parent_is_told(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    with started(environ, tmp_path, "serve", "--workers", "2", "--port", "0") as parent:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with started({**environ, "TMPDIR": str(temporary)}, tmp_path, "serve", "--workers", "2", "--port", "0") as parent:
         url = told(tmp_path, r"^serving (.*)$")
         assert answers(f"{url}/health/ready") == 200
+        assert len(list(temporary.iterdir())) == 1
         first = children_of(parent.pid)
         assert len(first) == 2
         os.kill(min(first), signal.SIGKILL)
@@ -95,6 +98,7 @@ def test_a_killed_process_is_replaced_and_all_leave_when_the_parent_is_told(
         parent.send_signal(signal.SIGTERM)
         assert parent.wait(timeout=25) == 0
         assert not any(map(exists, first | last))
+        assert list(temporary.iterdir()) == []
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
@@ -110,14 +114,31 @@ def test_processes_whose_parent_was_killed_leave_by_themselves(environ: dict[str
 
 
 def test_a_process_that_dies_as_soon_as_it_starts_ends_in_a_failure(environ: dict[str, str], tmp_path: Path) -> None:
+    with started(environ, tmp_path, "serve", "--workers", "2", "--port", "0") as parent:
+        until = time.monotonic() + 60
+        while parent.poll() is None and time.monotonic() < until:
+            with suppress(OSError):  # the parent has left
+                for child in children_of(parent.pid):
+                    os.kill(child, signal.SIGKILL)
+            time.sleep(0.05)
+        assert parent.wait(timeout=30) == 1
+    assert "error: a process dies as soon as it is started" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["serve", "--workers", "2", "--port", "0"], ["worker"]])
+def test_a_bad_key_ring_is_told_before_anybody_is_let_in(
+    environ: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
     broken = tmp_path / "keys.json"
     broken.write_text("no keys")
     broken.chmod(0o600)
-    with started(
-        {**environ, "GASOLINERA_KEYS_FILE": str(broken)}, tmp_path, "serve", "--workers", "2", "--port", "0"
-    ) as parent:
-        assert parent.wait(timeout=110) == 1
-    assert "error: a process dies as soon as it is started" in (tmp_path / "log").read_text()
+    with started({**environ, "GASOLINERA_KEYS_FILE": str(broken)}, tmp_path, *command) as process:
+        assert process.wait(timeout=30) == 1
+    log = (tmp_path / "log").read_text()
+    assert "error: " in log
+    assert str(broken) in log
+    assert "serving " not in log
+    assert "Traceback" not in log
 
 
 def test_a_worker_makes_partitions_when_asked_and_leaves_in_good_order(

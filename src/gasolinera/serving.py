@@ -16,13 +16,13 @@ from threading import Thread
 import msgspec
 import structlog
 import uvicorn
-from prometheus_client.multiprocess import mark_process_dead  # pyright: ignore[reportUnknownVariableType]  # no types
 
 from gasolinera.app import ALL_PARTS, create_app
 from gasolinera.config import Environment, Settings
+from gasolinera.connections import MAX_CONNECTIONS, PatientProtocol
 from gasolinera.errors import ConfigError, InputError, UnavailableError
 from gasolinera.logs import configure_logs
-from gasolinera.metrics import shared_between_workers
+from gasolinera.metrics import forget_worker, shared_between_workers
 from gasolinera.parts import Parts
 from gasolinera.worker import beside_requests
 
@@ -77,7 +77,8 @@ def server_of(plan: Plan) -> uvicorn.Server:
         uvicorn.Config(
             create_app(settings, parts_of(settings, plan.services), also=also),
             loop="uvloop",
-            http="httptools",
+            http=PatientProtocol,
+            limit_concurrency=MAX_CONNECTIONS,
             ws="none",
             lifespan="on",
             log_config=None,
@@ -161,7 +162,8 @@ class _Child:
         pid, code = self.process.pid, self.process.exitcode
         self.process.close()
         self.is_running = False
-        mark_process_dead(pid)
+        assert pid is not None, "it was started"
+        forget_worker(pid)
         lived_s = time.monotonic() - self._started
         self._short_lives = 0 if lived_s > _LONG_LIFE_S else self._short_lives + 1
         if self._short_lives >= _MAX_SHORT_LIVES:

@@ -12,6 +12,7 @@ import typer
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
 from gasolinera.errors import ConfigError
+from gasolinera.keyring import load_keyring
 from gasolinera.logs import configure_logs
 from gasolinera.metrics import watch_process
 from gasolinera.serving import Plan, parts_of, serve_together, server_of
@@ -52,9 +53,10 @@ def _leave(_number: int, _frame: object) -> NoReturn:
 
 
 def serve(settings: Settings, services: list[str], *, workers: int = 1, with_worker: bool = False) -> None:
-    """Raises ConfigError `serve.address` when nobody can listen there."""
+    """Raises ConfigError `serve.address` when nobody can listen there, and for a key ring that is not good."""
     plan = Plan(settings, tuple(part.name for part in parts_of(settings, services)), with_worker)
     configure_logs(settings)
+    load_keyring(settings)  # here it ends with a message; each process loads its own
     signal.signal(signal.SIGTERM, _leave)
     with _listener(settings) as listener:
         sys.stderr.write(f"serving {_base_url(listener)}\n")

@@ -11,6 +11,7 @@ import uvloop
 from gasolinera.app import ALL_PARTS
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
+from gasolinera.keyring import load_keyring
 from gasolinera.logs import configure_logs
 from gasolinera.serving import parts_of
 from gasolinera.worker import run_worker
@@ -29,6 +30,7 @@ def command(*, service: Services = None) -> None:
     with reachable_settings() as settings:
         names = [part.name for part in parts_of(settings, service or [])]
         configure_logs(settings)
+        load_keyring(settings)  # pollers load their own, again and again: here it ends with a message
         sys.stderr.write(f"working for {', '.join(names)}\n")
         uvloop.run(_work(settings, names))
 
