@@ -71,7 +71,10 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def issue_access_token(keyring: Keyring, caller: Caller, *, now: datetime) -> AccessToken:
-    """A token of 15 minutes that says who this person is. The time of issue is exact: revocations compare with it."""
+    """A token of 15 minutes that says who this person is.
+
+    The time of issue is exact, and the database's where it can be: revocations compare with it.
+    """
     assert caller.role in _PEOPLE, "partners show their key, services sign for themselves"
     assert caller.user_id is not None, "a person has a reference"
     issued = round(now.timestamp(), 6)

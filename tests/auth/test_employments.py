@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -14,7 +14,8 @@ from gasolinera.auth.events import CONSUMERS
 from gasolinera.config import Settings
 from gasolinera.database import open_database
 from gasolinera.events import Event
-from tests.auth.journeys import ANA, EMPLOYEE, Client, Conn, log_in, post, problem
+from gasolinera.keyring import Keyring
+from tests.auth.journeys import ANA, EMPLOYEE, Client, Conn, good, log_in, post, problem
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 Tell = Callable[..., None]
@@ -135,6 +136,21 @@ def test_a_move_to_another_station_ends_the_tokens_that_name_the_old_one(
     body = {"phone_number": "+525512345678"}
     assert problem(post(client, "/phone-change", body, tokens["access_token"])) == (401, "auth.access_ended")
     assert post(client, "/refresh", {"refresh_token": tokens["refresh_token"]}).status_code == 200
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_a_process_whose_clock_is_ahead_issues_no_token_that_outlives_a_move(
+    client: Client, tell: Tell, admin: Conn, refreshed: bool
+) -> None:
+    app = cast("Any", client.app)  # pyright: ignore[reportUnknownMemberType]  # the client forgets which it is
+    keyring: Keyring = app.state["keyring"]
+    keyring.clock = lambda: datetime.now(UTC) + timedelta(seconds=4)
+    tokens = log_in(client, admin, "+525550000021")
+    if refreshed:
+        tokens = good(post(client, "/refresh", {"refresh_token": tokens["refresh_token"]}))
+    tell(EMPLOYEE, minutes=1, employee_number="EMP000021", station_code="JSM007")
+    body = {"phone_number": "+525512345678"}
+    assert problem(post(client, "/phone-change", body, tokens["access_token"])) == (401, "auth.access_ended")
 
 
 def test_an_event_about_nobody_and_one_that_makes_no_sense_are_refused(tell: Tell) -> None:

@@ -270,7 +270,7 @@ async def verify_route(
 ) -> Tokens:
     device = Device(data.device_id, data.device_name and " ".join(data.device_name.split()))
     outcome = await db.run(lambda conn: sessions.log_in(conn, keyring, data.session_token, data.code, device), context)
-    return sessions.issue_tokens(keyring, accepted(outcome), keyring.clock())
+    return sessions.issue_tokens(keyring, accepted(outcome))
 
 
 @post(
@@ -296,7 +296,7 @@ async def refresh_route(
     context: NamedDependency[RequestContext],
 ) -> Tokens:
     outcome = await db.run(lambda conn: sessions.refresh(conn, data.refresh_token), context)
-    return sessions.issue_tokens(keyring, accepted(outcome), keyring.clock())
+    return sessions.issue_tokens(keyring, accepted(outcome))
 
 
 @get(

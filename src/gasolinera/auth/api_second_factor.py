@@ -104,7 +104,7 @@ async def confirm_route(
         outcome = await second_factor.prove(conn, keyring, caller, data.code, FactorUse.CONFIRM, keyring.clock())
         if outcome.outcome == "GOOD":
             codes = await second_factor.make_recovery_codes(conn, caller.user_id)
-    answer = second_factor.confirmed(keyring, caller, outcome, codes, keyring.clock())
+    answer = second_factor.confirmed(keyring, caller, outcome, codes)
     return Response(answer, status_code=200, headers=_UNKEPT)
 
 
@@ -125,7 +125,7 @@ async def verify_factor_route(
     context: NamedDependency[RequestContext],
 ) -> Response[Proved]:
     outcome = await _prove(db, keyring, caller, context, data.code, FactorUse.STEP_UP)
-    answer = second_factor.step_up(keyring, caller, outcome, keyring.clock())
+    answer = second_factor.step_up(keyring, caller, outcome)
     return Response(answer, status_code=200, headers=_UNKEPT)
 
 

@@ -132,6 +132,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
     is_second_factor_proved: bool
     station_code: str | None
     employee_number: str | None
+    issued_at: datetime  # by the database's clock, as what revokes the access token later
     refresh_token: str
     refresh_expires_in_s: int
 

@@ -87,6 +87,7 @@ class LoginOutcome(msgspec.Struct, frozen=True):
     family_id: UUID | None
     station_code: str | None
     employee_number: str | None
+    issued_at: datetime
 
 
 class PhoneOutcome(msgspec.Struct, frozen=True):
@@ -111,6 +112,7 @@ class RotationOutcome(msgspec.Struct, frozen=True):
     expires_in_s: int | None
     station_code: str | None
     employee_number: str | None
+    issued_at: datetime
 
 
 class _SessionId(msgspec.Struct, frozen=True):

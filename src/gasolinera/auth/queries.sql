@@ -39,8 +39,10 @@ ON CONFLICT ON CONSTRAINT development_inbox_message_id_key DO NOTHING;
 
 -- name: log_in
 -- Counts the try, compares, consumes, locks, makes the user and the session, and records: everything in one.
+-- issued_at is taken when the function is through and the user's row is locked: whoever revokes access comes after it,
+-- by the same clock.
 SELECT outcome, retry_after_s, tries_left, is_new, user_id, role, first_name, last_name, preferred_language,
-       terms_version, has_second_factor, family_id, station_code, employee_number
+       terms_version, has_second_factor, family_id, station_code, employee_number, clock_timestamp() AS issued_at
   FROM auth_schema.log_in($1, $2, $3, $4, $5);
 
 -- name: change_phone
@@ -48,9 +50,9 @@ SELECT outcome, retry_after_s, tries_left, is_new, user_id, role, first_name, la
 SELECT outcome, retry_after_s, tries_left, old_phone, language FROM auth_schema.change_phone($1, $2, $3, $4);
 
 -- name: rotate_refresh_token
--- Uses a refresh token once and adds its successor; one that comes back revokes its family.
+-- Uses a refresh token once and adds its successor; one that comes back revokes its family. issued_at: as in log_in.
 SELECT outcome, user_id, role, first_name, last_name, preferred_language, terms_version, has_second_factor, family_id,
-       is_second_factor_proved, expires_in_s, station_code, employee_number
+       is_second_factor_proved, expires_in_s, station_code, employee_number, clock_timestamp() AS issued_at
   FROM auth_schema.rotate_refresh_token($1, $2);
 
 -- name: end_sessions

@@ -67,6 +67,7 @@ class FactorOutcome(msgspec.Struct, frozen=True):
     station_code: str | None
     employee_number: str | None
     recovery_codes_left: int
+    issued_at: datetime
 
 
 class CodeTry(msgspec.Struct, frozen=True):

@@ -106,8 +106,9 @@ SELECT u.second_factor_secret AS secret, u.second_factor_key_id AS key_id
  WHERE u.public_id = $1 AND u.is_active;
 
 -- name: prove_second_factor
--- Uses a step or a recovery code up, counts a wrong one, and marks the session.
-SELECT outcome, retry_after_s, role, station_code, employee_number, recovery_codes_left
+-- Uses a step or a recovery code up, counts a wrong one, and marks the session. issued_at: when the user's row is
+-- locked, by the clock of what revokes access later.
+SELECT outcome, retry_after_s, role, station_code, employee_number, recovery_codes_left, clock_timestamp() AS issued_at
   FROM auth_schema.prove_second_factor($1, $2, $3, $4, $5, $6);
 
 -- name: replace_recovery_codes

@@ -82,23 +82,21 @@ def _matching_step(
     return max(fitting, default=None)
 
 
-def step_up(keyring: Keyring, caller: Caller, outcome: FactorOutcome, now: datetime) -> Proved:
+def step_up(keyring: Keyring, caller: Caller, outcome: FactorOutcome) -> Proved:
     """After the commit. Raises what a refusal means."""
-    token = _token(keyring, caller, proved(outcome), now)
+    token = _token(keyring, caller, proved(outcome))
     return Proved(
         access_token=token.token, expires_in_s=token.expires_in_s, recovery_codes_left=outcome.recovery_codes_left
     )
 
 
-def confirmed(
-    keyring: Keyring, caller: Caller, outcome: FactorOutcome, recovery_codes: tuple[str, ...], now: datetime
-) -> Confirmed:
+def confirmed(keyring: Keyring, caller: Caller, outcome: FactorOutcome, recovery_codes: tuple[str, ...]) -> Confirmed:
     """After the commit. Raises what a refusal means."""
-    token = _token(keyring, caller, proved(outcome), now)
+    token = _token(keyring, caller, proved(outcome))
     return Confirmed(access_token=token.token, expires_in_s=token.expires_in_s, recovery_codes=recovery_codes)
 
 
-def _token(keyring: Keyring, caller: Caller, outcome: FactorOutcome, now: datetime) -> AccessToken:
+def _token(keyring: Keyring, caller: Caller, outcome: FactorOutcome) -> AccessToken:
     """What the database says now, never what the token of before said."""
     assert outcome.role is not None, "a user has a role"
     stronger = Caller(
@@ -109,7 +107,7 @@ def _token(keyring: Keyring, caller: Caller, outcome: FactorOutcome, now: dateti
         employee_number=outcome.employee_number,
         has_second_factor=True,
     )
-    return issue_access_token(keyring, stronger, now=now)
+    return issue_access_token(keyring, stronger, now=outcome.issued_at)
 
 
 async def make_recovery_codes(conn: Connection, user_id: UUID) -> tuple[str, ...]:

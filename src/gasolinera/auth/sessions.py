@@ -7,7 +7,6 @@ a refresh token ends the access tokens of its session: a trigger of the table se
 
 import hashlib
 import secrets
-from datetime import datetime
 from uuid import UUID
 
 from gasolinera.auth import queries
@@ -56,7 +55,7 @@ async def refresh(conn: Connection, refresh_token: str) -> OpenSession | Refusal
     return Refusal(RefusalKind(f"TOKEN_{made.outcome}"))
 
 
-def issue_tokens(keyring: Keyring, opened: OpenSession, now: datetime) -> Tokens:
+def issue_tokens(keyring: Keyring, opened: OpenSession) -> Tokens:
     caller = Caller(
         role=opened.user.role,
         user_id=opened.user.public_id,
@@ -65,7 +64,7 @@ def issue_tokens(keyring: Keyring, opened: OpenSession, now: datetime) -> Tokens
         employee_number=opened.employee_number,
         has_second_factor=opened.is_second_factor_proved,
     )
-    access = issue_access_token(keyring, caller, now=now)
+    access = issue_access_token(keyring, caller, now=opened.issued_at)
     return Tokens(
         access_token=access.token,
         expires_in_s=access.expires_in_s,
@@ -132,6 +131,7 @@ def _opened(made: LoginOutcome | RotationOutcome, refresh_token: str, refresh_ex
         is_second_factor_proved=not is_login and made.is_second_factor_proved,
         station_code=made.station_code,
         employee_number=made.employee_number,
+        issued_at=made.issued_at,
         refresh_token=refresh_token,
         refresh_expires_in_s=refresh_expires_in_s,
     )
