@@ -74,6 +74,18 @@ def test_nonsense_is_refused_by_its_name_and_its_value_is_not_shown(name: str, v
     assert "s3cret" not in error.message
 
 
+@pytest.mark.parametrize(
+    "option", ["sslmode=banana", "sslnegotiation=x", "target_session_attrs=master", "sslmode=require&gsslib=x"]
+)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "STATION_DATABASE_URL", "OPS_DATABASE_URL"])
+def test_an_option_that_no_connection_could_be_made_with_is_refused(name: str, option: str) -> None:
+    error = refusal(**{name: f"postgresql://admin:s3cret@db.internal/gasolinera?{option}"})
+    assert f"GASOLINERA_{name}: " in error.message
+    assert option.rpartition("&")[2].partition("=")[0] in error.message
+    assert "s3cret" not in error.message
+    assert load_settings({f"GASOLINERA_{name}": f"{URL}&target_session_attrs=primary"})
+
+
 def test_a_pool_that_cannot_be_is_refused() -> None:
     assert "pool_min_size" in refusal(POOL_MIN_SIZE="9", POOL_MAX_SIZE="8").message
 
@@ -119,3 +131,9 @@ def test_production_does_not_start_with_what_others_can_read_or_guess(name: str,
 def test_a_gateway_without_its_secret_is_refused() -> None:
     with pytest.raises(ConfigError, match="sms_gateway_secret"):
         load_settings({"GASOLINERA_SMS_SENDER": "http", "GASOLINERA_SMS_GATEWAY_URL": "https://sms.example"})
+
+
+def test_production_imports_no_feed_that_others_could_change_on_its_way() -> None:
+    feed = {f"GASOLINERA_FEED_{name}_URL": f"http://example.org/{name.lower()}" for name in ("PLACES", "PRICES")}
+    with pytest.raises(ConfigError, match="feed addresses"):
+        load_settings({**PRODUCTION, **feed, "GASOLINERA_ENVIRONMENT": "production"})

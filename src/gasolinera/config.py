@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,14 +22,27 @@ _READ_ELSEWHERE = {
 }
 
 
+# Options of a database's address that are one of a few words: wrong ones would show only with the first connection.
+_CHOICES = {
+    "sslmode": frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}),
+    "sslnegotiation": frozenset({"postgres", "direct"}),
+    "target_session_attrs": frozenset({"any", "primary", "standby", "read-write", "read-only", "prefer-standby"}),
+    "gsslib": frozenset({"gssapi", "sspi"}),
+}
+
+
 def _postgresql_url(value: SecretStr) -> SecretStr:
     try:
         parts = urlsplit(value.get_secret_value())
         good = parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") != "" and parts.port != 0
+        options = parse_qs(parts.query)
     except ValueError:
-        good = False
+        good, options = False, {}
     if not good:
         raise ValueError("is not the address of a database, such as postgresql://user@host:5432/gasolinera")
+    for name, allowed in _CHOICES.items():
+        if not allowed.issuperset(options.get(name, ())):
+            raise ValueError(f"has a wrong {name}: known are {', '.join(sorted(allowed))}")
     return value
 
 
@@ -89,6 +102,10 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     otlp_endpoint: HttpUrl | None = None
 
+    # Where the regulator publishes stations and prices: imported each day when both are named.
+    feed_places_url: HttpUrl | None = None
+    feed_prices_url: HttpUrl | None = None
+
     # The key ring (`gasolinera keys`), and how messages leave.
     keys_file: Path | None = None
     sms_sender: Literal["console", "inbox", "http"] = "inbox"
@@ -107,6 +124,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _feed_is_whole(self) -> Self:
+        if (self.feed_places_url is None) != (self.feed_prices_url is None):
+            raise ValueError("feed_places_url and feed_prices_url are set together")
+        return self
+
+    @model_validator(mode="after")
     def _is_safe(self) -> Self:
         """What only a developer may leave as it comes."""
         if self.sms_sender == "http" and (self.sms_gateway_url is None or self.sms_gateway_secret is None):
@@ -117,6 +140,8 @@ class Settings(BaseSettings):
             raise ValueError("production needs keys_file: make one with `gasolinera keys generate`")
         if self.sms_sender != "http":
             raise ValueError("production needs sms_sender http: codes are not to be read in a log or on a page")
+        if any(url and not url.startswith("https://") for url in (self.feed_places_url, self.feed_prices_url)):
+            raise ValueError("production needs feed addresses that begin with https://")
         if not self.public_url.startswith("https://"):
             raise ValueError("production needs a public_url that begins with https://")
         if self.sms_gateway_url is None or not self.sms_gateway_url.startswith("https://"):

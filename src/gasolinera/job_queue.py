@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector, RetryDecision
-from procrastinate.exceptions import UniqueViolation
+from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.tasks import Task
@@ -32,6 +32,8 @@ _KEPT_HOURS = 30 * 24
 _TRIES = 5
 _FIRST_WAIT_S = 5.0
 _MAX_CONNECTIONS = 4
+_APPLICATION = "gasolinera-jobs"
+_CONNECT_TIMEOUT_S = 5
 _PROGRESS_EVERY_S = 0.5
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -110,6 +112,18 @@ def jobs_place(settings: Settings) -> tuple[str, str]:
     return url, f"-c search_path={SCHEMA} -c timezone=UTC" + (f" -c role={role}" if role else "")
 
 
+async def check_reachable(settings: Settings) -> None:
+    """Raises ConnectorException within seconds: a pool goes on trying for longer than somebody who waits likes to."""
+    url, options = jobs_place(settings)
+    try:
+        conn = await psycopg.AsyncConnection.connect(
+            url, options=options, application_name=_APPLICATION, connect_timeout=_CONNECT_TIMEOUT_S
+        )
+    except psycopg.OperationalError as error:
+        raise ConnectorException from error
+    await conn.close()
+
+
 def make_app(settings: Settings, jobs: Sequence[Job], databases: Mapping[str, Database]) -> App:
     """The library's application with these jobs. Opens nothing. Raises ConfigError without an address."""
     url, options = jobs_place(settings)
@@ -118,11 +132,11 @@ def make_app(settings: Settings, jobs: Sequence[Job], databases: Mapping[str, Da
         min_size=1,
         max_size=_MAX_CONNECTIONS,
         timeout=5.0,
-        kwargs={"options": options, "application_name": "gasolinera-jobs"},
+        kwargs={"options": options, "application_name": _APPLICATION},
     )
     app = App(connector=connector)
     for job in jobs:
-        _add(app, job, databases[job.service])
+        _add(app, job, databases[job.service], settings)
 
     @app.periodic(cron="41 3 * * *", periodic_id="schedule")
     @app.task(name="ops.remove_old_jobs", queue="ops", lock="ops.remove_old_jobs", pass_context=True)
@@ -134,15 +148,17 @@ def make_app(settings: Settings, jobs: Sequence[Job], databases: Mapping[str, Da
     return app
 
 
-def _add(app: App, job: Job, db: Database) -> None:
+def _add(app: App, job: Job, db: Database, settings: Settings) -> None:
+    defaults = job.defaults_of(settings)
+
     async def run(context: JobContext, timestamp: int = 0, **given: dict[str, str]) -> str:  # noqa: ARG001  the tick
         assert context.job.id is not None
-        return await _run(app, job, db, job_id=context.job.id, arguments=given.get("args", {}))
+        return await _run(app, job, db, job_id=context.job.id, arguments={**defaults, **given.get("args", {})})
 
     task: Task[..., Any, ...] = app.task(
         name=job.name, queue=job.service, lock=job.name, pass_context=True, retry=_Retry()
     )(run)
-    if job.schedule is not None:
+    if job.schedule is not None and job.is_scheduled(settings):
         app.periodic(cron=job.schedule, periodic_id="schedule", queueing_lock=job.name)(task)
 
 
@@ -208,6 +224,7 @@ async def run_here(
         worker_id = await app.job_manager.register_worker()
         beating = asyncio.create_task(_beat(app, worker_id, pace.heartbeat_s))
         try:
+            arguments = {**job.defaults_of(settings), **arguments}
             job_id = await _begin_here(app, job, arguments, worker_id)
             outcome = "failed"
             try:

@@ -5,6 +5,7 @@ from contextvars import ContextVar
 
 import msgspec
 
+from gasolinera.config import Settings
 from gasolinera.database import Database
 
 _reporter: ContextVar[Callable[[str], Awaitable[None]] | None] = ContextVar("reporter", default=None)
@@ -14,7 +15,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """`run` gets the service's database and text arguments, and says in a sentence what it did: no personal data.
 
     `schedule` is a cron expression in UTC; None: only when asked for. One of a name runs at a time, for `limit_s` at
-    most. A job whose process dies is run again from its beginning.
+    most. A job whose process dies is run again from its beginning. `defaults`: the arguments that a run is not given,
+    from the settings; where these name none the job is not scheduled.
     """
 
     name: str
@@ -23,6 +25,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     run: Callable[[Database, Mapping[str, str]], Awaitable[str]]
     schedule: str | None = None
     limit_s: int = 3600
+    defaults: Callable[[Settings], Mapping[str, str]] | None = None
+
+    def defaults_of(self, settings: Settings) -> Mapping[str, str]:
+        return {} if self.defaults is None else self.defaults(settings)
+
+    def is_scheduled(self, settings: Settings) -> bool:
+        return self.schedule is not None and (self.defaults is None or bool(self.defaults(settings)))
 
 
 async def report_progress(sentence: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
@@ -258,7 +258,7 @@ def test_a_scheduled_price_can_be_seen_and_withdrawn(client: Client, login: Logi
 
 @pytest.mark.parametrize("end", ["status = 'PERMANENTLY_CLOSED', accepts_coupons = false", "fuels = '{PREMIUM}'"])
 def test_a_price_does_not_come_where_the_fuel_is_sold_no_more(
-    end: str, app: Litestar, client: Client, login: Login, admin: psycopg.Connection[Any]
+    end: LiteralString, app: Litestar, client: Client, login: Login, admin: psycopg.Connection[Any]
 ) -> None:
     change = {"price": "21", "valid_from": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
     assert client.put("/api/stations/JSM001/prices/REGULAR", json=change, headers=login()).status_code == 200

@@ -2,13 +2,14 @@
 
 from gasolinera.database import Connection
 from gasolinera.events import Outbox
+from gasolinera.station import queries_employees
 from gasolinera.station.models_employees import Employee
 
 OUTBOX = Outbox("station_schema")
 
 
 async def publish_employee_changed(conn: Connection, employee: Employee) -> None:
-    """In the transaction of the change, which holds the employment's row."""
+    """In the transaction of the change, which holds the employment's row: so versions are in the order of changes."""
     await OUTBOX.publish(
         conn,
         "employee.changed",
@@ -21,5 +22,6 @@ async def publish_employee_changed(conn: Connection, employee: Employee) -> None
             "role": employee.role.value,
             "permissions": employee.permissions,
             "active": employee.is_active,
+            "version": await queries_employees.next_employment_version(conn),
         },
     )

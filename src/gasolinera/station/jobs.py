@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gasolinera.config import Settings
 from gasolinera.database import Database, RequestContext
+from gasolinera.errors import InputError
 from gasolinera.jobs import Job
 from gasolinera.station import managing, queries_manage
 from gasolinera.station.feed import parse_as_of, read_feed
@@ -27,10 +29,11 @@ async def _refresh_summary(db: Database, _arguments: Mapping[str, str]) -> str:
 
 
 async def _import_feed(db: Database, arguments: Mapping[str, str]) -> str:
-    """Arguments `places` and `prices`: addresses (https) or files. Raises InputError `feed.*`."""
+    """Arguments `places` and `prices`: addresses or files. Raises InputError `feed.*`."""
     places, prices = arguments.get("places"), arguments.get("prices")
     if not places or not prices:
-        return "nothing to import: the job has no arguments places and prices"
+        hint = "set GASOLINERA_FEED_PLACES_URL and GASOLINERA_FEED_PRICES_URL, or give both as arguments"
+        raise InputError("feed.no_source", "nobody says where the feed is", hint)
     with tempfile.TemporaryDirectory() as folder:
         files = [
             await fetched(source, Path(folder) / name) for source, name in ((places, "places"), (prices, "prices"))
@@ -43,6 +46,12 @@ async def _import_feed(db: Database, arguments: Mapping[str, str]) -> str:
         f"{result.places_read} places read: {result.inserted} new, {result.updated} changed, "
         f"{result.rejected} rejected; {result.prices_set} prices set"
     )
+
+
+def _feed_addresses(settings: Settings) -> Mapping[str, str]:
+    if settings.feed_places_url is None or settings.feed_prices_url is None:
+        return {}
+    return {"places": settings.feed_places_url, "prices": settings.feed_prices_url}
 
 
 JOBS: tuple[Job, ...] = (
@@ -63,8 +72,10 @@ JOBS: tuple[Job, ...] = (
     Job(
         name="station.import_feed",
         service="station",
-        summary="imports the regulator's feed from two addresses or files: places=… prices=… [as_of=YYYY-MM-DD]",
+        summary="imports the regulator's feed from two addresses or files: places=… prices=… [as_of=YYYY-MM-DD]; "
+        "each day where the settings name the addresses",
         run=_import_feed,
         schedule="0 13 * * *",
+        defaults=_feed_addresses,
     ),
 )

@@ -22,6 +22,7 @@ from gasolinera.station.models_employees import (
 
 _SQL = load_sql("gasolinera.station", "queries_employees.sql")
 _LOCK_USER = _SQL["lock_user"]
+_NEXT_VERSION = _SQL["next_employment_version"]
 _HIRE = _SQL["hire"]
 _WHY_NOT_HIRED = _SQL["why_not_hired"]
 _GET_EMPLOYEE = _SQL["get_employee"]
@@ -57,6 +58,10 @@ class Sight(msgspec.Struct, frozen=True):
     user_id: UUID | None = None
 
 
+class _Version(msgspec.Struct, frozen=True):
+    version: int
+
+
 class NotHired(msgspec.Struct, frozen=True):
     has_station: bool
     is_closed: bool
@@ -79,6 +84,10 @@ class _Rule(msgspec.Struct, frozen=True):
 
 async def lock_user(conn: Connection, user_id: UUID) -> None:
     await conn.execute(_LOCK_USER, user_id)
+
+
+async def next_employment_version(conn: Connection) -> int:
+    return (await fetch_one(conn, _Version, _NEXT_VERSION)).version
 
 
 async def hire(conn: Connection, station_code: str, new: NewEmployee) -> EmployeeRow | None:

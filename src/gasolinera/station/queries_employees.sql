@@ -5,6 +5,10 @@
 -- Hiring somebody and hearing that the account is deactivated come one after the other.
 SELECT pg_advisory_xact_lock(hashtextextended('station_schema.user.' || $1::uuid, 0));
 
+-- name: next_employment_version
+-- Greater than that of everything told before of an employment, whose row is held.
+SELECT nextval('station_schema.employment_versions') AS version;
+
 -- name: hire
 -- A new employment, with the next number. None where the station is unknown or closed, the account is not active, or the
 -- day is to come.

@@ -59,8 +59,9 @@ class RowFault(msgspec.Struct, frozen=True):
 
 
 class Sheet(msgspec.Struct, frozen=True):
-    """`rows`: by their number, as a spreadsheet counts: a cell of several lines is in one row. Each has the values of all
-    `columns`.
+    """`rows`: by their number, as a spreadsheet counts: a cell of several lines is in one row.
+
+    Each has the values of all `columns`.
     """
 
     columns: tuple[str, ...]

@@ -13,6 +13,10 @@ COMMENT ON COLUMN station_schema.employees.suspended_at IS
 CREATE SEQUENCE station_schema.employee_numbers AS bigint;
 COMMENT ON SEQUENCE station_schema.employee_numbers IS 'What next_employee_number counts with.';
 
+CREATE SEQUENCE station_schema.employment_versions AS bigint;
+COMMENT ON SEQUENCE station_schema.employment_versions IS
+    'Orders what is told of one employment, whose row is held meanwhile: the clock may step back, this does not.';
+
 CREATE FUNCTION station_schema.next_employee_number() RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -318,6 +322,7 @@ COMMENT ON VIEW station_schema.certification_overview IS 'Whose training counts,
 -- Rights -----------------------------------------------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION station_schema.next_employee_number() TO station_app;
+GRANT USAGE ON SEQUENCE station_schema.employment_versions TO station_app;
 GRANT EXECUTE ON FUNCTION station_schema.local_day(text) TO station_app, station_ro;
 GRANT EXECUTE ON FUNCTION station_schema.holds_certification(bigint, text, date) TO station_app;
 GRANT EXECUTE ON FUNCTION station_schema.check_certified() TO station_app;
