@@ -28,16 +28,16 @@ from gasolinera.key_file import new_keys
 from gasolinera.keyring import Keyring, PublicKey
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token, verify_access_token
-from gasolinera.serving import parts_of
+from gasolinera.serving import served_parts
 
 
 def test_production_serves_nothing_that_cannot_ask_the_auth_service(settings: Settings) -> None:
     production = settings.model_copy(update={"environment": Environment.PRODUCTION})
     with pytest.raises(ConfigError) as refused:
-        parts_of(production, ["station"])
+        served_parts(production, ["station"])
     assert refused.value.code == "config.no_auth"
-    assert parts_of(production, ["auth", "station"])
-    assert parts_of(production.model_copy(update={"auth_url": "https://auth.example"}), ["station"])
+    assert served_parts(production, ["auth", "station"])
+    assert served_parts(production.model_copy(update={"auth_url": "https://auth.example"}), ["station"])
 
 
 class Elsewhere(BaseHTTPRequestHandler):

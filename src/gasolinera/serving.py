@@ -44,8 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
 def parts_of(settings: Settings, names: Sequence[str]) -> list[Parts]:
     """The named services, else those that this process has a database for.
 
-    Raises InputError for a name that is none, ConfigError for a service without an address,
-    and in production without the auth service's where that is not among them.
+    Raises InputError for a name that is none, ConfigError for a service without an address.
     """
     known = {part.name: part for part in ALL_PARTS}
     unknown = [name for name in names if name not in known]
@@ -56,18 +55,22 @@ def parts_of(settings: Settings, names: Sequence[str]) -> list[Parts]:
     chosen = names or [name for name in settings.services_with_database() if name in known]
     if not chosen:
         raise ConfigError("config.no_database", "no service that can be served has a database")
-    found = [part for part in ALL_PARTS if part.name in chosen]
-    _require_authority(settings, found)
-    return found
+    return [part for part in ALL_PARTS if part.name in chosen]
 
 
-def _require_authority(settings: Settings, parts: Sequence[Parts]) -> None:
-    """Without one a process never hears who lost access, and would take their tokens until they end by themselves."""
+def served_parts(settings: Settings, names: Sequence[str]) -> list[Parts]:
+    """Those of `parts_of`, for a process that answers requests.
+
+    Raises ConfigError `config.no_auth` too: without the auth service a process never hears who lost access, and would
+    take their tokens until they end by themselves. Production does not.
+    """
+    parts = parts_of(settings, names)
     is_here = any(part.authority is not None for part in parts)
     if settings.environment is Environment.PRODUCTION and not is_here and settings.auth_url is None:
         raise ConfigError(
             "config.no_auth", "production serves nothing that cannot ask the auth service", "set GASOLINERA_AUTH_URL"
         )
+    return parts
 
 
 def server_of(plan: Plan) -> uvicorn.Server:
@@ -75,7 +78,7 @@ def server_of(plan: Plan) -> uvicorn.Server:
     also = [beside_requests(settings, ALL_PARTS)] if plan.with_worker else []
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, parts_of(settings, plan.services), also=also),
+            create_app(settings, served_parts(settings, plan.services), also=also),
             loop="uvloop",
             http=PatientProtocol,
             limit_concurrency=MAX_CONNECTIONS,

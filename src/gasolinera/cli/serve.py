@@ -15,7 +15,7 @@ from gasolinera.errors import ConfigError
 from gasolinera.keyring import load_keyring
 from gasolinera.logs import configure_logs
 from gasolinera.metrics import watch_process
-from gasolinera.serving import Plan, parts_of, serve_together, server_of
+from gasolinera.serving import Plan, serve_together, served_parts, server_of
 
 _BACKLOG = 2048
 
@@ -54,7 +54,7 @@ def _leave(_number: int, _frame: object) -> NoReturn:
 
 def serve(settings: Settings, services: list[str], *, workers: int = 1, with_worker: bool = False) -> None:
     """Raises ConfigError `serve.address` when nobody can listen there, and for a key ring that is not good."""
-    plan = Plan(settings, tuple(part.name for part in parts_of(settings, services)), with_worker)
+    plan = Plan(settings, tuple(part.name for part in served_parts(settings, services)), with_worker)
     configure_logs(settings)
     load_keyring(settings)  # here it ends with a message; each process loads its own
     signal.signal(signal.SIGTERM, _leave)
