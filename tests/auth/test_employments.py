@@ -115,6 +115,14 @@ def test_an_older_word_that_comes_late_changes_nothing(tell: Tell, admin: Conn) 
     assert published(admin) == []
 
 
+def test_a_word_of_a_clock_that_stepped_back_is_the_newer_by_its_version(tell: Tell, admin: Conn) -> None:
+    tell(ANA, minutes=5, version=7)
+    tell(ANA, minutes=1, version=8, active=False)
+    assert user_of(admin, ANA) == ("CUSTOMER", True)
+    tell(ANA, minutes=9, version=7)
+    assert user_of(admin, ANA) == ("CUSTOMER", True)
+
+
 def test_the_same_event_again_changes_nothing_more(tell: Tell, admin: Conn) -> None:
     tell(ANA, minutes=1)
     tell(ANA, minutes=1)

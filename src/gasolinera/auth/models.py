@@ -198,7 +198,7 @@ class PhoneChanged(msgspec.Struct, frozen=True):
 
 
 class Employment(msgspec.Struct, frozen=True, kw_only=True):
-    """What `employee.changed` says."""
+    """What `employee.changed` says. `version` counts up with each word about an employment."""
 
     employee_number: str
     user_id: UUID
@@ -206,3 +206,4 @@ class Employment(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     permissions: tuple[str, ...]
     active: bool
+    version: int | None = None

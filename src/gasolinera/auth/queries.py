@@ -230,6 +230,7 @@ async def put_employment(conn: Connection, employment: Employment, as_of: dateti
         employment.permissions,
         employment.active,
         as_of,
+        employment.version,
     )
     return [row.user_id for row in found]
 

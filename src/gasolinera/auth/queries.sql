@@ -130,12 +130,13 @@ WITH before AS (
     SELECT e.user_id FROM auth_schema.employments AS e WHERE e.employee_number = $1 FOR UPDATE
 ), put AS (
     INSERT INTO auth_schema.employments AS e (
-        employee_number, user_id, station_code, role, permissions, is_active, as_of)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+        employee_number, user_id, station_code, role, permissions, is_active, as_of, version)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT ON CONSTRAINT employments_pk DO UPDATE
        SET user_id = excluded.user_id, station_code = excluded.station_code, role = excluded.role,
-           permissions = excluded.permissions, is_active = excluded.is_active, as_of = excluded.as_of
-     WHERE e.as_of <= excluded.as_of
+           permissions = excluded.permissions, is_active = excluded.is_active, as_of = excluded.as_of,
+           version = coalesce(excluded.version, e.version)
+     WHERE coalesce(e.version <= excluded.version, e.as_of <= excluded.as_of)
     RETURNING e.user_id
 )
 SELECT p.user_id FROM put AS p

@@ -80,6 +80,7 @@ CREATE TABLE auth_schema.employments (
     permissions text[] NOT NULL DEFAULT '{}',
     is_active boolean NOT NULL,
     as_of timestamptz NOT NULL,
+    version bigint,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT employments_pk PRIMARY KEY (employee_number),
@@ -94,7 +95,10 @@ COMMENT ON TABLE auth_schema.employments IS
     'Who works where, as the station service last told by event: the station and number that tokens carry, and the '
     'role that a user has by it.';
 COMMENT ON COLUMN auth_schema.employments.user_id IS 'users.public_id.';
-COMMENT ON COLUMN auth_schema.employments.as_of IS 'Time of the event: an older one that comes late changes nothing.';
+COMMENT ON COLUMN auth_schema.employments.as_of IS 'Time of the event.';
+COMMENT ON COLUMN auth_schema.employments.version IS
+    'The event''s number, which counts up with each word about an employment: an older one that comes late changes '
+    'nothing. Where either has none, their times decide.';
 -- The employment of a user, when a token is made; the foreign key's own look-up.
 CREATE INDEX employments_user_id_as_of_idx ON auth_schema.employments (user_id, as_of DESC);
 CREATE TRIGGER employments_set_updated_at BEFORE UPDATE ON auth_schema.employments
@@ -554,8 +558,8 @@ GRANT SELECT, DELETE,
 GRANT SELECT, DELETE, INSERT (phone_hash, failed_attempts), UPDATE (failed_attempts, locked_until)
       ON auth_schema.phone_lockouts TO auth_app;
 GRANT SELECT,
-      INSERT (employee_number, user_id, station_code, role, permissions, is_active, as_of),
-      UPDATE (user_id, station_code, role, permissions, is_active, as_of)
+      INSERT (employee_number, user_id, station_code, role, permissions, is_active, as_of, version),
+      UPDATE (user_id, station_code, role, permissions, is_active, as_of, version)
       ON auth_schema.employments TO auth_app;
 GRANT SELECT, DELETE, INSERT (message_id, phone_number, message_text) ON auth_schema.development_inbox TO auth_app;
 GRANT EXECUTE ON FUNCTION
