@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
@@ -341,6 +342,29 @@ def test_without_tables_or_address_it_says_what_to_do(settings: Settings, databa
     assert missing.value.hint == "run gasolinera db init"
     with pytest.raises(ConfigError):
         run(journey(settings.model_copy(update={"database_url": None})))
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["run", "station.ensure_partitions"]])
+@pytest.mark.parametrize("is_there", [True, False], ids=["silent", "nobody"])
+def test_a_database_that_does_not_answer_is_told_within_seconds(
+    arguments: list[str], is_there: bool, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        if not is_there:
+            silent.close()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
+        ended = subprocess.run(
+            [sys.executable, "-c", "from gasolinera.cli.main import main; main()", "jobs", *arguments],
+            env={**kept, "GASOLINERA_DATABASE_URL": f"postgresql://x@127.0.0.1:{port}/x"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    assert ended.returncode == 1
+    assert "error: the database of jobs cannot be reached\n" in ended.stderr
 
 
 def test_partitions_are_made_ahead(settings: Settings, queue: str, rows: Callable[[str], list[Any]]) -> None:

@@ -52,6 +52,20 @@ def test_an_address_that_is_taken_is_told(
     assert "hint: " in second.stderr
 
 
+def test_an_address_of_the_database_that_cannot_be_is_told_before_anybody_is_let_in(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    wrong = {**environ, "GASOLINERA_DATABASE_URL": environ["GASOLINERA_DATABASE_URL"] + "&sslmode=banana"}
+    if "?" not in environ["GASOLINERA_DATABASE_URL"]:
+        wrong["GASOLINERA_DATABASE_URL"] = environ["GASOLINERA_DATABASE_URL"] + "?sslmode=banana"
+    ended = subprocess.run(
+        [*COMMAND, "0"], env=wrong, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: GASOLINERA_DATABASE_URL: ")
+    assert "sslmode" in ended.stderr
+
+
 def test_one_service_alone_needs_no_other_address(
     environ: dict[str, str], service_url: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -48,6 +48,8 @@ def run() -> None:
         if error.diag.sqlstate is None:  # libpq's words about an address repeat the address, password included
             _fail("the address of the database is malformed", "check GASOLINERA_DATABASE_URL")
         _fail(f"the database refused: {error}", None)
+    except asyncpg.ClientConfigurationError:
+        _fail("the address of the database has a wrong option", "check GASOLINERA_DATABASE_URL")
     except (asyncpg.PostgresError, psycopg.Error, ConnectionError, TimeoutError, socket.gaierror) as error:
         trouble = unavailable(error)
         hint = "check GASOLINERA_DATABASE_URL, and that the server runs" if trouble else None

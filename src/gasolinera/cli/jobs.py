@@ -10,6 +10,7 @@ import msgspec
 import typer
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import PoolTimeout
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +19,7 @@ from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
 from gasolinera.database import open_database
 from gasolinera.errors import InputError, UnavailableError
-from gasolinera.job_queue import make_app, run_here
+from gasolinera.job_queue import check_reachable, make_app, run_here
 from gasolinera.job_reports import JobRun, JobStates, check_installed, job_states, recent_runs, retry_job
 from gasolinera.jobs import Job
 from gasolinera.logs import configure_logs
@@ -129,10 +130,11 @@ async def _retry(settings: Settings, job_id: int) -> None:
 async def _queue(settings: Settings) -> AsyncGenerator[App]:
     queue = make_app(settings, [], {})
     try:
+        await check_reachable(settings)
         async with queue.open_async():
             await check_installed(queue)
             yield queue
-    except ConnectorException as error:
+    except (ConnectorException, PoolTimeout) as error:
         hint = "check GASOLINERA_OPS_DATABASE_URL or GASOLINERA_DATABASE_URL"
         raise UnavailableError("jobs.unavailable", "the database of jobs cannot be reached", hint) from error
 
