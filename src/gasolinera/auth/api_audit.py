@@ -209,9 +209,8 @@ async def erasure_code_route(
     context: NamedDependency[RequestContext],
     courier: NamedDependency[Courier],
 ) -> Response[CodeSession]:
-    way = way_of(courier, context)
-    async with db.transaction(context) as conn:
-        outcome = await erasure.request_own(conn, keyring, _user_of(caller), way)
+    user, way = _user_of(caller), way_of(courier, context)
+    outcome = await db.run(lambda conn: erasure.request_own(conn, keyring, user, way), context)
     return asked(outcome, courier, context)
 
 
@@ -232,10 +231,10 @@ async def erase_own_route(
     keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
 ) -> None:
-    async with db.transaction(context) as conn:
-        outcome = await erasure.erase_own(
-            conn, keyring, _user_of(caller), session_token=data.session_token, code=data.code
-        )
+    user = _user_of(caller)
+    outcome = await db.run(
+        lambda conn: erasure.erase_own(conn, keyring, user, session_token=data.session_token, code=data.code), context
+    )
     accepted(outcome)
 
 
@@ -253,8 +252,7 @@ async def erase_user_route(
     context: NamedDependency[RequestContext],
     public_id: UserId,
 ) -> None:
-    async with db.transaction(context) as conn:
-        await erasure.erase_for(conn, caller.user_id, public_id)
+    await db.run(lambda conn: erasure.erase_for(conn, caller.user_id, public_id), context)
 
 
 HANDLERS = (
