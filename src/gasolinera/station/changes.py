@@ -1,6 +1,6 @@
 """What may be said of a station when it is made or changed, and what is kept of each change."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,8 +11,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gasolinera.station.models import Country, Currency, Fuel, Service, StationStatus, StationType
 
-# Begins and ends with something, holds no control character; that it can be read the constraint asks.
-_TEXT = r"^[^\x00-\x20\x7f-\xa0]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0])?$(?!\n)"
+# Begins and ends with something, holds no control character and none that turns the direction of writing; that it can
+# be read the constraint asks.
+_TURNS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_TEXT = rf"^[^\x00-\x20\x7f-\xa0{_TURNS}]([^\x00-\x1f\x7f-\x9f{_TURNS}]*[^\x00-\x20\x7f-\xa0{_TURNS}])?$(?!\n)"
+
+_OLDEST = date(1900, 1, 1)
 
 Code = Annotated[str, Meta(pattern=r"^[A-Z0-9]{3,20}$(?!\n)", examples=["JSM013"])]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_TEXT, examples=["Gasolinera JSM Oaxaca"])]
@@ -191,6 +195,12 @@ class Refusal(StrEnum):
     NOT_ALLOWED = "not_allowed"
     NOT_SOLD = "not_sold"
     NEWER_KNOWN = "newer_known"
+
+
+def check_opened_on(day: str) -> None:
+    """Raises ValueError."""
+    if not _OLDEST <= date.fromisoformat(day) <= datetime.now(UTC).date() + timedelta(days=366):
+        raise ValueError("the day is before 1900, or more than a year ahead")
 
 
 def check_zone(zone: str) -> None:

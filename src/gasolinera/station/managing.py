@@ -22,6 +22,7 @@ from gasolinera.station.changes import (
     ScheduledPrice,
     StationChange,
     StatusChange,
+    check_opened_on,
     check_zone,
 )
 from gasolinera.station.errors import VersionNeededError, stale, unknown_station
@@ -57,8 +58,9 @@ def parse_version(if_match: str | None) -> int:
 
 
 async def create_station(conn: Connection, new: NewStation) -> None:
-    """Raises InputError `station.time_zone`; the constraints refuse the rest."""
+    """Raises InputError `station.time_zone` or `station.opened_on`; the constraints refuse the rest."""
     _require_zone(new.time_zone)
+    _require_opened_on(None if new.opened_on is None else new.opened_on.isoformat())
     await queries.create_station(conn, new)
 
 
@@ -76,6 +78,7 @@ async def change_station(
         if name in values:
             values[name] = sorted(values[name])
     _require_zone(values.get("time_zone"))
+    _require_opened_on(values.get("opened_on"))
     changed = await queries.change_station(conn, normalized_code(code), version, values)
     return changed or await _refused(conn, code)
 
@@ -185,6 +188,14 @@ def _require_zone(zone: str | None) -> None:
             check_zone(zone)
     except ValueError as error:
         raise InputError("station.time_zone", str(error), "such as America/Mexico_City") from None
+
+
+def _require_opened_on(day: str | None) -> None:
+    try:
+        if day is not None:
+            check_opened_on(day)
+    except ValueError as error:
+        raise InputError("station.opened_on", str(error)) from None
 
 
 def _check_price(price: Decimal) -> None:

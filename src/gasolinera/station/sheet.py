@@ -28,7 +28,7 @@ STATIONS = Layout(
         Column("phone", "telefono", changes.Phone),
         Column("email", "correo", changes.Email),
         Column("permit_number", "permiso", changes.Permit),
-        Column("opened_on", "fecha_apertura", date),
+        Column("opened_on", "fecha_apertura", date, check=changes.check_opened_on),
     ),
     key="station_code",
     needed=("station_code",),

@@ -47,6 +47,8 @@ DROP FUNCTION station_schema.check_status_change();
 DROP FUNCTION station_schema.may_become(text, text);
 ALTER TABLE station_schema.stations
     DROP CONSTRAINT stations_opening_hours_valid_check,
+    DROP CONSTRAINT stations_opened_on_check,
+    DROP CONSTRAINT stations_texts_readable_check,
     DROP CONSTRAINT stations_status_reason_check,
     DROP COLUMN status_reason,
     DROP COLUMN status_changed_at;
@@ -56,6 +58,7 @@ DROP FUNCTION station_schema.are_opening_hours(jsonb);
 DROP FUNCTION station_schema.are_windows(jsonb);
 DROP FUNCTION station_schema.search_words(text);
 DROP FUNCTION station_schema.search_document(text, text, text, text, text);
+DROP FUNCTION station_schema.is_readable(text);
 DROP FUNCTION station_schema.normalised(text);
 
 ALTER TABLE station_schema.station_audit_log

@@ -38,6 +38,13 @@ COMMENT ON FUNCTION station_schema.search_words(text) IS
     'The words of what somebody typed, each as the beginning of one; NULL when there is nothing to look for. The first '
     'eight, and single letters only at the end, where the next letter is still to come: each costs a walk of the index.';
 
+CREATE FUNCTION station_schema.is_readable(p_text text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN p_text ~ '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'
+        AND p_text !~ '[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]';
+COMMENT ON FUNCTION station_schema.is_readable(text) IS
+    'Whether a text shows something, and in the order in which it is written: no sign that turns its direction.';
+
 -- Distance ---------------------------------------------------------------------------------------------------------
 
 -- As before, but strict to the last operator (no least()), so that it becomes part of the query that calls it: a call
@@ -119,7 +126,8 @@ CREATE TABLE station_schema.station_hours_exceptions (
     CONSTRAINT station_hours_exceptions_station_id_fk FOREIGN KEY (station_id)
         REFERENCES station_schema.stations (id) ON DELETE CASCADE,
     CONSTRAINT station_hours_exceptions_hours_check CHECK (station_schema.are_windows(hours)),
-    CONSTRAINT station_hours_exceptions_note_check CHECK (note = btrim(note) AND length(note) BETWEEN 1 AND 100)
+    CONSTRAINT station_hours_exceptions_note_check CHECK (
+        note = btrim(note) AND length(note) BETWEEN 1 AND 100 AND station_schema.is_readable(note))
 );
 COMMENT ON TABLE station_schema.station_hours_exceptions IS
     'Hours of single days, such as holidays, in place of the weekday''s; no hours: closed.';
@@ -134,6 +142,10 @@ ALTER TABLE station_schema.stations
     ADD COLUMN status_changed_at timestamptz,
     ADD CONSTRAINT stations_status_reason_check CHECK (
         status_reason = btrim(status_reason) AND length(status_reason) BETWEEN 1 AND 300) NOT VALID,
+    ADD CONSTRAINT stations_texts_readable_check CHECK (
+        station_schema.is_readable(address) AND station_schema.is_readable(city)
+        AND station_schema.is_readable(state) AND station_schema.is_readable(status_reason)) NOT VALID,
+    ADD CONSTRAINT stations_opened_on_check CHECK (opened_on >= '1900-01-01') NOT VALID,
     ADD CONSTRAINT stations_opening_hours_valid_check CHECK (station_schema.are_opening_hours(opening_hours)) NOT VALID;
 COMMENT ON COLUMN station_schema.stations.status_reason IS 'Why it has its status; for the staff.';
 COMMENT ON COLUMN station_schema.stations.status_changed_at IS 'When its status last changed; NULL: never since made.';
@@ -201,7 +213,7 @@ ALTER TABLE station_schema.station_fuel_prices
     ADD COLUMN reason text,
     ADD COLUMN set_by text,
     ADD CONSTRAINT station_fuel_prices_reason_check CHECK (
-        reason = btrim(reason) AND length(reason) BETWEEN 1 AND 200) NOT VALID;
+        reason = btrim(reason) AND length(reason) BETWEEN 1 AND 200 AND station_schema.is_readable(reason)) NOT VALID;
 COMMENT ON COLUMN station_schema.station_fuel_prices.valid_from IS
     'The moment it became the price; NULL where the source knows no more than the day.';
 COMMENT ON COLUMN station_schema.station_fuel_prices.set_by IS
@@ -278,7 +290,8 @@ CREATE TABLE station_schema.station_scheduled_prices (
         END),
     CONSTRAINT station_scheduled_prices_valid_from_check CHECK (
         valid_from > created_at AND valid_from <= created_at + interval '90 days'),
-    CONSTRAINT station_scheduled_prices_reason_check CHECK (reason = btrim(reason) AND length(reason) BETWEEN 1 AND 200)
+    CONSTRAINT station_scheduled_prices_reason_check CHECK (
+        reason = btrim(reason) AND length(reason) BETWEEN 1 AND 200 AND station_schema.is_readable(reason))
 );
 COMMENT ON TABLE station_schema.station_scheduled_prices IS
     'Prices to come; a job makes each the current one when its time is there, and takes it away here.';
@@ -663,6 +676,7 @@ GRANT EXECUTE ON FUNCTION station_schema.are_windows(jsonb) TO station_app, stat
 GRANT EXECUTE ON FUNCTION station_schema.are_opening_hours(jsonb) TO station_app, station_ro;
 GRANT EXECUTE ON FUNCTION station_schema.is_open(jsonb, jsonb, text, timestamptz) TO station_app, station_ro;
 GRANT EXECUTE ON FUNCTION station_schema.is_within(jsonb, text) TO station_app, station_ro;
+GRANT EXECUTE ON FUNCTION station_schema.is_readable(text) TO station_app, station_ro;
 GRANT EXECUTE ON FUNCTION station_schema.may_become(text, text) TO station_app, station_ro;
 GRANT EXECUTE ON FUNCTION station_schema.check_status_change() TO station_app;
 GRANT EXECUTE ON FUNCTION station_schema.currency_of(text) TO station_app, station_ro;
