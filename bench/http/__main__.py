@@ -48,6 +48,7 @@ def _prepared(server: embedded.Server, feed: Path | None, root: Path, rounds: in
     roles.initialise(project)
     vuelo.migrate(project)
     environment = {
+        "GASOLINERA_TRUSTED_PROXIES": "1",  # each driver and each phone has an address of its own
         "GASOLINERA_ENVIRONMENT": "test",
         "GASOLINERA_KEYS_FILE": str(root / "keys.json"),
         **{

@@ -81,8 +81,10 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) 
     raise RuntimeError(f"the server does not answer: {log.read_text(errors='replace')[-2000:]}")
 
 
-def get(path: str) -> str:
-    return f"GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n"
+def get(path: str, driver: int = 0) -> str:
+    """Each driver has an address, as what a single one may ask in a minute is limited."""
+    address = f"10.{driver >> 16 & 255}.{driver >> 8 & 255}.{driver & 255}"
+    return f"GET {path} HTTP/1.1\r\nhost: bench\r\nx-forwarded-for: {address}\r\n\r\n"
 
 
 def measure(served: Served, postmaster: int, lanes: list[list[str]], seconds: float) -> Measured:

@@ -147,7 +147,7 @@ def _sessions(bench: Bench) -> Found:
     def lanes_of(requests: list[str]) -> list[list[str]]:
         return [requests[at::CONNECTIONS] for at in range(CONNECTIONS)]
 
-    with _platform_server(bench, "", {"GASOLINERA_TRUSTED_PROXIES": "1"}) as served:
+    with _platform_server(bench, "") as served:
 
         def refresh() -> Measured:
             numbers = sessions.refresh_tokens(url, per_lane * CONNECTIONS)
@@ -179,8 +179,11 @@ def _alternated(rounds: int, works: dict[str, Callable[[], Measured]]) -> Found:
 def _nearest(bench: Bench, served: Served) -> Callable[[], Measured]:
     lanes = [
         [
-            get(f"/api/stations/nearby?lat={lat:.6f}&lng={lng:.6f}&radius_km={RADIUS_KM}&limit={LIMIT}")
-            for lat, lng in stations.asked(bench.towns, _ASKED // CONNECTIONS, seed)
+            get(
+                f"/api/stations/nearby?lat={lat:.6f}&lng={lng:.6f}&radius_km={RADIUS_KM}&limit={LIMIT}",
+                driver=seed * _ASKED + number,
+            )
+            for number, (lat, lng) in enumerate(stations.asked(bench.towns, _ASKED // CONNECTIONS, seed))
         ]
         for seed in range(CONNECTIONS)
     ]

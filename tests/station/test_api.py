@@ -129,3 +129,9 @@ def test_a_database_that_is_gone_is_told_and_found_again(client: Client, admin: 
     answers = [client.get("/api/stations").status_code for _ in range(3)]
     assert set(answers) <= {200, 503}
     assert answers[-1] == 200
+
+
+@pytest.mark.parametrize("path", ["", "/nearby?lat=19.43&lng=-99.13", "/JSM001"])
+def test_what_is_open_to_all_is_limited_by_address(path: str, client: Client) -> None:
+    answer = client.get(f"/api/stations{path}")
+    assert (answer.status_code, answer.headers["ratelimit-policy"]) == (200, '"ip";q=300;w=60')

@@ -12,6 +12,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from gasolinera.database import Database
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.limits import Limit
 from gasolinera.station import service
 from gasolinera.station.models import (
     MAX_PAGE,
@@ -33,7 +34,8 @@ MISSPELT = problem_spec(
 INVALID = problem_spec(HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", "the request has wrong values")
 UNAVAILABLE = problem_spec(HTTPStatus.SERVICE_UNAVAILABLE, "database.unavailable", "the database cannot be reached")
 UNKNOWN = problem_spec(HTTPStatus.NOT_FOUND, "station.unknown", "there is no station with this code")
-PROBLEMS = {400: MISSPELT, 422: INVALID, 503: UNAVAILABLE}
+LIMITED = problem_spec(HTTPStatus.TOO_MANY_REQUESTS, "rate.limited", "this was asked more often than is allowed")
+PROBLEMS = {400: MISSPELT, 422: INVALID, 429: LIMITED, 503: UNAVAILABLE}
 
 _SUMMARY_EXAMPLE: dict[str, object] = {
     "station_code": "JSM001",
@@ -64,6 +66,9 @@ STATION_EXAMPLE: dict[str, object] = _SUMMARY_EXAMPLE | {
     "is_open": True,
     "updated_at": "2026-11-22T18:00:00.123456Z",
 }
+
+# Per process and address, behind which many phones may be: a map that follows a finger asks once a second.
+_LIMITS = (Limit("ip", 300, 60),)
 
 _Offers = Annotated[Service | None, QueryParameter(name="service", description="Stations that offer this.")]
 _AnyFuel = Annotated[Fuel | None, QueryParameter(description="Stations that sell this fuel.")]
@@ -98,7 +103,7 @@ def good(kind: type[msgspec.Struct], description: str, example: object) -> Respo
 
 @get(
     "/",
-    opt={"open": True},
+    opt={"open": True, "limits": _LIMITS},
     summary="List stations",
     description="In order of the code. City and state match without regard to case and accents, and so do the words of "
     "`q`, each of which begins a word of the code, name, address, city or state.",
@@ -139,7 +144,7 @@ async def list_route(  # noqa: PLR0913, PLR0917  a filter is an argument
 
 @get(
     "/nearby",
-    opt={"open": True},
+    opt={"open": True, "limits": _LIMITS},
     summary="Find the nearest stations",
     description="Active stations within a radius, nearest first, by great-circle distance.",
     responses={
@@ -179,7 +184,7 @@ async def nearby_route(  # noqa: PLR0913, PLR0917  a filter is an argument
 
 @get(
     "/{code:str}",
-    opt={"open": True},
+    opt={"open": True, "limits": _LIMITS},
     summary="Look up one station",
     description="Its ETag is the version that a change must name.",
     responses={200: good(Station, "The station.", STATION_EXAMPLE), 404: UNKNOWN, **PROBLEMS},
