@@ -197,7 +197,7 @@ def test_quiet_hours_hold_messages_back_until_they_end_but_those_of_security(set
         assert await send_due(db, outside.channels()) == 3
         assert [text for _, text in outside.texts] == ["Gasolinera JSM: ya trabajas en la estación JSM001."]
         held = admin.execute(
-            "SELECT attempts, send_after - now() BETWEEN interval '58 min' AND interval '1 h'"
+            "SELECT attempts, send_after - now() BETWEEN interval '58 min' AND interval '61 min'"
             " FROM auth_schema.notifications WHERE status = 'PENDING'"
         ).fetchall()
         assert held == [(0, True), (0, True)]
