@@ -4,7 +4,6 @@ The station process has no key that signs access tokens: it verifies them by wha
 """
 
 import asyncio
-import json
 import os
 import re
 import subprocess
@@ -31,7 +30,8 @@ from gasolinera.key_file import PURPOSES, KeyFile, new_keys, write_key_file
 from gasolinera.keyring import load_keyring
 from gasolinera.ops import jobs_schema, roles
 from gasolinera.permissions import Role
-from tests.auth.journeys import REGISTRATION, code_sent_to
+from tests.auth.administrators import ADMINISTRATOR, ADMINISTRATOR_PHONE, App
+from tests.auth.journeys import REGISTRATION, code_sent_to, let_pass
 from tests.conftest import drop, project_at
 from vuelo.embedded import Server
 
@@ -194,25 +194,56 @@ def test_the_station_finds_users_at_auth_with_its_own_service_token(system: Syst
     assert (stranger.status_code, stranger.json()["code"]) == (401, "auth.no_token")
 
 
-def test_what_happens_at_the_station_changes_the_role_at_auth(system: System) -> None:
-    user = registered(system)["user"]
-    hired = {
-        "employee_number": "EMP900001",
-        "user_id": user["public_id"],
-        "station_code": "JSM001",
-        "role": "EMPLOYEE",
-        "permissions": ["may_process_transactions"],
-        "active": True,
-    }
-    system.station_db.execute("SET ROLE station_app")
-    system.station_db.execute(
-        "INSERT INTO station_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)"
-        " VALUES ('employee.changed', 'employee', 'EMP900001', %s)",
-        (json.dumps(hired),),
-    )
+def logged_in(system: System, phone: str) -> dict[str, str]:
+    """The headers of somebody who has logged in with a code."""
+    count = "SELECT count(*) FROM auth_schema.development_inbox WHERE phone_number = %s"
+    before = system.auth_db.execute(count, (phone,)).fetchone()
+    session = good(system.auth.post("/api/auth/login/otp", json={"phone_number": phone}), 202)
+    waited_for(lambda: system.auth_db.execute(count, (phone,)).fetchone() != before)
+    body = {"session_token": session["session_token"], "code": code_sent_to(system.auth_db, phone)}
+    return bearer(good(system.auth.post("/api/auth/login/verify", json=body))["access_token"])
+
+
+def administrator(system: System) -> dict[str, str]:
+    """The headers of the chain's administrator, who confirmed the login with an app."""
+    first = logged_in(system, ADMINISTRATOR_PHONE)
+    app = App(good(system.auth.post("/api/auth/second-factor/enrol", json={}, headers=first), 201)["uri"])
+    confirmed = system.auth.post("/api/auth/second-factor/confirm", json={"code": app.code()}, headers=first)
+    return bearer(good(confirmed)["access_token"])
+
+
+def test_who_is_hired_and_dismissed_at_the_station_gets_and_loses_the_role_at_auth(system: System) -> None:
+    tokens = registered(system)
+    chief, driver = administrator(system), bearer(tokens["access_token"])
 
     def role() -> Any:
-        row = system.auth_db.execute("SELECT role FROM auth_schema.users WHERE public_id = %s", (user["public_id"],))
-        return row.fetchone()
+        row = system.auth_db.execute(
+            "SELECT role FROM auth_schema.users WHERE public_id = %s", (tokens["user"]["public_id"],)
+        ).fetchone()
+        return row and row[0]
 
-    waited_for(lambda: role() == ("EMPLOYEE",), within_s=20)
+    def hire(headers: dict[str, str], user: str) -> httpx.Response:
+        body = {"user_id": user, "position": "ATTENDANT"}
+        key = {"idempotency-key": f"hire {user}"}
+        return system.station.post("/api/stations/JSM001/employees", json=body, headers=headers | key)
+
+    assert hire(driver, tokens["user"]["public_id"]).status_code == 403
+    assert hire(chief, "0198a5b2-7c11-7d3e-9a53-1f2e3d4c5b6a").status_code == 404, "auth knows no such person"
+    employee = good(hire(chief, tokens["user"]["public_id"]), 201)
+    assert good(hire(chief, tokens["user"]["public_id"]), 201) == employee, "the same key hires once"
+    waited_for(lambda: role() == "EMPLOYEE")
+    let_pass(system.auth_db, hours=1)  # one code a minute is sent
+    staff = logged_in(system, REGISTRATION["phone_number"])  # another role is another session
+    seen = good(system.station.get("/api/stations/JSM001/employees", headers=staff))
+    assert [one["employee_number"] for one in seen["items"]] == [employee["employee_number"]]
+
+    path = f"/api/stations/employees/{employee['employee_number']}/terminate"
+    good(system.station.post(path, json={"reason": "end of the season"}, headers=chief))
+    waited_for(lambda: role() == "CUSTOMER")
+    waited_for(lambda: system.station.get("/api/stations/JSM001/employees", headers=staff).status_code == 401)
+    event = system.station_db.execute(
+        "SELECT event_type, actor, ip_address IS NOT NULL, user_agent LIKE %s FROM station_schema.station_audit_log"
+        " WHERE entity_reference = %s ORDER BY id DESC LIMIT 1",
+        ("python-httpx/%", employee["employee_number"]),
+    ).fetchone()
+    assert event == ("EMPLOYEE_UPDATED", ADMINISTRATOR, True, True), "who, what, from where"
