@@ -1,5 +1,6 @@
 """Writes what is generated: references from --help, the rules of `vuelo check`, README's picture from a real run."""
 
+import json
 import os
 import re
 import subprocess
@@ -21,6 +22,7 @@ from gasolinera.app import create_app
 from gasolinera.authentication import Requires
 from gasolinera.config import Settings
 from gasolinera.permissions import MATRIX, PARTNER_SCOPES, Permission, Role
+from gasolinera.reference import Operation, chapters_of
 from vuelo.check.finding import Rule
 from vuelo.check.rules import TOPICS
 
@@ -31,6 +33,7 @@ REFERENCES = {
 }
 RULES_PAGE = DOCS / "reference" / "check-rules.md"
 PERMISSIONS_PAGE = DOCS / "reference" / "permissions.md"
+API_PAGE = DOCS / "reference" / "api.md"
 RULES_INTRODUCTION = DOCS / "check-rules-introduction.md"
 _WIDTH = 100
 
@@ -92,6 +95,33 @@ def _routes() -> Iterator[tuple[str, str]]:
                 yield route.path, f"| `{method} {route.path}` | {wanted} | {', '.join(extras)} |"
 
 
+def api_page() -> str:
+    """Every route of the API from its OpenAPI document: what it takes and what it answers."""
+    document = json.loads(json.dumps(create_app(Settings()).openapi_schema.to_schema(), default=str))
+    lines = [
+        "# API\n\nGenerated from the OpenAPI document by `make docs`. The running platform shows the same with examples",
+        "at `/docs`, and the document itself at `/openapi.json`. What holds for every route is on [its own",
+        "page](http.md); who may ask is on [that of the permissions](permissions.md).",
+    ]
+    for chapter in sorted(chapters_of(document), key=lambda one: one.title):
+        lines.append(f"\n## {chapter.title}")
+        for operation in sorted(chapter.operations, key=lambda one: (one.path, one.method)):
+            lines += _operation(operation)
+    return "\n".join(lines) + "\n"
+
+
+def _operation(operation: Operation) -> Iterator[str]:
+    yield f"\n### `{operation.method} {operation.path}`\n\n**{operation.summary}.** {operation.description}".rstrip()
+    statuses = ", ".join(answer.status for answer in operation.answers)
+    yield f"\nAnswers {statuses}{'; open to everybody' if operation.is_open else ''}."
+    fields = [(field, field.place) for field in operation.parameters] + [(field, "body") for field in operation.body]
+    if fields:
+        yield "\n| takes | in | kind | |\n| --- | --- | --- | --- |"
+    for field, place in fields:
+        said = " ".join(("required." if field.is_required else "", field.description)).strip()
+        yield f"| `{field.name}` | {place} | {field.kind} | {said} |"
+
+
 def _anchor(code: str) -> str:
     return code.replace(":", "")
 
@@ -148,6 +178,7 @@ def main() -> None:
         path.write_text(reference(name, app))
     RULES_PAGE.write_text(rules_page(), encoding="utf-8")
     PERMISSIONS_PAGE.write_text(permissions_page(), encoding="utf-8")
+    API_PAGE.write_text(api_page(), encoding="utf-8")
     (DOCS / "images" / "demo.svg").write_text(picture())
 
 
