@@ -99,8 +99,8 @@ def api_page() -> str:
     """Every route of the API from its OpenAPI document: what it takes and what it answers."""
     document = json.loads(json.dumps(create_app(Settings()).openapi_schema.to_schema(), default=str))
     lines = [
-        "# API\n\nGenerated from the OpenAPI document by `make docs`. The running platform shows the same with examples",
-        "at `/docs`, and the document itself at `/openapi.json`. What holds for every route is on [its own",
+        "# API\n\nGenerated from the OpenAPI document by `make docs`. The running platform shows the same with",
+        "examples at `/docs`, and the document itself at `/openapi.json`. What holds for every route is on [its own",
         "page](http.md); who may ask is on [that of the permissions](permissions.md).",
     ]
     for chapter in sorted(chapters_of(document), key=lambda one: one.title):
