@@ -240,6 +240,7 @@ async def test_route(
     guards=_MANAGE,
     responses={
         200: _good(Page[Delivery], "The newest first.", {"items": [_DELIVERY_EXAMPLE], "next_cursor": None}),
+        404: _UNKNOWN,
     },
 )
 async def deliveries_route(

@@ -91,7 +91,7 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Preferences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`choices` names each category and channel; messages of security are not among them."""
 
-    choices: Annotated[tuple[Choice, ...], msgspec.Meta(max_length=18)]
+    choices: Annotated[list[Choice], msgspec.Meta(max_length=18)]  # a tuple of any length has no such schema
     quiet_hours: QuietHours | None
 
 

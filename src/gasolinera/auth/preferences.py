@@ -15,11 +15,11 @@ CHOOSABLE = tuple(category for category in Category if category is not Category.
 async def get_preferences(conn: Connection, user_id: UUID) -> Preferences:
     unwanted, quiet_hours = await queries.get_preferences(conn, user_id)
     return Preferences(
-        tuple(
+        [
             Choice(category, channel, (category, channel) not in unwanted)
             for category in CHOOSABLE
             for channel in Channel
-        ),
+        ],
         quiet_hours,
     )
 
