@@ -186,7 +186,7 @@ def test_what_is_only_away_is_waited_for_and_never_given_up(
 
 
 def test_a_lock_that_others_hold_for_long_loses_no_event(settings: Settings, admin: Admin) -> None:
-    hurried = settings.model_copy(update={"statement_timeout_ms": 30})
+    hurried = settings.model_copy(update={"statement_timeout_ms": 300})
 
     async def run() -> None:
         async with databases(hurried) as dbs:
