@@ -27,7 +27,7 @@ from vuelo.target import target_of
 _Answer = TypeVar("_Answer")
 Watch = Callable[[Progress], None]
 Tell = Callable[[str, str], None]
-_MOST_AT_ONCE = 16
+_MOST_AT_ONCE = 4  # more wait for one another in this process and are a cold start each in the server
 _NOTHING = Version.parse("0")  # as the target of an undo: nothing is left
 
 
