@@ -96,6 +96,17 @@ def test_every_row_that_is_refused_is_named_with_the_reason(staff: Staff, admin:
     assert len(employments(admin)) == len(before) + 1
 
 
+def test_a_table_whose_rows_are_nearly_all_refused_is_given_up(staff: Staff, admin: Admin) -> None:
+    before = employments(admin)
+    table = "employee_number,position\nEMP000022,CASHIER\n" + "".join(
+        f"EMP{n},CASHIER\n" for n in range(800_000, 800_501)
+    )
+    assert problem(brought(staff, table, staff.system, "?keep_good=true")) == (422, "sheet.too_many_faults")
+    assert employments(admin) == before
+    at_the_limit = brought(staff, table[: table.rindex("EMP")], staff.system, "?keep_good=true").json()
+    assert (at_the_limit["is_kept"], at_the_limit["updated"], at_the_limit["rejected"]) == (True, 1, 500)
+
+
 def test_a_manager_brings_in_the_own_station_alone(staff: Staff, admin: Admin) -> None:
     before = employments(admin)
     table = (

@@ -17,9 +17,9 @@ from gasolinera.database import RequestContext, open_database
 from gasolinera.keyring import load_keyring
 from gasolinera.logs import configure_logs
 from gasolinera.permissions import Caller, Role
+from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.employees_sheet import export_employees, import_employees, read_employees
 from gasolinera.station.queries_employees import Sight
-from gasolinera.station.sheets import SheetResult
 from gasolinera.station.tabular import MAX_BYTES, Sheet
 
 app = typer.Typer(help="Who works at the stations.", no_args_is_help=True)

@@ -13,8 +13,9 @@ from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
 from gasolinera.errors import InputError
 from gasolinera.logs import configure_logs
+from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.sheet import read_sheet
-from gasolinera.station.sheets import SheetResult, export_sheet, import_sheet
+from gasolinera.station.sheets import export_sheet, import_sheet
 from gasolinera.station.tabular import MAX_BYTES, Sheet, fault_lines
 
 _SHOWN_FAULTS = 20

@@ -17,8 +17,8 @@ from gasolinera.station import employees_sheet
 from gasolinera.station.api import INVALID, good
 from gasolinera.station.api_employees import FORBIDDEN, MANAGE, NO_LOGIN
 from gasolinera.station.api_sheet import RESULT_EXAMPLE, file_of
+from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.roster import sight_of
-from gasolinera.station.sheets import SheetResult
 from gasolinera.station.tabular import MAX_BYTES
 
 

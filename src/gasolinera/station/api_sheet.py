@@ -16,8 +16,8 @@ from gasolinera.errors import InputError
 from gasolinera.permissions import Permission
 from gasolinera.station import sheets
 from gasolinera.station.api import INVALID, good
+from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.sheet import read_sheet
-from gasolinera.station.sheets import SheetResult
 from gasolinera.station.tabular import MAX_BYTES
 
 RESULT_EXAMPLE = {

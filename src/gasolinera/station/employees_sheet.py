@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
 from gasolinera.calls import UserDirectory
 from gasolinera.database import Connection, Database
@@ -18,6 +17,7 @@ from gasolinera.errors import ConflictError, GasolineraError, InputError, Unavai
 from gasolinera.permissions import Caller, Permission
 from gasolinera.station import employees
 from gasolinera.station import queries_employees as queries
+from gasolinera.station.bringing_in import SheetResult, Tally, bring_in, refused_row
 from gasolinera.station.errors_employees import EMPLOYEE_REFUSALS
 from gasolinera.station.models_employees import (
     EmployeeChange,
@@ -32,7 +32,6 @@ from gasolinera.station.models_employees import (
 )
 from gasolinera.station.queries_employees import Sight
 from gasolinera.station.roster import sight_of
-from gasolinera.station.sheets import MAX_REFUSED, SheetResult
 from gasolinera.station.tabular import Column, Layout, RowFault, Sheet, header_line, read_table, row_line
 
 _PAGE = 1_000
@@ -66,11 +65,6 @@ def read_employees(data: bytes) -> Sheet:
     return read_table(data, EMPLOYEES)
 
 
-class _Done(msgspec.Struct):
-    inserted: int = 0
-    updated: int = 0
-
-
 async def import_employees(
     conn: Connection, caller: Caller, users: UserDirectory, sheet: Sheet, *, is_dry_run: bool, keeps_good: bool
 ) -> SheetResult:
@@ -79,44 +73,26 @@ async def import_employees(
     Keeps nothing on a dry run, nor when a row is faulty unless `keeps_good`. Needs a transaction. Raises InputError
     `sheet.too_many_faults`, UnavailableError when the auth service cannot be asked.
     """
-    done, faults = _Done(), list(sheet.faults)
-    attempt = conn.transaction()
-    await attempt.start()
-    try:
+
+    async def work(tally: Tally) -> None:
         for number, row in sheet.rows.items():
             try:
                 async with conn.transaction():
-                    await _take(conn, caller, users, row, done)
+                    await _take(conn, caller, users, row, tally)
             except UnavailableError:
                 raise
             except GasolineraError as error:
-                faults.append(RowFault(number, "", error.code, error.message))
+                tally.refuse(RowFault(number, "", error.code, error.message))
             except asyncpg.IntegrityConstraintViolationError as error:
-                faults.append(_refused(number, error.constraint_name or ""))
-            if len(faults) > MAX_REFUSED:
-                message = f"more than {MAX_REFUSED} rows are refused"
-                raise InputError("sheet.too_many_faults", message, "correct the first ones and try again")
-    except BaseException:
-        await attempt.rollback()
-        raise
-    is_kept = not is_dry_run and (keeps_good or not faults)
-    await (attempt.commit() if is_kept else attempt.rollback())
-    rejected = len({fault.row for fault in faults})
-    return SheetResult(
-        is_kept=is_kept,
-        rows_read=sheet.rows_read,
-        inserted=done.inserted,
-        updated=done.updated,
-        unchanged=sheet.rows_read - rejected - done.inserted - done.updated,
-        rejected=rejected,
-        faults=tuple(sorted(faults, key=lambda fault: (fault.row, fault.column))),
-    )
+                tally.refuse(refused_row(number, error.constraint_name or "", EMPLOYEE_REFUSALS))
+
+    return await bring_in(conn, sheet, work, is_dry_run=is_dry_run, keeps_good=keeps_good)
 
 
-async def _take(conn: Connection, caller: Caller, users: UserDirectory, row: Mapping[str, Any], done: _Done) -> None:
+async def _take(conn: Connection, caller: Caller, users: UserDirectory, row: Mapping[str, Any], tally: Tally) -> None:
     said = {name: value for name, value in row.items() if value is not None}
     if "employee_number" in said:
-        done.updated += await _change(conn, caller, said)
+        tally.updated += await _change(conn, caller, said)
         return
     missing = [name for name in _NEEDED if name not in said]
     if missing:
@@ -124,7 +100,7 @@ async def _take(conn: Connection, caller: Caller, users: UserDirectory, row: Map
     employees.check_user(await users.find(said["user_id"]))
     station_code = said.pop("station_code")
     await employees.hire(conn, caller, station_code, NewEmployee(**said))
-    done.inserted += 1
+    tally.inserted += 1
 
 
 async def _change(conn: Connection, caller: Caller, said: Mapping[str, Any]) -> bool:
@@ -145,14 +121,6 @@ async def _change(conn: Connection, caller: Caller, said: Mapping[str, Any]) -> 
     if any(getattr(before, name) != said[name] for name in said if name not in _UNCHANGING):
         after = await employees.change_employee(conn, caller, number, change, version=int(after.version))
     return after != employees.shown(before)
-
-
-def _refused(number: int, constraint: str) -> RowFault:
-    make = EMPLOYEE_REFUSALS.get(constraint)
-    if make is None:
-        return RowFault(number, "", "database.constraint", "a value is not one of those that are allowed")
-    error = make()
-    return RowFault(number, "", error.code, error.message)
 
 
 async def export_employees(db: Database, sight: Sight, *, language: str) -> AsyncGenerator[bytes]:
