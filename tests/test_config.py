@@ -2,8 +2,9 @@
 
 import pytest
 
-from gasolinera.config import SERVICES, Environment, Settings, load_settings
+from gasolinera.config import SERVICES, Environment, Settings, load_settings, schema_of
 from gasolinera.errors import ConfigError
+from gasolinera.schemas import load_project
 
 URL = "postgresql://admin:s3cret@db.internal:5433/gasolinera?sslmode=require"
 
@@ -27,6 +28,13 @@ def test_over_the_common_address_a_service_becomes_its_own_role() -> None:
     settings = load_settings({"GASOLINERA_DATABASE_URL": URL})
     assert {service: settings.service_url(service) for service in SERVICES} == dict.fromkeys(SERVICES, URL)
     assert [settings.service_role(service) for service in ("station", "ads")] == ["station_app", "ads_app"]
+
+
+def test_a_services_schema_is_the_one_that_its_migrations_make() -> None:
+    made = {service.name: service.schema for service in load_project("production").services}
+    assert {service: schema_of(service) for service in SERVICES} == made
+    with pytest.raises(KeyError):
+        schema_of("ad_schema.x; --")
 
 
 def test_a_services_own_address_stands_as_it_is() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gasolinera.config import Settings
+from gasolinera.config import Settings, schema_of
 from gasolinera.database import RequestContext, load_queries
 from gasolinera.errors import InputError
 from gasolinera.event_tables import statements_of
@@ -130,5 +130,5 @@ def test_every_statement_about_events_fits_the_schema(
 ) -> None:
     conn = as_role(f"{service}_app")
     assert statements_of("x").keys() == load_queries("gasolinera", "event_queries.sql").keys()
-    for name, sql in statements_of(f"{service}_schema").items():
+    for name, sql in statements_of(schema_of(service)).items():
         conn.execute(f"PREPARE {name} AS {sql}".encode())

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from gasolinera.config import Settings
+from gasolinera.config import Settings, schema_of
 from gasolinera.database import open_database
 from gasolinera.request_upkeep import request_upkeep_job
 
@@ -15,7 +15,7 @@ from gasolinera.request_upkeep import request_upkeep_job
 def test_old_windows_and_answers_are_forgotten(
     service: str, settings: Settings, admin: psycopg.Connection[Any]
 ) -> None:
-    schema = f"{service}_schema"
+    schema = schema_of(service)
     admin.execute(
         f"""
         INSERT INTO {schema}.idempotency_keys (key_hash, fingerprint, status, answer, created_at)

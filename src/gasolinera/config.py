@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gasolinera.errors import ConfigError
 
 SERVICES = ("auth", "station", "coupon", "redemption", "ads", "raffle")
+_SCHEMAS = {service: f"{service}_schema" for service in SERVICES} | {"ads": "ad_schema"}
 DEVELOPMENT_KEYS = Path(".local/keys.json")
 PREFIX = "GASOLINERA_"
 _SECRET_CHARACTERS = 32
@@ -185,6 +186,11 @@ class Settings(BaseSettings):
     def service_role(self, service: str) -> str | None:
         """The role that a connection over the common address changes into; an address of its own names its own."""
         return None if getattr(self, f"{service}_database_url") else f"{service}_app"
+
+
+def schema_of(service: str) -> str:
+    """The schema that a service owns, as `vuelo.toml` names it too: one of six constants, so it may stand in SQL."""
+    return _SCHEMAS[service]
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

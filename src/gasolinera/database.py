@@ -33,7 +33,8 @@ _ACQUIRE_TIMEOUT_S = 5.0
 _RELEASE_TIMEOUT_S = 5.0  # a statement that was given up may still have to be cancelled
 _CONNECT_TIMEOUT_S = 5.0
 _NAME = re.compile(r"^-- name: *(.*?) *$", re.MULTILINE)
-_SET_CONTEXT = """
+# For one transaction, as the statement that begins one or as a part of it; takes `pairs_of` a context.
+SET_CONTEXT = """
 SELECT set_config('gasolinera.' || key, value, true) FROM unnest($1::text[], $2::text[]) AS c (key, value)
 """
 
@@ -55,7 +56,7 @@ _LONGEST_PAUSE_S = 0.05  # before the second try; twice as long before the third
 _UNDONE = {asyncpg.SerializationError: "serialization", asyncpg.DeadlockDetectedError: "deadlock"}
 
 # Names of statements by their text, for metrics and traces.
-_names: dict[str, str] = {"BEGIN;": "begin", "COMMIT;": "commit", "ROLLBACK;": "rollback", _SET_CONTEXT: "set_context"}
+_names: dict[str, str] = {"BEGIN;": "begin", "COMMIT;": "commit", "ROLLBACK;": "rollback", SET_CONTEXT: "set_context"}
 
 
 class Database:
@@ -129,8 +130,13 @@ def _reason_to_retry(error: Exception, *, is_safe_when_lost: bool) -> str | None
 
 async def _set_context(conn: Connection, context: RequestContext | None) -> None:
     if context is not None:
-        known = {key: value for key, value in msgspec.structs.asdict(context).items() if value is not None}
-        await conn.execute(_SET_CONTEXT, list(known), list(known.values()))
+        await conn.execute(SET_CONTEXT, *pairs_of(context))
+
+
+def pairs_of(context: RequestContext) -> tuple[list[str], list[str]]:
+    """The names and the values of what is known."""
+    known = {key: value for key, value in msgspec.structs.asdict(context).items() if value is not None}
+    return list(known), list(known.values())
 
 
 @asynccontextmanager

@@ -21,7 +21,16 @@ from litestar import Request, Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from nacl.secret import SecretBox
 
-from gasolinera.database import Connection, Database, RequestContext, fetch_one, fetch_optional
+from gasolinera.config import schema_of
+from gasolinera.database import (
+    SET_CONTEXT,
+    Connection,
+    Database,
+    RequestContext,
+    fetch_one,
+    fetch_optional,
+    pairs_of,
+)
 from gasolinera.errors import ConflictError, InputError
 from gasolinera.headers import add_header
 from gasolinera.requests import MalformedError, caller_of, provide_context
@@ -85,7 +94,7 @@ class OneTransaction(Database):
         try:
             if context is not None and context != self._context:
                 self._context = context
-                await conn.execute(_SET_CONTEXT, *_pairs(context))
+                await conn.execute(SET_CONTEXT, *pairs_of(context))
             yield conn
         except BaseException:
             self.has_failed = True
@@ -203,7 +212,7 @@ async def _claim(database: Database, once: _Once, context: RequestContext) -> Co
     """Raises as _look does, and ConflictError `idempotency.running`."""
     conn = await once.stack.enter_async_context(database.transaction())
     lock = int.from_bytes(once.key_hash[:8], signed=True)
-    found = await fetch_one(conn, _Found, _claim_sql(database.service), lock, once.key_hash, *_pairs(context))
+    found = await fetch_one(conn, _Found, _claim_sql(database.service), *pairs_of(context), lock, once.key_hash)
     _replay(once, found)
     if not found.is_claimed:
         raise _running()
@@ -264,39 +273,25 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any]
     _Replayed: _on_replay
 }
 
-_SET_CONTEXT = (
-    "SELECT set_config('gasolinera.' || key, value, true) FROM unnest($1::text[], $2::text[]) AS c (key, value)"
-)
-
-
-def _pairs(context: RequestContext) -> tuple[list[str], list[str]]:
-    known = {key: value for key, value in msgspec.structs.asdict(context).items() if value is not None}
-    return list(known), list(known.values())
-
 
 @cache
 def _claim_sql(service: str) -> str:
     """Context, claim and kept answer in one statement."""
     return f"""
-WITH context AS MATERIALIZED (
-    SELECT count(set_config('gasolinera.' || key, value, true)) FROM unnest($3::text[], $4::text[]) AS c (key, value)
-)
-SELECT pg_try_advisory_xact_lock($1) AS is_claimed, k.fingerprint, k.status, k.answer
-  FROM context LEFT JOIN {_schema(service)}.idempotency_keys AS k ON k.key_hash = $2"""  # noqa: S608  ours
+WITH context AS MATERIALIZED ({SET_CONTEXT})
+SELECT pg_try_advisory_xact_lock($3) AS is_claimed, k.fingerprint, k.status, k.answer
+  FROM (SELECT count(*) FROM context) AS is_set
+  LEFT JOIN {schema_of(service)}.idempotency_keys AS k ON k.key_hash = $4"""  # noqa: S608  ours
 
 
 @cache
 def _look_sql(service: str) -> str:
     return f"""
 SELECT false AS is_claimed, fingerprint, status, answer
-  FROM {_schema(service)}.idempotency_keys WHERE key_hash = $1"""  # noqa: S608  ours
+  FROM {schema_of(service)}.idempotency_keys WHERE key_hash = $1"""  # noqa: S608  ours
 
 
 @cache
 def _keep_sql(service: str) -> str:
     return f"""
-INSERT INTO {_schema(service)}.idempotency_keys (key_hash, fingerprint, status, answer) VALUES ($1, $2, $3, $4)"""  # noqa: S608  ours
-
-
-def _schema(service: str) -> str:
-    return "ad_schema" if service == "ads" else f"{service}_schema"
+INSERT INTO {schema_of(service)}.idempotency_keys (key_hash, fingerprint, status, answer) VALUES ($1, $2, $3, $4)"""  # noqa: S608  ours
