@@ -1,5 +1,6 @@
 """The application as a whole: health, readiness, the OpenAPI document, and starting without a database."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -7,8 +8,10 @@ import psycopg
 import pytest
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
+import gasolinera
+from gasolinera.app import ALL_PARTS, create_app
 from gasolinera.config import Settings
+from gasolinera.station.parts import PARTS as STATION
 
 NOWHERE = Settings.model_validate({"environment": "test", "database_url": "postgresql://x@127.0.0.1:1/x"})
 
@@ -55,6 +58,17 @@ def test_every_route_documents_its_problems_and_has_examples() -> None:
 @pytest.mark.parametrize("settings_without", [NOWHERE, Settings()])
 def test_making_the_application_opens_nothing(settings_without: Settings) -> None:
     assert create_app(settings_without).routes
+
+
+def test_the_services_that_keep_templates_are_those_that_have_pages() -> None:
+    keep = {folder.parent.name for folder in Path(gasolinera.__file__).parent.glob("*/templates")} - {"web"}
+    assert {part.name for part in ALL_PARTS if part.has_pages} == keep
+
+
+def test_a_process_whose_services_have_no_pages_still_shows_a_browser_what_went_wrong() -> None:
+    with TestClient(create_app(NOWHERE, (STATION,)), raise_server_exceptions=False) as client:
+        page = client.get("/nothing", headers={"accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_head_answers_like_get_without_a_body(settings: Settings) -> None:

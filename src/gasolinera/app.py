@@ -43,7 +43,6 @@ _COMMON = (
     asset_route,
     language_route,
 )
-_WITH_PAGES = ("auth",)  # services with templates
 ALL_PARTS: tuple[Parts, ...] = (AUTH, STATION)
 
 
@@ -58,7 +57,7 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
         dependencies={"context": Provide(provide_context, sync_to_thread=False), **DEPENDENCIES},
         middleware=layers(settings, authenticate),
         exception_handlers={**for_browsers(EXCEPTION_HANDLERS), **idempotency.EXCEPTION_HANDLERS},
-        template_config=template_config(_WITH_PAGES),
+        template_config=template_config([part.name for part in parts if part.has_pages]),
         openapi_config=openapi_config(),
         request_max_body_size=_MAX_BODY_BYTES,
         logging_config=None,  # ours is set up by the command that runs

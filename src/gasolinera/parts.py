@@ -30,7 +30,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     `prepare` runs when a process starts; a database that is not there yet must not stop it. `find_user` answers the
     `UserDirectory` of the services that run in the same process, and `authority` who lost access. `is_current` asks the
     service's own tables whether a caller still is what the token says, for routes that require it fresh. `opened` is
-    what the service's routes share while the process answers: in the application's state as `<name>_opened`.
+    what the service's routes share while the process answers: in the application's state as `<name>_opened`; with
+    `has_pages` they show templates, which the service keeps in its `templates/`.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     authority: Callable[[Database], Authority] | None = None
     is_current: IsCurrent | None = None
     opened: Callable[[Settings, Database], AbstractAsyncContextManager[object]] | None = None
+    has_pages: bool = False

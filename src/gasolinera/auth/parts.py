@@ -55,4 +55,5 @@ PARTS = Parts(
     find_user=service.find_user,
     authority=local_authority,
     opened=open_courier,
+    has_pages=True,
 )
