@@ -213,7 +213,7 @@ class Requires(msgspec.Struct, frozen=True):
     fresh: bool = False
 
     async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
-        caller = caller_of(connection)
+        caller = require_caller(connection)
         if caller.reach(self.permission) is None:
             raise ForbiddenError("auth.not_permitted", "this account may not do that")
         if self.second_factor and not caller.has_second_factor:
@@ -246,7 +246,7 @@ async def _require_current(connection: AnyConnection, handler: BaseRouteHandler,
         raise access_ended()
 
 
-def caller_of(connection: AnyConnection) -> Caller:
+def require_caller(connection: AnyConnection) -> Caller:
     """Raises UnauthenticatedError, with the reason where a credential was shown."""
     caller: Caller | None = connection.scope["user"]
     if caller is not None:
@@ -267,7 +267,7 @@ def reach_station(caller: Caller, permission: Permission, station_code: str) -> 
 
 
 def _provide_caller(request: Request[Any, Any, Any]) -> Caller:
-    return caller_of(request)
+    return require_caller(request)
 
 
 def _provide_keyring(state: State) -> Keyring:

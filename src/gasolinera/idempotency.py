@@ -33,7 +33,7 @@ from gasolinera.database import (
 )
 from gasolinera.errors import ConflictError, InputError
 from gasolinera.headers import add_header
-from gasolinera.requests import MalformedError, caller_of, provide_context
+from gasolinera.requests import MalformedError, known_caller, provide_context
 
 Result = TypeVar("Result")
 HEADER = "Idempotency-Key"
@@ -191,7 +191,7 @@ async def join(request: Request[Any, Any, Any], database: Database) -> Database:
 
 async def _identify(request: Request[Any, Any, Any], once: _Once) -> None:
     body = await request.body()
-    asker = caller_of(request.scope)
+    asker = known_caller(request.scope)
     name = (asker.actor if asker else "", request.method, request.scope["path_template"], once.key)
     material = msgspec.msgpack.encode(name)
     once.key_hash = hashlib.blake2b(material, digest_size=32, person=b"idempotency-key").digest()

@@ -18,7 +18,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from gasolinera.errors import TooManyError
 from gasolinera.headers import add_header
-from gasolinera.requests import caller_of, context_of
+from gasolinera.requests import context_of, known_caller
 
 _STATE = "gasolinera.limits"
 _MAX_SUBJECTS = 20_000  # about 6 MB a process; whoever has been quiet the longest is forgotten first
@@ -135,7 +135,7 @@ def _take(scope: Scope, wanted: list[tuple[Limit, str]]) -> None:
 def _subject(scope: Scope, limit: Limit) -> str | None:
     """Whose share it is; None where this limit does not apply."""
     if limit.by == "user":
-        caller = caller_of(scope)
+        caller = known_caller(scope)
         return caller.actor if caller is not None else None
     if limit.by == "ip":
         return network_of(context_of(scope).ip_address)

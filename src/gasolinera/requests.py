@@ -58,14 +58,14 @@ def context_of(scope: Scope) -> RequestContext:
     return found
 
 
-def caller_of(scope: Scope) -> Caller | None:
+def known_caller(scope: Scope) -> Caller | None:
     """Who asks, as far as that has been found out: None for a stranger."""
     return scope["user"] if "user" in scope else None  # noqa: SIM401  the type of `get` is unknown
 
 
 def provide_context(request: Request[Any, Any, Any]) -> RequestContext:
     """What `db.transaction(context)` takes: who asks, if that is known, and in which request."""
-    caller = caller_of(request.scope)
+    caller = known_caller(request.scope)
     found = context_of(request.scope)
     return found if caller is None else msgspec.structs.replace(found, actor=caller.actor)
 

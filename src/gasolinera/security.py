@@ -168,10 +168,10 @@ def _verify(keyring: Keyring, token: str, now: float) -> VerifiedToken:
         raise _expired()
     if retired_at is not None:
         good_until = min(good_until, retired_at.timestamp())
-    return VerifiedToken(_caller_of(claims), claims.iat, good_until)
+    return VerifiedToken(_caller_in(claims), claims.iat, good_until)
 
 
-def _caller_of(claims: _Claims) -> Caller:
+def _caller_in(claims: _Claims) -> Caller:
     return Caller(
         role=claims.role,
         user_id=claims.sub,
