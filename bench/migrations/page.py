@@ -46,7 +46,7 @@ def render(server: Server, found: Measured) -> str:
     ]
     return "\n".join(
         [
-            f"{_HEAD}- Date: {datetime.now(UTC):%Y-%m-%d}; {found.rounds} rounds, {2 * found.rounds} of the six services",
+            f"{_HEAD}- Date: {datetime.now(UTC):%Y-%m-%d}; {found.rounds} rounds, twice as many of the six services",
             f"- Machine: {_machine()}",
             f"- PostgreSQL {server.version}",
             "",
