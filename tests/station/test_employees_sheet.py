@@ -1,16 +1,40 @@
 """Employees as a table: what an export gives can be brought in, and each row is judged by the rules of one request."""
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, LiteralString
 
 import psycopg
+import pytest
 
+from gasolinera.calls import no_users, remote_users
+from gasolinera.errors import UnavailableError
+from gasolinera.station import employees_sheet
 from tests.station.conftest import Headers, Staff, problem, user
 
 Admin = psycopg.Connection[Any]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path: Path) -> Run:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
+    environ = {**kept, "GASOLINERA_DATABASE_URL": database_url, "GASOLINERA_ENVIRONMENT": "test"}
+
+    def runs(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-c", "from gasolinera.cli.main import main; main()", "employees", *arguments)
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60, env=environ
+        )
+
+    return runs
 
 
 def brought(staff: Staff, table: str, who: Headers, query: str = "") -> Any:
@@ -130,16 +154,94 @@ def test_a_manager_brings_in_the_own_station_alone(staff: Staff, admin: Admin) -
     assert problem(staff.get("/employees/export.csv", staff.attendant)) == (403, "auth.not_permitted")
 
 
-def test_the_commands_do_the_same(database_url: str, tmp_path: Path, admin: Admin) -> None:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
-    environ = {**kept, "GASOLINERA_DATABASE_URL": database_url, "GASOLINERA_ENVIRONMENT": "test"}
+class Auth:
+    """The auth service of another host: knows everybody, after a moment, and counts who asks."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = (sys.executable, "-c", "from gasolinera.cli.main import main; main()", "employees", *arguments)
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60, env=environ
-        )
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.most_at_once = self._now = 0
 
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
+                public_id = head.split(" ")[1].rpartition("/")[2]
+                self.asked.append(public_id)
+                self._now += 1
+                self.most_at_once = max(self.most_at_once, self._now)
+                await asyncio.sleep(0.01)
+                self._now -= 1
+                body = json.dumps({"public_id": public_id, "role": "CUSTOMER", "active": True}).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+def test_each_person_is_asked_for_once_and_few_at_a_time() -> None:
+    rows = [f",{user(1000 + number % 40)},JSM001,CASHIER\n" for number in range(80)]
+    changes = [f"EMP{n:06},{user(n)},JSM001,CASHIER\n" for n in range(21, 41)]
+    nowhere = f",{user(3000)},,CASHIER\n"
+    table = "employee_number,user_id,station_code,position\n" + "".join([*rows, *changes, nowhere])
+    sheet = employees_sheet.read_employees(table.encode())
+
+    async def ask(auth: Auth) -> employees_sheet.People:
+        async with await asyncio.start_server(auth.serve, "127.0.0.1", 0) as server:
+            address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with remote_users(address, lambda service: f"token-for-{service}") as users:
+                return await employees_sheet.find_people(users, sheet)
+
+    auth = Auth()
+    people = asyncio.run(ask(auth))
+    assert sorted(auth.asked) == [user(1000 + number) for number in range(40)]
+    assert sorted(map(str, people)) == sorted(auth.asked)
+    assert 2 <= auth.most_at_once <= 8
+
+
+def test_nothing_is_brought_in_when_auth_cannot_be_asked() -> None:
+    sheet = employees_sheet.read_employees(FAULTY.encode())
+    with pytest.raises(UnavailableError) as caught:
+        asyncio.run(employees_sheet.find_people(no_users(), sheet))
+    assert caught.value.code == "users.no_address"
+
+
+HIRED = "employee_number,user_id,station_code,position\n" + "".join(f",{user(n)},JSM001,CASHIER\n" for n in (51, 52))
+
+
+@pytest.mark.parametrize("edge", ["route", "command"])
+def test_no_transaction_is_open_while_auth_is_asked(
+    edge: str, staff: Staff, admin: Admin, as_role: Callable[[str], Admin], run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text(HIRED)
+    watcher = as_role("postgres")
+
+    def bring() -> bool:
+        if edge == "route":
+            return brought(staff, HIRED, staff.system).json()["inserted"] == 2
+        return run("import-csv", "in.csv").returncode == 0
+
+    def count(application: str, condition: LiteralString) -> int:
+        found = watcher.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s AND "
+            + condition,
+            (application,),
+        ).fetchone()
+        return found[0] if found else -1
+
+    with ThreadPoolExecutor() as pool:
+        with admin.transaction():
+            admin.execute("LOCK TABLE auth_schema.users IN ACCESS EXCLUSIVE MODE")  # auth answers nobody
+            bringing = pool.submit(bring)
+            deadline = monotonic() + 20
+            while count("gasolinera-auth", "wait_event_type = 'Lock'") < 2:
+                assert monotonic() < deadline, "auth is not asked for both at once"
+                sleep(0.02)
+            assert count("gasolinera-station", "state = 'idle in transaction'") == 0
+        assert bringing.result()
+
+
+def test_the_commands_do_the_same(run: Run, tmp_path: Path, admin: Admin) -> None:
     exported = run("export")
     assert exported.returncode == 0, exported.stderr
     assert exported.stdout.removeprefix("\ufeff").startswith("employee_number,user_id,station_code,")

@@ -18,7 +18,7 @@ from gasolinera.keyring import load_keyring
 from gasolinera.logs import configure_logs
 from gasolinera.permissions import Caller, Role
 from gasolinera.station.bringing_in import SheetResult
-from gasolinera.station.employees_sheet import export_employees, import_employees, read_employees
+from gasolinera.station.employees_sheet import People, export_employees, find_people, import_employees, read_employees
 from gasolinera.station.queries_employees import Sight
 from gasolinera.station.tabular import MAX_BYTES, Sheet
 
@@ -67,6 +67,13 @@ async def _export(settings: Settings, language: str, target: BinaryIO) -> None:
 
 
 async def _import(settings: Settings, sheet: Sheet, *, is_dry_run: bool, keeps_good: bool) -> SheetResult:
+    people = await _people(settings, sheet)
+    context = RequestContext(actor="command:employees import-csv")
+    async with open_database(settings, "station") as db, db.transaction(context) as conn:
+        return await import_employees(conn, _CALLER, people, sheet, is_dry_run=is_dry_run, keeps_good=keeps_good)
+
+
+async def _people(settings: Settings, sheet: Sheet) -> People:
     async with AsyncExitStack() as stack:
         here, tokens = None, no_token
         if settings.auth_url is not None:  # then the people are another host's, who is asked with a token of ours
@@ -74,6 +81,4 @@ async def _import(settings: Settings, sheet: Sheet, *, is_dry_run: bool, keeps_g
         elif AUTH.find_user is not None:
             here = await stack.enter_async_context(open_database(settings, "auth")), AUTH.find_user
         users = await stack.enter_async_context(open_users(here, settings.auth_url, tokens))
-        db = await stack.enter_async_context(open_database(settings, "station"))
-        conn = await stack.enter_async_context(db.transaction(RequestContext(actor="command:employees import-csv")))
-        return await import_employees(conn, _CALLER, users, sheet, is_dry_run=is_dry_run, keeps_good=keeps_good)
+        return await find_people(users, sheet)

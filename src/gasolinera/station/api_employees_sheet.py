@@ -14,7 +14,7 @@ from gasolinera.calls import UserDirectory
 from gasolinera.database import Database, RequestContext
 from gasolinera.permissions import Caller, Permission
 from gasolinera.station import employees_sheet
-from gasolinera.station.api import INVALID, good
+from gasolinera.station.api import INVALID, UNAVAILABLE, good
 from gasolinera.station.api_employees import FORBIDDEN, MANAGE, NO_LOGIN
 from gasolinera.station.api_sheet import RESULT_EXAMPLE, file_of
 from gasolinera.station.bringing_in import SheetResult
@@ -68,6 +68,7 @@ async def export_route(
         401: NO_LOGIN,
         403: FORBIDDEN,
         422: INVALID,
+        503: UNAVAILABLE,
     },
 )
 async def import_route(
@@ -80,9 +81,10 @@ async def import_route(
     keep_good: Annotated[bool, QueryParameter(description="Keep the good rows of a table that has others.")] = False,
 ) -> SheetResult:
     sheet = employees_sheet.read_employees(await file_of(request))
+    people = await employees_sheet.find_people(users, sheet)
     async with db.transaction(context) as conn:
         return await employees_sheet.import_employees(
-            conn, caller, users, sheet, is_dry_run=dry_run, keeps_good=keep_good
+            conn, caller, people, sheet, is_dry_run=dry_run, keeps_good=keep_good
         )
 
 

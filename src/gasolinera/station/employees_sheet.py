@@ -4,16 +4,17 @@ A row with a number changes that employment, and transfers it where it names ano
 An empty cell leaves what is known. Nobody is let go by a table.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-from gasolinera.calls import UserDirectory
+from gasolinera.calls import UserDirectory, UserSummary
 from gasolinera.database import Connection, Database
-from gasolinera.errors import ConflictError, GasolineraError, InputError, UnavailableError
+from gasolinera.errors import ConflictError, GasolineraError, InputError
 from gasolinera.permissions import Caller, Permission
 from gasolinera.station import employees
 from gasolinera.station import queries_employees as queries
@@ -35,8 +36,11 @@ from gasolinera.station.roster import sight_of
 from gasolinera.station.tabular import Column, Layout, RowFault, Sheet, header_line, read_table, row_line
 
 _PAGE = 1_000
+_ASKED_AT_ONCE = 8  # half of the connections that a process has to auth: other requests ask meanwhile
 _NEEDED = ("user_id", "station_code", "position")
 _UNCHANGING = ("employee_number", "user_id", "station_code", "hired_on")
+
+People: TypeAlias = Mapping[UUID, UserSummary | None]  # None: there is no such person
 
 EMPLOYEES = Layout(
     thing="employee",
@@ -65,22 +69,44 @@ def read_employees(data: bytes) -> Sheet:
     return read_table(data, EMPLOYEES)
 
 
+async def find_people(users: UserDirectory, sheet: Sheet) -> People:
+    """What the auth service says of those whom the table hires, each asked for once. To be called before the
+    transaction: a connection must not be held while another service is asked. Raises UnavailableError.
+    """
+    wanted = {
+        row["user_id"]
+        for row in sheet.rows.values()
+        if row.get("employee_number") is None and all(row.get(name) is not None for name in _NEEDED)
+    }
+    places = asyncio.Semaphore(_ASKED_AT_ONCE)
+
+    async def ask(user_id: UUID) -> UserSummary | None:
+        async with places:
+            return await users.find(user_id)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = {user_id: group.create_task(ask(user_id)) for user_id in wanted}
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None  # who cannot be asked for one cannot be asked for the others
+    return {user_id: task.result() for user_id, task in asked.items()}
+
+
 async def import_employees(
-    conn: Connection, caller: Caller, users: UserDirectory, sheet: Sheet, *, is_dry_run: bool, keeps_good: bool
+    conn: Connection, caller: Caller, people: People, sheet: Sheet, *, is_dry_run: bool, keeps_good: bool
 ) -> SheetResult:
-    """Each row as if it had been asked for alone, by the same rules and with the same events.
+    """Each row as if it had been asked for alone, by the same rules and with the same events; `people` are those that
+    `find_people` found for it.
 
     Keeps nothing on a dry run, nor when a row is faulty unless `keeps_good`. Needs a transaction. Raises InputError
-    `sheet.too_many_faults`, UnavailableError when the auth service cannot be asked.
+    `sheet.too_many_faults`.
     """
 
     async def work(tally: Tally) -> None:
         for number, row in sheet.rows.items():
             try:
                 async with conn.transaction():
-                    await _take(conn, caller, users, row, tally)
-            except UnavailableError:
-                raise
+                    await _take(conn, caller, people, row, tally)
             except GasolineraError as error:
                 tally.refuse(RowFault(number, "", error.code, error.message))
             except asyncpg.IntegrityConstraintViolationError as error:
@@ -89,7 +115,7 @@ async def import_employees(
     return await bring_in(conn, sheet, work, is_dry_run=is_dry_run, keeps_good=keeps_good)
 
 
-async def _take(conn: Connection, caller: Caller, users: UserDirectory, row: Mapping[str, Any], tally: Tally) -> None:
+async def _take(conn: Connection, caller: Caller, people: People, row: Mapping[str, Any], tally: Tally) -> None:
     said = {name: value for name, value in row.items() if value is not None}
     if "employee_number" in said:
         tally.updated += await _change(conn, caller, said)
@@ -97,7 +123,7 @@ async def _take(conn: Connection, caller: Caller, users: UserDirectory, row: Map
     missing = [name for name in _NEEDED if name not in said]
     if missing:
         raise InputError("missing", f"who is hired needs {', '.join(missing)}")
-    employees.check_user(await users.find(said["user_id"]))
+    employees.check_user(people[said["user_id"]])
     station_code = said.pop("station_code")
     await employees.hire(conn, caller, station_code, NewEmployee(**said))
     tally.inserted += 1
