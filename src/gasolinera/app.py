@@ -6,14 +6,14 @@ from typing import TypeAlias
 
 import asyncpg
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
 from gasolinera import health, idempotency, reference
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import DEPENDENCIES, Gate, authenticate, open_gate, tokens_of
-from gasolinera.calls import FindUser, open_users
+from gasolinera.calls import FindUser, TokenFor, open_users
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.edge import around, layers
@@ -22,6 +22,7 @@ from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.metrics import metrics_route
 from gasolinera.openapi import openapi_config, openapi_route
 from gasolinera.parts import Parts
+from gasolinera.personal_data import Elsewhere, open_elsewhere, personal_data_router
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
 from gasolinera.tracing import exported_traces
@@ -51,7 +52,7 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
     given, which find the databases in the application's state.
     """
     app = Litestar(
-        route_handlers=[*_COMMON, *(router for part in parts for router in part.routers)],
+        route_handlers=[*_COMMON, *(router for part in parts for router in _routers(part))],
         lifespan=[_lifespan(settings, parts), *also],
         state=State({"settings": settings, "refusals": refusals_of(parts)}),
         dependencies={"context": Provide(provide_context, sync_to_thread=False), **DEPENDENCIES},
@@ -65,6 +66,12 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
     )
     app.asgi_handler = around(app.asgi_handler, settings)
     return app
+
+
+def _routers(part: Parts) -> Sequence[Router]:
+    if part.export_person is None:
+        return part.routers
+    return (*part.routers, personal_data_router(part.name, part.export_person))
 
 
 def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
@@ -83,6 +90,8 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
             app.state["gate"] = await stack.enter_async_context(_gate(settings, keyring, parts, databases))
             users = open_users(here, settings.auth_url, tokens_of(keyring, parts[0].name))
             app.state["users"] = await stack.enter_async_context(users)
+            elsewhere = _elsewhere(settings, databases, tokens_of(keyring, parts[0].name))
+            app.state["elsewhere"] = await stack.enter_async_context(elsewhere)
             for part in parts:
                 if part.opened is not None:
                     shared = await stack.enter_async_context(part.opened(settings, databases[part.name]))
@@ -112,6 +121,14 @@ def _gate(
 
 def _find_user(parts: Sequence[Parts], databases: Mapping[str, Database]) -> tuple[Database, FindUser] | None:
     return next(((databases[part.name], part.find_user) for part in parts if part.find_user is not None), None)
+
+
+def _elsewhere(
+    settings: Settings, databases: Mapping[str, Database], token_for: TokenFor
+) -> AbstractAsyncContextManager[Elsewhere]:
+    """Of all services, not of those that run here alone: one that this process cannot ask is missed, not left out."""
+    exports = {part.name: part.export_person for part in ALL_PARTS if part.export_person is not None}
+    return open_elsewhere(exports, databases, {name: settings.peer_url(name) for name in exports}, token_for)
 
 
 async def _prepare(service: str, work: Awaitable[None]) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -24,6 +24,7 @@ UNKNOWN_USER = "user.unknown"  # a 404 with any other code is a wrong address, a
 
 _RETRIED = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 _MAX_CONNECTIONS = 16
+Answer = TypeVar("Answer")
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
@@ -87,72 +88,101 @@ def no_users() -> UserDirectory:
     return UserDirectory(find)
 
 
+class Peer:
+    """A service of another process, asked over HTTP. Made by `open_peer`."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, service: str, topic: str, token_for: TokenFor, patience: Patience
+    ) -> None:
+        self._client = client
+        self._service = service
+        self._topic = topic
+        self._token_for = token_for
+        self._patience = patience
+        self._breaker = CircuitBreaker(patience.failures, patience.rest_s, UnavailableError, service)
+
+    async def ask(self, path: str, read: Callable[[httpx.Response], Answer]) -> Answer:
+        """A GET, which may be asked again: it changes nothing. `read` raises DecodeError for what is no answer of ours.
+
+        Raises UnavailableError `<topic>.unavailable` or `<topic>.misunderstood`.
+        """
+        if self._breaker.opened:
+            raise self._silent()
+        with self._breaker:  # counts what is raised; a good answer forgets the failures before it
+            response = await self._get(path)
+            try:
+                return read(response)
+            except msgspec.DecodeError:
+                # Not ours, a wrong address, or a key that the other side does not know: an operator must look.
+                _log.error("call_misunderstood", service=self._service, status=response.status_code)
+                sentence = f"the {self._service} service answers what this one does not understand"
+                raise UnavailableError(f"{self._topic}.misunderstood", sentence) from None
+
+    async def _get(self, path: str) -> httpx.Response:
+        reason = ""
+        for number in range(self._patience.tries):
+            if number:
+                # Jitter: the processes that lost the same server must not come back at the same moment.
+                pause_s = self._patience.wait_s * 2 ** (number - 1)
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311
+            try:
+                async with asyncio.timeout(self._patience.try_s):  # httpx's own limit begins anew with every byte
+                    response = await self._client.get(path, headers=self._headers())
+            except (httpx.TransportError, TimeoutError) as error:
+                reason = type(error).__name__
+                continue
+            if response.status_code not in _RETRIED:
+                return response
+            reason = str(response.status_code)
+        _log.warning("call_failed", service=self._service, tries=self._patience.tries, reason=reason)
+        raise self._silent()
+
+    def _headers(self) -> dict[str, str]:
+        correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
+        return {
+            "authorization": f"Bearer {self._token_for(self._service)}",
+            **({"x-correlation-id": str(correlation_id)} if correlation_id else {}),
+        }
+
+    def _silent(self) -> UnavailableError:
+        sentence = f"the {self._service} service does not answer"
+        return UnavailableError(f"{self._topic}.unavailable", sentence, "try again later")
+
+
 @asynccontextmanager
-async def remote_users(
-    auth_url: str, token_for: TokenFor, patience: Patience | None = None
-) -> AsyncGenerator[UserDirectory]:
-    """Asks the auth service of another process; its connections are kept open until the block ends."""
+async def open_peer(
+    service: str, url: str, token_for: TokenFor, *, topic: str, patience: Patience | None = None
+) -> AsyncGenerator[Peer]:
+    """Its connections are kept open until the block ends. `topic`: what its errors' codes begin with."""
     patience = patience or Patience()
-    breaker = CircuitBreaker(patience.failures, patience.rest_s, UnavailableError, "auth")
     async with httpx.AsyncClient(
-        base_url=auth_url,
+        base_url=url,
         timeout=patience.try_s,
         limits=httpx.Limits(max_connections=_MAX_CONNECTIONS),
         trust_env=False,  # a proxy for the outside must not see the platform's own tokens
     ) as client:
+        yield Peer(client, service, topic, token_for, patience)
 
-        async def ask(public_id: UUID) -> UserSummary | None:
-            response = await _get(client, f"{USERS_PATH}/{public_id}", token_for, patience)
-            return _user_of(response)
+
+@asynccontextmanager
+async def remote_users(
+    auth_url: str, token_for: TokenFor, patience: Patience | None = None
+) -> AsyncGenerator[UserDirectory]:
+    """Asks the auth service of another process."""
+    async with open_peer("auth", auth_url, token_for, topic="users", patience=patience) as peer:
 
         async def find(public_id: UUID) -> UserSummary | None:
-            if breaker.opened:
-                raise UnavailableError("users.unavailable", "the auth service does not answer", "try again later")
-            with breaker:  # counts what is raised; a good answer forgets the failures before it
-                return await ask(public_id)
+            return await peer.ask(f"{USERS_PATH}/{public_id}", _user_of)
 
         yield UserDirectory(find)
 
 
-async def _get(client: httpx.AsyncClient, path: str, token_for: TokenFor, patience: Patience) -> httpx.Response:
-    """A GET may be asked again: it changes nothing. Raises UnavailableError after the last try."""
-    reason = ""
-    for number in range(patience.tries):
-        if number:
-            # Jitter: the processes that lost the same server must not come back at the same moment.
-            await asyncio.sleep(patience.wait_s * 2 ** (number - 1) * random.uniform(0.5, 1.5))  # noqa: S311
-        try:
-            async with asyncio.timeout(patience.try_s):  # httpx's own limit begins anew with every byte
-                response = await client.get(path, headers=_headers(token_for))
-        except (httpx.TransportError, TimeoutError) as error:
-            reason = type(error).__name__
-            continue
-        if response.status_code not in _RETRIED:
-            return response
-        reason = str(response.status_code)
-    _log.warning("call_failed", service="auth", tries=patience.tries, reason=reason)
-    raise UnavailableError("users.unavailable", "the auth service does not answer", "try again later")
-
-
-def _headers(token_for: TokenFor) -> dict[str, str]:
-    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
-    return {
-        "authorization": f"Bearer {token_for('auth')}",
-        **({"x-correlation-id": str(correlation_id)} if correlation_id else {}),
-    }
-
-
 def _user_of(response: httpx.Response) -> UserSummary | None:
-    try:
-        if response.status_code == HTTPStatus.OK:
-            return msgspec.json.decode(response.content, type=UserSummary)
-        if msgspec.json.decode(response.content, type=_Problem).code == UNKNOWN_USER:
-            return None
-    except msgspec.DecodeError:
-        pass
-    # Not ours, a wrong address, or a key that the other side does not know: an operator must look.
-    _log.error("call_misunderstood", service="auth", status=response.status_code)
-    raise UnavailableError("users.misunderstood", "the auth service answers what this one does not understand")
+    if response.status_code == HTTPStatus.OK:
+        return msgspec.json.decode(response.content, type=UserSummary)
+    if msgspec.json.decode(response.content, type=_Problem).code == UNKNOWN_USER:
+        return None
+    raise msgspec.DecodeError("this says nothing about a user")
 
 
 @asynccontextmanager

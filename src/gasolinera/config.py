@@ -93,6 +93,10 @@ class Settings(BaseSettings):
     ops_database_url: DatabaseUrl | None = None
     auth_url: HttpUrl | None = None
     station_url: HttpUrl | None = None
+    coupon_url: HttpUrl | None = None
+    redemption_url: HttpUrl | None = None
+    ads_url: HttpUrl | None = None
+    raffle_url: HttpUrl | None = None
     nats_url: SecretStr | None = None
 
     # What the outside sees: addresses in links, and how many proxies in front of us add to X-Forwarded-For.
@@ -176,6 +180,11 @@ class Settings(BaseSettings):
                 f"set {PREFIX}DATABASE_URL, or {PREFIX}{service.upper()}_DATABASE_URL",
             )
         return address.get_secret_value()
+
+    def peer_url(self, service: str) -> str | None:
+        """Where another process serves a service; None: this process was told of none."""
+        url: str | None = getattr(self, f"{service}_url")
+        return url
 
     def jobs_url(self) -> tuple[str, str | None] | None:
         """Where jobs are kept, and the role to change into there; None: this process was told of no such place."""

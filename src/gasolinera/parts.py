@@ -15,6 +15,7 @@ from gasolinera.database import Database
 from gasolinera.errors import GasolineraError
 from gasolinera.events import Consumer, Outbox
 from gasolinera.jobs import Job
+from gasolinera.personal_data import ExportPerson
 
 
 class Poller(msgspec.Struct, frozen=True):
@@ -31,7 +32,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     `UserDirectory` of the services that run in the same process, and `authority` who lost access. `is_current` asks the
     service's own tables whether a caller still is what the token says, for routes that require it fresh. `opened` is
     what the service's routes share while the process answers: in the application's state as `<name>_opened`; with
-    `has_pages` they show templates, which the service keeps in its `templates/`.
+    `has_pages` they show templates, which the service keeps in its `templates/`. `export_person` gives what the service
+    holds about one person: auth, which answers the person, gathers it wherever the service runs.
     """
 
     name: str
@@ -48,3 +50,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     is_current: IsCurrent | None = None
     opened: Callable[[Settings, Database], AbstractAsyncContextManager[object]] | None = None
     has_pages: bool = False
+    export_person: ExportPerson | None = None

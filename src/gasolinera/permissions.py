@@ -34,6 +34,7 @@ class Permission(StrEnum):
     NOTIFICATIONS = "notifications"
     USERS_LOOK_UP = "users:look-up"
     ACCESS_CHECK = "access:check"
+    PERSONAL_DATA_READ = "personal-data:read"
     # station
     STATIONS_MANAGE = "stations:manage"
     STATION_UPDATE = "stations:update"
@@ -51,7 +52,14 @@ class Permission(StrEnum):
 
 
 # What the processes of the platform ask of each other, and no person.
-_SERVICE = frozenset({Permission.USERS_LOOK_UP, Permission.ACCESS_CHECK, Permission.TERMINALS_VERIFY})
+_SERVICE = frozenset(
+    {
+        Permission.USERS_LOOK_UP,
+        Permission.ACCESS_CHECK,
+        Permission.PERSONAL_DATA_READ,
+        Permission.TERMINALS_VERIFY,
+    }
+)
 # What the key of a partner's system may ever be given; whatever else its row says counts for nothing.
 PARTNER_SCOPES = frozenset({Permission.PRICES_SET, Permission.STATION_STATISTICS_READ})
 _CUSTOMER = {Permission.PROFILE: Reach.OWN, Permission.NOTIFICATIONS: Reach.OWN}
