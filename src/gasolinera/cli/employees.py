@@ -1,43 +1,33 @@
 """`gasolinera employees export` and `import-csv`: employees as a table in a CSV file."""
 
-import asyncio
-import sys
 from contextlib import AsyncExitStack
-from typing import BinaryIO
 
 import typer
 
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import tokens_of
 from gasolinera.calls import no_token, open_users
-from gasolinera.cli.connect import reachable_settings
-from gasolinera.cli.station_sheets import AsJson, DryRun, File, KeepGood, Language, Output, Report, tell_result
+from gasolinera.cli.sheets import AsJson, DryRun, File, KeepGood, Language, Output, Report, import_table, write_table
 from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
 from gasolinera.keyring import load_keyring
-from gasolinera.logs import configure_logs
 from gasolinera.permissions import Caller, Role
 from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.employees_sheet import People, export_employees, find_people, import_employees, read_employees
 from gasolinera.station.queries_employees import Sight
-from gasolinera.station.tabular import MAX_BYTES, Sheet
+from gasolinera.station.tabular import Sheet
 
 app = typer.Typer(help="Who works at the stations.", no_args_is_help=True)
 
 # Whoever may run commands on the host may do what the chain's administrators may.
 _CALLER = Caller(role=Role.SYSTEM_ADMIN)
+_CONTEXT = RequestContext(actor="command:employees import-csv")
 
 
 @app.command("export")
 def export_command(*, language: Language = "en", output: Output = None) -> None:
     """Write all employees as a table, without employments that are over."""
-    with reachable_settings() as settings:
-        configure_logs(settings)
-        if output is None:
-            asyncio.run(_export(settings, language, sys.stdout.buffer))
-        else:
-            with output.open("wb") as file:
-                asyncio.run(_export(settings, language, file))
+    write_table(lambda db: export_employees(db, Sight(), language=language), output)
 
 
 @app.command("import-csv")
@@ -52,25 +42,13 @@ def import_command(
     """Bring in a table of employees: a row with a number changes that employment, one without hires. Exit 1 when a row
     was refused.
     """
-    with file.open("rb") as opened:
-        sheet = read_employees(opened.read(MAX_BYTES + 1))
-    with reachable_settings() as settings:
-        configure_logs(settings)
-        result = asyncio.run(_import(settings, sheet, is_dry_run=dry_run, keeps_good=keep_good))
-    tell_result(result, report=report, as_json=as_json)
 
+    async def bring(settings: Settings, sheet: Sheet) -> SheetResult:
+        people = await _people(settings, sheet)
+        async with open_database(settings, "station") as db, db.transaction(_CONTEXT) as conn:
+            return await import_employees(conn, _CALLER, people, sheet, is_dry_run=dry_run, keeps_good=keep_good)
 
-async def _export(settings: Settings, language: str, target: BinaryIO) -> None:
-    async with open_database(settings, "station") as db:
-        async for piece in export_employees(db, Sight(), language=language):
-            target.write(piece)
-
-
-async def _import(settings: Settings, sheet: Sheet, *, is_dry_run: bool, keeps_good: bool) -> SheetResult:
-    people = await _people(settings, sheet)
-    context = RequestContext(actor="command:employees import-csv")
-    async with open_database(settings, "station") as db, db.transaction(context) as conn:
-        return await import_employees(conn, _CALLER, people, sheet, is_dry_run=is_dry_run, keeps_good=keeps_good)
+    import_table(file, read_employees, bring, report=report, as_json=as_json)
 
 
 async def _people(settings: Settings, sheet: Sheet) -> People:
