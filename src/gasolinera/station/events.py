@@ -2,8 +2,8 @@
 
 from gasolinera.events import Consumer
 from gasolinera.station.employee_events import OUTBOX
-from gasolinera.station.roster import take_user_event
+from gasolinera.station.personal import take_account_event
 
 __all__ = ["CONSUMERS", "OUTBOX"]
 
-CONSUMERS: tuple[Consumer, ...] = (Consumer("station", frozenset({"user.changed", "user.erased"}), take_user_event),)
+CONSUMERS: tuple[Consumer, ...] = (Consumer("station", frozenset({"user.changed", "user.erased"}), take_account_event),)

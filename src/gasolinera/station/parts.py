@@ -18,6 +18,7 @@ from gasolinera.station.errors import REFUSALS
 from gasolinera.station.errors_employees import EMPLOYEE_REFUSALS
 from gasolinera.station.events import CONSUMERS, OUTBOX
 from gasolinera.station.jobs import JOBS
+from gasolinera.station.personal import export_person
 from gasolinera.station.terminals import FORGET_TERMINAL_TRACES
 from gasolinera.station.training import CERTIFICATIONS_EXPIRING
 
@@ -42,4 +43,5 @@ PARTS = Parts(
     jobs=(*JOBS, CERTIFICATIONS_EXPIRING, FORGET_TERMINAL_TRACES),
     refusals={**REFUSALS, **EMPLOYEE_REFUSALS},
     is_current=roster.is_current,
+    export_person=export_person,
 )

@@ -1,0 +1,83 @@
+-- One person's data: what somebody did is found for an export, what tells who it was goes when the account is erased,
+-- and from where something was done goes after a year.
+-- vuelo: allow require-concurrent-index-creation a partitioned table's cannot be made so; months are small as yet
+
+-- What somebody did (export_acts, forget_person).
+CREATE INDEX station_audit_log_actor_created_at_idx ON station_schema.station_audit_log (actor, created_at);
+-- What still tells from where, the oldest first (forget_addresses).
+CREATE INDEX station_audit_log_with_address_created_at_idx ON station_schema.station_audit_log (created_at)
+    WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+
+-- Only of somebody whose account is erased: the service cannot clean its own traces.
+CREATE FUNCTION station_schema.forget_person(p_user_id uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_personal text[] := ARRAY['termination_reason', 'certificate_number', 'withdrawal_reason'];
+BEGIN
+    IF NOT EXISTS (SELECT FROM station_schema.user_states AS u WHERE u.user_id = p_user_id AND u.is_erased) THEN
+        RAISE EXCEPTION 'the account of user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    UPDATE station_schema.employees AS e
+       SET termination_reason = NULL
+     WHERE e.user_id = p_user_id AND e.termination_reason <> 'the account was erased';
+    UPDATE station_schema.employee_certifications AS c
+       SET certificate_number = NULL,
+           withdrawal_reason = CASE WHEN c.withdrawal_reason IS NOT NULL THEN 'erased' END
+      FROM station_schema.employees AS e
+     WHERE e.user_id = p_user_id AND c.employee_id = e.id
+       AND (c.certificate_number IS NOT NULL OR c.withdrawal_reason <> 'erased');
+    -- Last: the two changes above were logged too.
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE station_schema.station_audit_log AS a
+       SET old_values = a.old_values - v_personal, new_values = a.new_values - v_personal
+      FROM station_schema.employees AS e
+     WHERE e.user_id = p_user_id AND a.entity_reference = e.employee_number
+       AND (a.old_values ?| v_personal OR a.new_values ?| v_personal);
+    UPDATE station_schema.station_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+    PERFORM set_config('gasolinera.maintenance', '', true);
+END
+$$;
+COMMENT ON FUNCTION station_schema.forget_person(uuid) IS
+    'Forgets texts and certificates of an erased user''s employments, in the log too, and from where the user did what. '
+    'References, days and hours of work stay. Again changes nothing; refuses for anybody who is not erased.';
+REVOKE EXECUTE ON FUNCTION station_schema.forget_person(uuid) FROM PUBLIC;
+
+CREATE FUNCTION station_schema.forget_addresses(p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_first timestamptz;
+    v_last timestamptz;
+    v_count integer;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- A window of time, and no list of keys: months that it does not touch are not looked at.
+    SELECT min(o.created_at), max(o.created_at) INTO v_first, v_last
+      FROM (SELECT a.created_at FROM station_schema.station_audit_log AS a
+             WHERE a.created_at < now() - interval '1 year' AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)
+             ORDER BY a.created_at LIMIT p_limit) AS o;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE station_schema.station_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.created_at >= v_first AND a.created_at <= v_last
+       AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$$;
+COMMENT ON FUNCTION station_schema.forget_addresses(integer) IS
+    'Takes addresses and user agents out of p_limit entries of the log that are older than a year, the oldest first, and '
+    'out of those of the same moment as the last. Fewer than p_limit: no more are left. What, who and when stay.';
+REVOKE EXECUTE ON FUNCTION station_schema.forget_addresses(integer) FROM PUBLIC;
+
+-- Rights -----------------------------------------------------------------------------------------------------------
+
+GRANT EXECUTE ON FUNCTION station_schema.forget_person(uuid), station_schema.forget_addresses(integer) TO station_app;
