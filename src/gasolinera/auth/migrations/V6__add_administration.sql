@@ -192,6 +192,39 @@ CREATE INDEX erasures_erased_at_idx ON auth_schema.erasures (erased_at);
 CREATE TRIGGER erasures_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auth_schema.erasures
     FOR EACH STATEMENT EXECUTE FUNCTION auth_schema.refuse_change();
 
+-- Only the log's own columns of where from, and only of somebody who is erased: the service cannot clean its traces.
+CREATE FUNCTION auth_schema.forget_addresses_of(p_user_id uuid) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_count integer;
+    v_partners integer;
+BEGIN
+    IF NOT EXISTS (SELECT FROM auth_schema.users AS u WHERE u.public_id = p_user_id AND u.erased_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    -- What an administrator did to the account was done from the administrator's address.
+    UPDATE auth_schema.auth_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE (a.user_id = p_user_id AND coalesce(a.actor, p_user_id::text) = p_user_id::text
+            OR a.actor = p_user_id::text AND a.actor <> coalesce(a.user_id::text, ''))
+       AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    UPDATE auth_schema.partner_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+    GET DIAGNOSTICS v_partners = ROW_COUNT;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count + v_partners;
+END
+$$;
+COMMENT ON FUNCTION auth_schema.forget_addresses_of(uuid) IS
+    'Takes addresses and user agents out of what an erased user did, by the logs; what was done and when stays. Gives '
+    'how many entries that were. Refuses for anybody who is not erased.';
+REVOKE EXECUTE ON FUNCTION auth_schema.forget_addresses_of(uuid) FROM PUBLIC;
+
 CREATE FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text)
     RETURNS TABLE (outcome text, role text)
     LANGUAGE plpgsql
@@ -226,12 +259,59 @@ BEGIN
      WHERE l.scope = 'PHONE' AND l.subject = v_user.phone_number
        AND l.window_start + make_interval(secs => l.window_s) <= now();
     INSERT INTO auth_schema.erasures (public_id, reason) VALUES (p_user_id, p_reason);
+    PERFORM auth_schema.forget_addresses_of(p_user_id);
     RETURN QUERY SELECT 'ERASED', v_user.role;
 END
 $$;
 COMMENT ON FUNCTION auth_schema.erase_user(uuid, text) IS
     'ERASED: what told who it was is gone and the ledger says so. AGAIN: it was before. UNKNOWN and EMPLOYED change '
     'nothing. The log keeps references alone and stays. Keeps the user''s row locked.';
+
+-- Retention of the logs -------------------------------------------------------------------------------------------
+
+CREATE FUNCTION auth_schema.forget_addresses(p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_first timestamptz;
+    v_last timestamptz;
+    v_count integer := 0;
+    v_partners integer;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    -- A window of time, and no list of keys: months that it does not touch are not looked at.
+    SELECT min(o.created_at), max(o.created_at) INTO v_first, v_last
+      FROM (SELECT a.created_at FROM auth_schema.auth_audit_log AS a
+             WHERE a.created_at < now() - interval '1 year'
+               AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL OR a.phone_hash IS NOT NULL)
+             ORDER BY a.created_at LIMIT p_limit) AS o;
+    UPDATE auth_schema.auth_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL, phone_hash = NULL
+     WHERE a.created_at >= v_first AND a.created_at <= v_last
+       AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL OR a.phone_hash IS NOT NULL);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    SELECT min(o.created_at), max(o.created_at) INTO v_first, v_last
+      FROM (SELECT a.created_at FROM auth_schema.partner_audit_log AS a
+             WHERE a.created_at < now() - interval '1 year' AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)
+             ORDER BY a.created_at LIMIT greatest(p_limit - v_count, 0)) AS o;
+    UPDATE auth_schema.partner_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.created_at >= v_first AND a.created_at <= v_last
+       AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+    GET DIAGNOSTICS v_partners = ROW_COUNT;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count + v_partners;
+END
+$$;
+COMMENT ON FUNCTION auth_schema.forget_addresses(integer) IS
+    'Takes addresses, user agents and hashes of phones without account out of p_limit entries of the logs that are older '
+    'than a year, the oldest first, and out of those of the same moment as the last. Fewer than p_limit: no more are '
+    'left. The one way to change an audit log: what, who and when stay.';
+REVOKE EXECUTE ON FUNCTION auth_schema.forget_addresses(integer) FROM PUBLIC;
 
 -- What administrators look for ------------------------------------------------------------------------------------
 
@@ -241,6 +321,12 @@ CREATE INDEX users_full_name_idx ON auth_schema.users (lower(first_name || ' ' |
 CREATE INDEX users_last_name_idx ON auth_schema.users (lower(last_name) text_pattern_ops) WHERE erased_at IS NULL;
 -- The log, newest first.
 CREATE INDEX auth_audit_log_created_at_id_idx ON auth_schema.auth_audit_log (created_at, id);
+-- What somebody did to others (an export, an erasure).
+CREATE INDEX auth_audit_log_actor_created_at_idx ON auth_schema.auth_audit_log (actor, created_at)
+    WHERE actor <> coalesce(user_id::text, '');
+-- What still tells from where, the oldest first (forget_addresses).
+CREATE INDEX auth_audit_log_with_address_created_at_idx ON auth_schema.auth_audit_log (created_at)
+    WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL OR phone_hash IS NOT NULL;
 -- What one request did.
 CREATE INDEX auth_audit_log_correlation_id_created_at_idx
     ON auth_schema.auth_audit_log (correlation_id, created_at) WHERE correlation_id IS NOT NULL;
@@ -327,6 +413,8 @@ GRANT EXECUTE ON FUNCTION
     auth_schema.prove_second_factor(uuid, uuid, bytea, bigint, bytea, text),
     auth_schema.remove_second_factor(uuid, boolean),
     auth_schema.erase_user(uuid, text),
+    auth_schema.forget_addresses_of(uuid),
+    auth_schema.forget_addresses(integer),
     auth_schema.refresh_statistics()
     TO auth_app;
 GRANT SELECT ON auth_schema.user_statistics, auth_schema.login_statistics, auth_schema.auth_summary
