@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.di import NamedDependency
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, QueryParameter
 
 from gasolinera.auth import audit, erasure
@@ -31,8 +32,8 @@ from gasolinera.auth.models_administration import (
     AuditEntry,
     AuditFilter,
     AuditPosition,
+    ExportedPerson,
     OwnAuditEntry,
-    PersonalData,
 )
 from gasolinera.auth.senders import Courier
 from gasolinera.authentication import requires
@@ -42,12 +43,18 @@ from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
 from gasolinera.paging import Page, decode_cursor
 from gasolinera.permissions import Caller, Permission
+from gasolinera.personal_data import Elsewhere
 
 _AUDIT = [requires(Permission.AUDIT_READ, second_factor=True)]
 _MANAGE = [requires(Permission.USERS_MANAGE, second_factor=True, fresh=True)]
 _OWN = [requires(Permission.PROFILE)]
 _OWN_NOW = [requires(Permission.PROFILE, fresh=True)]
 _EMPLOYED = problem_spec(HTTPStatus.CONFLICT, "erasure.employed", "this person works at a station")
+_MISSING = problem_spec(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "export.station_unavailable",
+    "what the station service holds about this person cannot be had now",
+)
 _UNKEPT = {"cache-control": "no-store"}
 _ENTRY = {
     "id": 4711,
@@ -90,7 +97,39 @@ _DATA: dict[str, object] = {
     "codes": [],
     "employments": [],
     "log": [],
+    "acts": [],
+    "notifications": [],
+    "preferences": {"choices": [], "quiet_hours": None},
+    "incomplete": [],
+    "services": [
+        {
+            "service": "station",
+            "holdings": [
+                {
+                    "name": "terminals",
+                    "is_complete": True,
+                    "rows": [
+                        {
+                            "terminal_code": "TRM000001",
+                            "station_code": "JSM001",
+                            "name": "Caja 2",
+                            "revoked_at": None,
+                            "enrolled_at": "2026-11-20T16:00:00Z",
+                        }
+                    ],
+                }
+            ],
+        }
+    ],
 }
+
+
+def _provide_elsewhere(state: State) -> Elsewhere:
+    found: Elsewhere = state["elsewhere"]
+    return found
+
+
+_ELSEWHERE = {"elsewhere": Provide(_provide_elsewhere, sync_to_thread=False)}
 
 
 class ErasureBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,29 +207,45 @@ async def own_audit_route(
 @get(
     "/export",
     summary="Get your data",
-    description="Everything that this service holds about you.",
+    description="Everything that the platform holds about you, of all its services; at most 10,000 of a kind, the "
+    "newest. Where one of them does not answer nothing is given.",
     guards=_OWN_NOW,
     opt={"limits": (Limit("user", 5, 3600),)},
-    responses={200: good(PersonalData, "Your data.", _DATA), **PROBLEMS},
+    dependencies=_ELSEWHERE,
+    responses={200: good(ExportedPerson, "Your data.", _DATA), **PROBLEMS, 503: _MISSING},
 )
 async def export_route(
-    db: NamedDependency[Database], caller: NamedDependency[Caller], context: NamedDependency[RequestContext]
-) -> Response[PersonalData]:
-    async with db.transaction(context) as conn:
-        return Response(await erasure.export(conn, _user_of(caller)), headers=_UNKEPT)
+    db: NamedDependency[Database],
+    caller: NamedDependency[Caller],
+    context: NamedDependency[RequestContext],
+    elsewhere: NamedDependency[Elsewhere],
+) -> Response[ExportedPerson]:
+    return await _export(db, context, elsewhere, _user_of(caller))
 
 
 @get(
     "/users/{public_id:uuid}/export",
     summary="Get the data of a person who asked for it",
     guards=_MANAGE,
-    responses={200: good(PersonalData, "The person's data.", _DATA), 404: UNKNOWN, **PROBLEMS},
+    dependencies=_ELSEWHERE,
+    responses={200: good(ExportedPerson, "The person's data.", _DATA), 404: UNKNOWN, **PROBLEMS, 503: _MISSING},
 )
 async def export_user_route(
-    db: NamedDependency[Database], context: NamedDependency[RequestContext], public_id: UserId
-) -> Response[PersonalData]:
+    db: NamedDependency[Database],
+    context: NamedDependency[RequestContext],
+    elsewhere: NamedDependency[Elsewhere],
+    public_id: UserId,
+) -> Response[ExportedPerson]:
+    return await _export(db, context, elsewhere, public_id)
+
+
+async def _export(
+    db: Database, context: RequestContext, elsewhere: Elsewhere, user_id: UUID
+) -> Response[ExportedPerson]:
+    """The others first: no connection is held while they are asked, and what fails was not given."""
+    services = await elsewhere.gather(user_id)
     async with db.transaction(context) as conn:
-        return Response(await erasure.export(conn, public_id), headers=_UNKEPT)
+        return Response(await erasure.export(conn, user_id, services), headers=_UNKEPT)
 
 
 @post(

@@ -1,4 +1,4 @@
-"""One person's data: all of it on request, and forgetting who it was.
+"""One person's data: all of it on request, of all services, and forgetting who it was.
 
 There is no period of grace: a fresh code, or an administrator with a second factor, has said so, and what was erased
 does not come back. The row stays, so that its reference never names somebody else.
@@ -6,6 +6,7 @@ does not come back. The row stays, so that its reference never names somebody el
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from gasolinera.auth import codes
@@ -15,27 +16,42 @@ from gasolinera.auth.audit import latest
 from gasolinera.auth.codes import CodeWay, read_answer, refusal_of
 from gasolinera.auth.errors import inactive
 from gasolinera.auth.models import AskedCode, Refusal
-from gasolinera.auth.models_administration import Erasure, PersonalData
+from gasolinera.auth.models_administration import Erasure, ExportedPerson
+from gasolinera.auth.preferences import get_preferences
 from gasolinera.auth.user_events import OUTBOX
 from gasolinera.database import Connection
 from gasolinera.errors import ConflictError, ForbiddenError
 from gasolinera.keyring import Keyring
+from gasolinera.personal_data import MAX_ROWS, ServiceData
 
-_MAX_LOG = 10_000
+Row = TypeVar("Row")
 
 
-async def export(conn: Connection, user_id: UUID) -> PersonalData:
-    """Raises UnknownError `user.unknown`. That it was asked for is in the log."""
+async def export(conn: Connection, user_id: UUID, services: tuple[ServiceData, ...]) -> ExportedPerson:
+    """With what the other `services` hold. Raises UnknownError `user.unknown`. That it was given is in the log."""
     await queries.record_export(conn, user_id)
     account = await queries.export_account(conn, user_id)
     if account is None:
         raise unknown_user()
-    return PersonalData(
+    limit = MAX_ROWS + 1  # one more than is given tells that there are more
+    cut: list[str] = []
+
+    def newest(name: str, found: Sequence[Row]) -> tuple[Row, ...]:
+        if len(found) > MAX_ROWS:
+            cut.append(name)
+        return tuple(found[:MAX_ROWS])
+
+    return ExportedPerson(
         account=account,
-        sessions=tuple(await queries.export_sessions(conn, user_id)),
-        codes=tuple(await queries.export_codes(conn, user_id)),
-        employments=tuple(await queries.export_employments(conn, user_id)),
-        log=tuple(await queries.list_own_audit(conn, user_id, before=latest(), limit=_MAX_LOG)),
+        sessions=newest("sessions", await queries.export_sessions(conn, user_id, limit)),
+        codes=newest("codes", await queries.export_codes(conn, user_id, limit)),
+        employments=newest("employments", await queries.export_employments(conn, user_id, limit)),
+        log=newest("log", await queries.list_own_audit(conn, user_id, before=latest(), limit=limit)),
+        acts=newest("acts", await queries.export_acts(conn, user_id, limit)),
+        notifications=newest("notifications", await queries.export_notifications(conn, user_id, limit)),
+        preferences=await get_preferences(conn, user_id),
+        incomplete=tuple(cut),  # last: the lists above fill it
+        services=services,
     )
 
 

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from gasolinera.auth.models_notifications import Category, Channel, Preferences
 from gasolinera.paging import Position
 from gasolinera.permissions import Role
+from gasolinera.personal_data import ServiceData
 
 RECOVERY_CODES: Final = 10
 ERASURE_REASONS: Final = ("OWN_REQUEST", "ADMINISTRATOR", "REPLAYED")
@@ -219,14 +221,40 @@ class ExportedEmployment(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
 
 
-class PersonalData(msgspec.Struct, frozen=True, kw_only=True):
-    """What this service holds about one person."""
+class ExportedAct(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person did to others or to partners, without whom it was about."""
+
+    event_type: str
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+
+
+class ExportedNotification(msgspec.Struct, frozen=True, kw_only=True):
+    """`arguments`: references and amounts that the text was made with."""
+
+    category: Category
+    channel: Channel
+    template: str
+    arguments: dict[str, Any]
+    status: str
+    created_at: datetime
+    read_at: datetime | None
+
+
+class ExportedPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """What the platform holds about one person. `incomplete` names the lists of which only the newest are here."""
 
     account: ExportedAccount
     sessions: tuple[ExportedSession, ...]
     codes: tuple[ExportedCode, ...]
     employments: tuple[ExportedEmployment, ...]
     log: tuple[OwnAuditEntry, ...]
+    acts: tuple[ExportedAct, ...]
+    notifications: tuple[ExportedNotification, ...]
+    preferences: Preferences
+    incomplete: tuple[str, ...]
+    services: tuple[ServiceData, ...]
 
 
 class ErasureOutcome(msgspec.Struct, frozen=True):

@@ -12,8 +12,10 @@ from gasolinera.auth.models_administration import (
     Erasure,
     ErasureOutcome,
     ExportedAccount,
+    ExportedAct,
     ExportedCode,
     ExportedEmployment,
+    ExportedNotification,
     ExportedSession,
     FactorUse,
     GrantedAdmin,
@@ -48,6 +50,8 @@ _EXPORT_ACCOUNT = _SQL["export_account"]
 _EXPORT_SESSIONS = _SQL["export_sessions"]
 _EXPORT_CODES = _SQL["export_codes"]
 _EXPORT_EMPLOYMENTS = _SQL["export_employments"]
+_EXPORT_ACTS = _SQL["export_acts"]
+_EXPORT_NOTIFICATIONS = _SQL["export_notifications"]
 _RECORD_EXPORT = _SQL["record_export"]
 _TRY_OWN_CODE = _SQL["try_own_code"]
 _GET_OWN_PHONE = _SQL["get_own_phone"]
@@ -168,16 +172,24 @@ async def export_account(conn: Connection, user_id: UUID) -> ExportedAccount | N
     return await fetch_optional(conn, ExportedAccount, _EXPORT_ACCOUNT, user_id)
 
 
-async def export_sessions(conn: Connection, user_id: UUID) -> list[ExportedSession]:
-    return await fetch_all(conn, ExportedSession, _EXPORT_SESSIONS, user_id)
+async def export_sessions(conn: Connection, user_id: UUID, limit: int) -> list[ExportedSession]:
+    return await fetch_all(conn, ExportedSession, _EXPORT_SESSIONS, user_id, limit)
 
 
-async def export_codes(conn: Connection, user_id: UUID) -> list[ExportedCode]:
-    return await fetch_all(conn, ExportedCode, _EXPORT_CODES, user_id)
+async def export_codes(conn: Connection, user_id: UUID, limit: int) -> list[ExportedCode]:
+    return await fetch_all(conn, ExportedCode, _EXPORT_CODES, user_id, limit)
 
 
-async def export_employments(conn: Connection, user_id: UUID) -> list[ExportedEmployment]:
-    return await fetch_all(conn, ExportedEmployment, _EXPORT_EMPLOYMENTS, user_id)
+async def export_employments(conn: Connection, user_id: UUID, limit: int) -> list[ExportedEmployment]:
+    return await fetch_all(conn, ExportedEmployment, _EXPORT_EMPLOYMENTS, user_id, limit)
+
+
+async def export_acts(conn: Connection, user_id: UUID, limit: int) -> list[ExportedAct]:
+    return await fetch_all(conn, ExportedAct, _EXPORT_ACTS, user_id, limit)
+
+
+async def export_notifications(conn: Connection, user_id: UUID, limit: int) -> list[ExportedNotification]:
+    return await fetch_all(conn, ExportedNotification, _EXPORT_NOTIFICATIONS, user_id, limit)
 
 
 async def record_export(conn: Connection, user_id: UUID) -> None:

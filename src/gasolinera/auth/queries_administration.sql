@@ -186,8 +186,8 @@ SELECT t.family_id AS session_id, t.device_id, t.device_name, host(t.ip_address)
   FROM auth_schema.refresh_tokens AS t
   JOIN auth_schema.users AS u ON u.id = t.user_id
  WHERE u.public_id = $1
- ORDER BY t.id
- LIMIT 10000;
+ ORDER BY t.id DESC
+ LIMIT $2;
 
 -- name: export_codes
 -- Codes that were sent, without the code.
@@ -196,15 +196,38 @@ SELECT s.phone_number, s.purpose, s.channel, host(s.ip_address) AS ip_address, s
   FROM auth_schema.otp_sessions AS s
   JOIN auth_schema.users AS u ON u.phone_number = s.phone_number OR u.id = s.user_id
  WHERE u.public_id = $1
- ORDER BY s.id
- LIMIT 1000;
+ ORDER BY s.id DESC
+ LIMIT $2;
 
 -- name: export_employments
 -- Where the person works or worked.
 SELECT e.employee_number, e.station_code, e.role, e.permissions, e.is_active, e.as_of
   FROM auth_schema.employments AS e
  WHERE e.user_id = $1
- ORDER BY e.as_of;
+ ORDER BY e.as_of DESC
+ LIMIT $2;
+
+-- name: export_acts
+-- What the person did to others and to partners, and from where; without whom it was about, who is somebody else.
+SELECT o.event_type, host(o.ip_address) AS ip_address, o.user_agent, o.created_at
+  FROM (
+    SELECT a.event_type, a.ip_address, a.user_agent, a.created_at
+      FROM auth_schema.auth_audit_log AS a
+     WHERE a.actor = $1::uuid::text AND a.actor <> coalesce(a.user_id::text, '')
+     UNION ALL
+    SELECT p.event_type, p.ip_address, p.user_agent, p.created_at
+      FROM auth_schema.partner_audit_log AS p
+     WHERE p.actor = $1::uuid::text) AS o
+ ORDER BY o.created_at DESC
+ LIMIT $2;
+
+-- name: export_notifications
+-- What the person was told of.
+SELECT n.category, n.channel, n.template, n.arguments, n.status, n.created_at, n.read_at
+  FROM auth_schema.notifications AS n
+ WHERE n.user_id = $1
+ ORDER BY n.id DESC
+ LIMIT $2;
 
 -- name: record_export
 -- Who was given whose data.
