@@ -84,6 +84,41 @@ def test_another_library_reads_our_tokens_and_we_read_its(keyring: Keyring) -> N
     assert verify_access_token(keyring, token, NOW) == CALLER
 
 
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated", 'ignore:JWS algorithm "none"')
+def test_what_another_library_signs_in_any_other_way_is_refused(keyring: Keyring) -> None:
+    public = keyring.public_keys()[0]
+    seed = to_base64url(keyring.current("token").secret)
+    ours = jwk.OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": public.x, "d": seed})
+    strangers = jwk.OKPKey.generate_key("Ed25519")
+    header = {"alg": "EdDSA", "kid": public.kid, "typ": "at+jwt"}
+    issued = issue_access_token(keyring, CALLER, now=NOW).token
+    claims = json.dumps(jwt.decode(issued, ours, algorithms=["EdDSA"]).claims)
+
+    def written(key: Any, **members: Any) -> str:
+        header_now = header | members
+        return jws.serialize_compact(header_now, claims, key, algorithms=[header_now["alg"]])
+
+    assert verify_access_token(keyring, written(ours), NOW) == CALLER
+    shown = strangers.as_dict(private=False)
+    octets = jwk.OctKey.import_key(public.raw)
+    flat = jws.serialize_json({"protected": header}, claims, ours, algorithms=["EdDSA"])
+    for other in (
+        written(strangers),
+        written(strangers, kid=strangers.thumbprint()),
+        written(strangers, jwk=shown),
+        written(ours, jwk=ours.as_dict(private=False)),
+        written(ours, alg="Ed25519"),
+        written(ours, crit=["b64"], b64=True),
+        written(octets, alg="HS256"),
+        written(octets, alg="none"),
+        written(jwk.ECKey.generate_key("P-256"), alg="ES256"),
+        written(ours).replace(to_base64url(claims.encode()), ""),  # detached, as RFC 7515 has it in appendix F
+        json.dumps(flat),
+    ):
+        with pytest.raises(UnauthenticatedError):
+            verify_access_token(keyring, other, NOW)
+
+
 def forged(keyring: Keyring, header: dict[str, Any] | None = None, claims: dict[str, Any] | None = None) -> str:
     """A well-signed token that differs from a good one in what is given; None leaves a claim out."""
     key = keyring.current("token")
