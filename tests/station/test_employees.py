@@ -143,6 +143,7 @@ def test_a_manager_manages_the_own_station_but_not_himself_and_makes_no_administ
 
 
 def test_a_transfer_takes_both_stations_and_cancels_the_shifts_to_come(staff: Staff, admin: Admin) -> None:
+    admin.execute("TRUNCATE station_schema.employee_shifts")
     admin.execute(
         "INSERT INTO station_schema.employee_shifts (employee_id, station_id, starts_at, ends_at)"
         " SELECT id, station_id, now() + interval '1 day', now() + interval '1 day 8 hours'"

@@ -80,3 +80,99 @@ SELECT 'EMP' || to_char(e.ordinal, 'FM000000'),
   JOIN station_schema.stations AS s ON s.station_code = e.station_code
  ORDER BY e.ordinal
 ON CONFLICT DO NOTHING;
+
+-- What follows is told from the day on which it is first loaded; what is there already stays as it is.
+
+-- Shorter days at the end of the year, and one station that rests on New Year's Day.
+INSERT INTO station_schema.station_hours_exceptions (station_id, day, hours, note)
+SELECT s.id,
+       make_date(t.year + (make_date(t.year, h.month, h.day_of_month) < t.today)::integer, h.month, h.day_of_month),
+       CASE WHEN s.station_code = 'JSM007' AND h.month = 1 THEN '[]' ELSE h.hours END::jsonb, h.note
+  FROM station_schema.stations AS s
+ CROSS JOIN LATERAL (
+    SELECT d.today, extract(year FROM d.today)::integer AS year
+      FROM (SELECT station_schema.local_day(s.time_zone) AS today) AS d) AS t
+ CROSS JOIN (VALUES
+    (12, 24, '[["00:00", "20:00"]]', 'Nochebuena'),
+    (12, 25, '[["12:00", "24:00"]]', 'Navidad'),
+    (12, 31, '[["00:00", "20:00"]]', 'Fin de año'),
+    (1, 1, '[["12:00", "24:00"]]', 'Año Nuevo')) AS h (month, day_of_month, hours, note)
+ WHERE s.station_code BETWEEN 'JSM001' AND 'JSM012'
+   AND NOT EXISTS (SELECT FROM station_schema.station_hours_exceptions AS known WHERE known.station_id = s.id)
+ ORDER BY s.id, h.month, h.day_of_month;
+
+-- Everybody is trained for coupons, some for more; a few trainings expire soon, one has expired, one was withdrawn.
+INSERT INTO station_schema.employee_certifications (
+    certification_id, employee_id, kind, issued_on, expires_on, certificate_number, withdrawn_at, withdrawal_reason)
+SELECT ('c1000000-0000-4000-8000-' || to_char(100 * e.ordinal + c.place, 'FM000000000000'))::uuid, e.id, c.kind,
+       e.hired_on + c.after_days, e.today + c.days_left,
+       'DC3-' || e.ordinal || '-' || c.place,
+       CASE WHEN c.reason IS NOT NULL THEN now() - interval '5 days' END, c.reason
+  FROM (SELECT w.id, w.position, w.hired_on, right(w.employee_number, 2)::integer AS ordinal,
+               station_schema.local_day(s.time_zone) AS today
+          FROM station_schema.employees AS w
+          JOIN station_schema.stations AS s ON s.id = w.station_id
+         WHERE w.employee_number BETWEEN 'EMP000011' AND 'EMP000044') AS e
+ CROSS JOIN LATERAL (VALUES
+    (1, 'COUPON_PROCESSING', 14, 120 + 11 * (e.ordinal % 20), NULL, true),
+    (2, 'FIRE_SAFETY', 30, CASE WHEN e.ordinal % 8 = 5 THEN 12 ELSE 240 END, NULL, e.position <> 'ATTENDANT'),
+    (3, 'FUEL_HANDLING', 7, CASE WHEN e.ordinal = 28 THEN -10 ELSE 180 END, NULL, e.position = 'ATTENDANT'),
+    (4, 'FIRST_AID', 60, NULL, NULL, e.position = 'MANAGER'),
+    (5, 'CASH_HANDLING', 21, 365, 'arqueos de caja con faltantes', e.ordinal = 36))
+    AS c (place, kind, after_days, days_left, reason, is_held)
+ WHERE c.is_held
+ ORDER BY e.ordinal, c.place
+ON CONFLICT DO NOTHING;
+
+-- A week around today, a day off in seven: managers from eight, supervisors in the morning, attendants in the afternoon.
+-- Who was on came and left about in time; one stayed away, and one shift to come was cancelled.
+INSERT INTO station_schema.employee_shifts (
+    shift_id, employee_id, station_id, starts_at, ends_at, clocked_in_at, clocked_out_at, cancelled_at)
+SELECT ('d1000000-0000-4000-8000-' || to_char(100 * p.ordinal + p.place, 'FM000000000000'))::uuid, p.id, p.station_id,
+       p.starts_at, p.ends_at,
+       CASE WHEN p.starts_at <= now() AND p.came THEN p.starts_at - make_interval(mins => 1 + p.ordinal % 9) END,
+       CASE WHEN p.ends_at <= now() AND p.came THEN p.ends_at + make_interval(mins => p.ordinal % 7) END,
+       CASE WHEN p.ordinal = 30 AND p.place = 6 THEN now() END
+  FROM (SELECT w.id, w.station_id, w.ordinal, d.place, b.starts_at, b.starts_at + interval '8 hours' AS ends_at,
+               (w.ordinal, d.place) <> (24, 2) AS came
+          FROM (SELECT e.id, e.station_id, right(e.employee_number, 2)::integer AS ordinal, s.time_zone,
+                       CASE e.position
+                           WHEN 'MANAGER' THEN time '08:00' WHEN 'SUPERVISOR' THEN time '06:00' ELSE time '14:00'
+                       END AS from_time
+                  FROM station_schema.employees AS e
+                  JOIN station_schema.stations AS s ON s.id = e.station_id
+                 WHERE e.employee_number BETWEEN 'EMP000011' AND 'EMP000044' AND e.terminated_on IS NULL) AS w
+         CROSS JOIN generate_series(1, 7) AS d (place)
+         CROSS JOIN LATERAL (
+            SELECT timezone(w.time_zone, station_schema.local_day(w.time_zone) + d.place - 4 + w.from_time)
+                       AS starts_at) AS b
+         WHERE (w.ordinal + d.place) % 7 <> 0) AS p
+ ORDER BY p.ordinal, p.place
+ON CONFLICT DO NOTHING;
+
+-- Two tills a station, one of which was stolen. Nobody has the keys that would sign for them.
+INSERT INTO station_schema.terminals (
+    terminal_code, station_id, name, public_key, enrolled_by, revoked_at, revocation_reason)
+SELECT t.code, t.station_id, 'Caja ' || t.place, sha256(convert_to('sample data ' || t.code, 'UTF8')),
+       'a0000000-0000-4000-8000-000000000001',
+       CASE WHEN t.code = 'TRM900022' THEN now() - interval '2 days' END,
+       CASE WHEN t.code = 'TRM900022' THEN 'robada en el turno de la tarde' END
+  FROM (SELECT 'TRM9' || to_char(10 * right(s.station_code, 3)::integer + n.place, 'FM00000') AS code,
+               s.id AS station_id, n.place
+          FROM station_schema.stations AS s CROSS JOIN generate_series(1, 2) AS n (place)
+         WHERE s.station_code BETWEEN 'JSM001' AND 'JSM012') AS t
+ ORDER BY t.code
+ON CONFLICT DO NOTHING;
+
+-- When each last signed something; the second one of JSM012 never did.
+INSERT INTO station_schema.terminal_sightings (terminal_id, last_seen_at)
+SELECT t.id,
+       now() - CASE
+                   WHEN t.revoked_at IS NOT NULL THEN interval '2 days 3 hours'
+                   WHEN s.status <> 'ACTIVE' THEN interval '9 days'
+                   ELSE make_interval(mins => right(t.terminal_code, 3)::integer % 13)
+               END
+  FROM station_schema.terminals AS t
+  JOIN station_schema.stations AS s ON s.id = t.station_id
+ WHERE t.terminal_code BETWEEN 'TRM900011' AND 'TRM900121'
+ON CONFLICT DO NOTHING;
