@@ -15,6 +15,8 @@ import httpx
 import msgspec
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import PathParameter
 
 from gasolinera.authentication import requires
@@ -145,6 +147,14 @@ def _nowhere(service: str) -> _Ask:
     return ask
 
 
+_ANSWER: Final = ResponseSpec(
+    PersonalData,
+    generate_examples=False,
+    description="By kind, the newest first.",
+    examples=[Example(value={"holdings": [{"name": "shifts", "is_complete": True, "rows": []}]})],
+)
+
+
 def personal_data_router(service: str, export_person: ExportPerson) -> Router:
     """The route by which auth asks a service of another process."""
 
@@ -153,6 +163,7 @@ def personal_data_router(service: str, export_person: ExportPerson) -> Router:
         summary=f"What the {service} service holds about a person",
         description="For the other processes of the platform.",
         guards=[requires(Permission.PERSONAL_DATA_READ)],
+        responses={200: _ANSWER},
     )
     async def personal_data_route(db: NamedDependency[Database], public_id: _UserId) -> Response[PersonalData]:
         async with db.transaction() as conn:

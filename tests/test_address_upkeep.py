@@ -1,0 +1,127 @@
+"""After a year nobody reads in a log from where something was done, in any service; what was done stays."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from gasolinera.address_upkeep import address_upkeep_job
+from gasolinera.config import Settings, schema_of
+from gasolinera.database import open_database
+from gasolinera.ops import jobs_schema
+
+Conn = psycopg.Connection[Any]
+
+# Entries of this many days ago; the year that they are kept has 365 or 366.
+OLD, KEPT = (800, 500, 400, 368), (363, 30, 0)
+WRITE = {
+    "auth": "auth_audit_log (event_type, phone_hash, ip_address, user_agent, reason, created_at)"
+    " SELECT 'OTP_FAILED', sha256('phone'), '203.0.113.7', 'old phone', 'WRONG',",
+    "station": "station_audit_log (event_type, entity_type, entity_reference, new_values, ip_address, user_agent,"
+    " created_at) SELECT 'STATION_UPDATED', 'STATION', 'JSM001', '{\"name\": \"x\"}', '203.0.113.7', 'old phone',",
+}
+PERSONAL = {"auth": "(ip_address, user_agent, phone_hash)", "station": "(ip_address, user_agent)"}
+
+
+def filled(admin: Conn, service: str) -> str:
+    """Fills the log, whose months of then are made; gives its name."""
+    schema = schema_of(service)
+    log = WRITE[service].split(" ", 1)[0]
+    admin.execute(
+        f"SELECT {schema}.ensure_month_partitions(%s, (now() - interval '3 years')::date, now()::date)".encode(), (log,)
+    )
+    admin.execute(
+        f"INSERT INTO {schema}.{WRITE[service]} now() - make_interval(days => d) FROM unnest(%s::int[]) AS d".encode(),
+        ([*OLD, *KEPT],),
+    )
+    return f"{schema}.{log}"
+
+
+def with_address(admin: Conn, log: str, service: str) -> int:
+    row = admin.execute(
+        f"SELECT count(*) FROM {log} WHERE user_agent = 'old phone' OR {PERSONAL[service]} IS NOT NULL".encode()
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def run(settings: Settings, service: str, *, at_once: int = 100, times: int = 1) -> list[str]:
+    async def together() -> list[str]:
+        async with open_database(settings, service) as database:
+            job = address_upkeep_job(service, schema_of(service), at_once=at_once)
+            return await asyncio.gather(*(job.run(database, {}) for _ in range(times)))
+
+    return asyncio.run(together())
+
+
+@pytest.mark.parametrize("service", ["auth", "station"])
+def test_addresses_older_than_a_year_go_in_small_batches_and_nothing_else_does(
+    service: str, settings: Settings, admin: Conn
+) -> None:
+    log = filled(admin, service)
+    kept = f"SELECT id, to_jsonb(a) - ARRAY['ip_address', 'user_agent', 'phone_hash'] FROM {log} AS a ORDER BY id"
+    before = admin.execute(kept.encode()).fetchall()
+    assert run(settings, service, at_once=1) == [f"took the addresses out of {len(OLD)} entries of the log"]
+    assert with_address(admin, log, service) == len(KEPT)
+    assert admin.execute(kept.encode()).fetchall() == before
+    assert run(settings, service) == ["took the addresses out of 0 entries of the log"]
+
+
+@pytest.mark.parametrize("service", ["auth", "station"])
+def test_two_at_the_same_time_do_the_work_once(service: str, settings: Settings, admin: Conn) -> None:
+    log = filled(admin, service)
+    said = run(settings, service, at_once=2, times=2)
+    counts = [int(sentence.split()[5]) for sentence in said]
+    assert sum(counts) == len(OLD)
+    assert with_address(admin, log, service) == len(KEPT)
+
+
+@pytest.mark.parametrize("service", ["auth", "station"])
+def test_the_log_is_as_closed_as_before_in_the_same_transaction(
+    service: str, admin: Conn, as_role: Callable[[str], Conn]
+) -> None:
+    log, schema = filled(admin, service), schema_of(service)
+    with admin.transaction(), pytest.raises(errors.RestrictViolation):
+        admin.execute(f"SELECT {schema}.forget_addresses(10)".encode())
+        admin.execute(f"UPDATE {log} SET ip_address = NULL".encode())
+    app = as_role(f"{service}_app")
+    app.execute("SELECT set_config('gasolinera.maintenance', 'on', false)")
+    with pytest.raises(errors.InsufficientPrivilege):
+        app.execute(f"UPDATE {log} SET ip_address = NULL".encode())
+    with pytest.raises(errors.InsufficientPrivilege):
+        as_role(f"{service}_ro").execute(f"SELECT {schema}.forget_addresses(10)".encode())
+    for limit in (0, -1, 1_000_000):
+        with pytest.raises(errors.InvalidParameterValue):
+            app.execute(f"SELECT {schema}.forget_addresses(%s)".encode(), (limit,))
+
+
+def test_the_oldest_are_found_by_an_index(admin: Conn) -> None:
+    filled(admin, "auth")
+    admin.execute("SET enable_seqscan = off")
+    plan = admin.execute(
+        "EXPLAIN SELECT a.created_at FROM auth_schema.auth_audit_log AS a WHERE a.created_at < now() - interval '1 year'"
+        " AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL OR a.phone_hash IS NOT NULL)"
+        " ORDER BY a.created_at LIMIT 10"
+    ).fetchall()
+    assert not [line for (line,) in plan if "Sort" in line], plan
+
+
+def test_the_command_line_runs_it(admin: Conn, database_url: str) -> None:
+    log = filled(admin, "auth")
+    jobs_schema.install(database_url)
+    done = subprocess.run(
+        [sys.executable, "-c", "from gasolinera.cli.main import main; main()", "jobs", "run", "auth.forget_addresses"],
+        env={"GASOLINERA_ENVIRONMENT": "test", "GASOLINERA_DATABASE_URL": database_url, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"took the addresses out of {len(OLD)} entries of the log\n"
+    assert with_address(admin, log, "auth") == len(KEPT)
