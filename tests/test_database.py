@@ -8,6 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
+from gasolinera import database
 from gasolinera.config import Settings
 from gasolinera.database import (
     Connection,
@@ -122,6 +123,66 @@ def test_a_statement_that_takes_too_long_is_cut_off(settings: Settings) -> None:
 
     with pytest.raises(asyncpg.QueryCanceledError):
         in_transaction(settings.model_copy(update={"statement_timeout_ms": 50}), work)
+
+
+async def pid_of(conn: Connection) -> int:
+    return await conn.fetchval("SELECT pg_backend_pid()")
+
+
+def test_a_connection_is_used_again_and_what_went_wrong_on_it_is_not_seen(settings: Settings) -> None:
+    async def run() -> tuple[int, int, int]:
+        async with open_database(settings, "station") as db:
+            async with db.connection() as conn:
+                first = await pid_of(conn)
+            with pytest.raises(asyncpg.DivisionByZeroError):
+                async with db.connection() as conn:
+                    await conn.execute("BEGIN; SELECT 1 / 0")
+            async with db.connection() as conn:
+                await conn.execute("BEGIN")  # and forgotten
+            async with db.connection() as conn:
+                assert not conn.is_in_transaction()
+                again = await pid_of(conn)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), db.connection() as conn:
+                    await conn.execute("SELECT pg_sleep(5)")
+            async with db.connection() as conn:
+                return first, again, await conn.fetchval("SELECT 7")
+
+    first, again, answer = asyncio.run(run())
+    assert (again, answer) == (first, 7)
+
+
+def test_everybody_gets_a_turn_at_fewer_connections(settings: Settings) -> None:
+    few = settings.model_copy(update={"pool_max_size": 2})
+
+    async def run() -> list[int]:
+        async with open_database(few, "station") as db:
+
+            async def one() -> int:
+                async with db.connection() as conn:
+                    await conn.execute("SELECT pg_sleep(0.002)")
+                    return await pid_of(conn)
+
+            return await asyncio.gather(*(one() for _ in range(100)))
+
+    pids = asyncio.run(run())
+    assert len(pids) == 100
+    assert len(set(pids)) == 2
+
+
+def test_a_connection_that_lay_idle_for_long_is_not_trusted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> tuple[int, int]:
+        async with open_database(settings, "station") as db:
+            async with db.connection() as conn:
+                first = await pid_of(conn)
+            monkeypatch.setattr(database, "_LONGEST_IDLE_S", 0.0)
+            async with db.connection() as conn:
+                return first, await pid_of(conn)
+
+    first, second = asyncio.run(run())
+    assert first != second
 
 
 def test_opening_connects_to_nothing_until_somebody_asks() -> None:

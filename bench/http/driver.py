@@ -45,7 +45,7 @@ async def drive(plan: DriverPlan) -> DriverResult:
                 at = 0
                 while (start := time.perf_counter()) < began + plan.seconds:
                     latitude, longitude = places[at % len(places)]
-                    await conn.fetch(FIND_NEARBY, latitude, longitude, RADIUS_KM, LIMIT, *no_filters)
+                    await conn.fetchval(FIND_NEARBY, latitude, longitude, RADIUS_KM, LIMIT, *no_filters)
                     times.append(time.perf_counter() - start)
                     at += 1
 

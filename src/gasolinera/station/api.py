@@ -179,7 +179,7 @@ async def nearby_route(  # noqa: PLR0913, PLR0917  a filter is an argument
     )
     async with db.connection() as conn:
         found = await service.find_nearby(conn, wanted)
-    return Response(b'{"items":%b}' % found, media_type=MediaType.JSON)
+    return Response(f'{{"items":{found}}}'.encode(), media_type=MediaType.JSON)
 
 
 @get(

@@ -32,11 +32,14 @@ SELECT s.station_code, s.name, s.status, s.station_type, s.accepts_coupons, s.ci
  WHERE s.station_code = $1;
 
 -- name: find_nearby
--- Active stations nearest to (latitude $1, longitude $2) within $3 km, at most $4, by true great-circle distance.
-SELECT s.station_code, s.name, s.status, s.station_type, s.accepts_coupons, s.city, s.state, s.country,
-       s.location[1] AS latitude, s.location[0] AS longitude, s.fuels, coalesce(p.prices, '[]') AS prices,
-       n.distance_km
-  FROM station_schema.nearest_stations($1, $2, $3, $4, $5, $6, $7, $8) AS n
-  JOIN station_schema.stations AS s ON s.id = n.station_id
-  LEFT JOIN station_schema.station_price_lists AS p ON p.station_id = s.id
- ORDER BY n.distance_km, s.station_code;
+-- Active stations nearest to (latitude $1, longitude $2) within $3 km, at most $4, by true great-circle distance: a
+-- JSON array, since nobody between here and the phone looks into it.
+SELECT coalesce(json_agg(f ORDER BY f.distance_km, f.station_code), '[]')
+  FROM (
+    SELECT s.station_code, s.name, s.status, s.station_type, s.accepts_coupons, s.city, s.state, s.country,
+           s.location[1] AS latitude, s.location[0] AS longitude, s.fuels, coalesce(p.prices, '[]') AS prices,
+           n.distance_km
+      FROM station_schema.nearest_stations($1, $2, $3, $4, $5, $6, $7, $8) AS n
+      JOIN station_schema.stations AS s ON s.id = n.station_id
+      LEFT JOIN station_schema.station_price_lists AS p ON p.station_id = s.id
+  ) AS f;

@@ -32,7 +32,7 @@ async def get_station(conn: Connection, code: str, *, at: datetime | None = None
     return station
 
 
-async def find_nearby(conn: Connection, wanted: Nearest) -> bytes:
+async def find_nearby(conn: Connection, wanted: Nearest) -> str:
     """Active stations by true distance, nearest first, equally near ones by code: a JSON array of NearbyStation."""
     return await queries.find_nearby(conn, wanted)
 

@@ -26,7 +26,10 @@ DROP TRIGGER station_fuel_prices_history_update ON station_schema.station_fuel_p
 DROP TRIGGER station_fuel_prices_list_insert ON station_schema.station_fuel_prices;
 DROP TRIGGER station_fuel_prices_list_update ON station_schema.station_fuel_prices;
 DROP FUNCTION station_schema.log_part_changes();
-DROP FUNCTION station_schema.write_price_lists();
+DROP FUNCTION station_schema.list_changed_prices();
+DROP TRIGGER stations_list_prices ON station_schema.stations;
+DROP FUNCTION station_schema.list_prices_of_changed_fuels();
+DROP FUNCTION station_schema.write_price_lists(bigint[]);
 DROP FUNCTION station_schema.keep_price_history();
 ALTER TABLE station_schema.station_fuel_prices
     DROP CONSTRAINT station_fuel_prices_reason_check,

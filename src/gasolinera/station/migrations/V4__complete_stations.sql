@@ -40,10 +40,21 @@ COMMENT ON FUNCTION station_schema.search_words(text) IS
 
 CREATE FUNCTION station_schema.is_readable(p_text text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN p_text ~ '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'
+    -- What is neither letter nor digit, by blocks: classes such as [:alnum:] differ with the server's locale.
+    RETURN p_text ~ ('[^'
+            -- controls, blanks, ASCII and Latin-1 signs
+            '\u0001-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u00A9\u00AB-\u00B1\u00B4\u00B6-\u00B8\u00BB\u00BF\u00D7\u00F7'
+            -- marks that are put on letters, alone
+            '\u02C2-\u02C5\u02D2-\u02DF\u0300-\u036F\u0483-\u0489\u0591-\u05C7\u064B-\u065F\u1AB0-\u1AFF\u1DC0-\u1DFF'
+            -- fillers, punctuation, currencies, arrows, mathematics, drawings
+            '\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u206F\u20A0-\u20FF\u2190-\u245F\u2500-\u2775\u2794-\u2BFF'
+            '\u2E00-\u2E2E\u2E30-\u2E7F\u3000-\u3004\u3008-\u3020\u302A-\u3030\u3164'
+            -- variation selectors, forms of punctuation, emoji, tags
+            '\uFE00-\uFE6F\uFEFF\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65\uFFA0\uFFE0-\uFFFF'
+            '\U0001F10D-\U0001FAFF\U000E0000-\U000E0FFF]')
         AND p_text !~ '[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]';
 COMMENT ON FUNCTION station_schema.is_readable(text) IS
-    'Whether a text shows something, and in the order in which it is written: no sign that turns its direction.';
+    'Whether a text holds a letter or a digit, and is in the order in which it is written: no sign turns its direction.';
 
 -- Distance ---------------------------------------------------------------------------------------------------------
 
@@ -301,7 +312,30 @@ CREATE INDEX station_scheduled_prices_valid_from_idx ON station_schema.station_s
 CREATE TRIGGER station_scheduled_prices_set_updated_at BEFORE UPDATE ON station_schema.station_scheduled_prices
     FOR EACH ROW EXECUTE FUNCTION station_schema.set_updated_at();
 
-CREATE FUNCTION station_schema.write_price_lists() RETURNS trigger
+CREATE FUNCTION station_schema.write_price_lists(p_station_ids bigint[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    INSERT INTO station_schema.station_price_lists AS known (station_id, prices)
+    SELECT p.station_id,
+           coalesce(
+               json_agg(
+                   json_build_object(
+                       'fuel', p.fuel, 'price', p.price::text, 'currency', p.currency, 'as_of', p.price_as_of)
+                   ORDER BY p.fuel)
+               FILTER (WHERE p.fuel = ANY (s.fuels)),
+               '[]')
+      FROM station_schema.station_fuel_prices AS p
+      JOIN station_schema.stations AS s ON s.id = p.station_id
+     WHERE p.station_id = ANY (p_station_ids)
+     GROUP BY p.station_id
+    ON CONFLICT (station_id) DO UPDATE SET prices = excluded.prices
+$$;
+COMMENT ON FUNCTION station_schema.write_price_lists(bigint[]) IS
+    'The only writer of the lists that are shown; for whoever has locked the stations. A fuel that is no longer sold has '
+    'no price.';
+
+CREATE FUNCTION station_schema.list_changed_prices() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
@@ -310,31 +344,44 @@ BEGIN
     -- other's; in order of the key, so that they do not wait for each other.
     PERFORM s.id FROM station_schema.stations AS s
       WHERE s.id IN (SELECT r.station_id FROM changed_rows AS r) ORDER BY s.id FOR NO KEY UPDATE;
-    INSERT INTO station_schema.station_price_lists AS known (station_id, prices)
-    SELECT p.station_id, json_agg(json_build_object(
-               'fuel', p.fuel, 'price', p.price::text, 'currency', p.currency, 'as_of', p.price_as_of) ORDER BY p.fuel)
-      FROM station_schema.station_fuel_prices AS p
-     WHERE p.station_id IN (SELECT r.station_id FROM changed_rows AS r)
-     GROUP BY p.station_id
-    ON CONFLICT (station_id) DO UPDATE SET prices = excluded.prices;
+    PERFORM station_schema.write_price_lists(ARRAY(SELECT DISTINCT r.station_id FROM changed_rows AS r));
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION station_schema.write_price_lists() IS
-    'AFTER statement trigger of the current prices: the only writer of the lists that are shown. Locks the stations.';
-REVOKE EXECUTE ON FUNCTION station_schema.write_price_lists() FROM PUBLIC;
+COMMENT ON FUNCTION station_schema.list_changed_prices() IS
+    'AFTER statement trigger of the current prices. Locks the stations.';
 
-INSERT INTO station_schema.station_price_lists (station_id, prices)
-SELECT p.station_id, json_agg(json_build_object(
-           'fuel', p.fuel, 'price', p.price::text, 'currency', p.currency, 'as_of', p.price_as_of) ORDER BY p.fuel)
-  FROM station_schema.station_fuel_prices AS p
- GROUP BY p.station_id;
+CREATE FUNCTION station_schema.list_prices_of_changed_fuels() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_changed CONSTANT bigint[] := ARRAY(
+        SELECT n.id FROM new_rows AS n JOIN old_rows AS o ON o.id = n.id WHERE n.fuels <> o.fuels);
+BEGIN
+    IF v_changed <> '{}' THEN
+        PERFORM station_schema.write_price_lists(v_changed);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION station_schema.list_prices_of_changed_fuels() IS
+    'AFTER statement trigger of stations: what is no longer sold leaves the list that is shown.';
+REVOKE EXECUTE ON FUNCTION
+    station_schema.write_price_lists(bigint[]), station_schema.list_changed_prices(),
+    station_schema.list_prices_of_changed_fuels()
+    FROM PUBLIC;
+
+SELECT station_schema.write_price_lists(ARRAY(SELECT s.id FROM station_schema.stations AS s));
 CREATE TRIGGER station_fuel_prices_list_insert AFTER INSERT ON station_schema.station_fuel_prices
     REFERENCING NEW TABLE AS changed_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.write_price_lists();
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.list_changed_prices();
 CREATE TRIGGER station_fuel_prices_list_update AFTER UPDATE ON station_schema.station_fuel_prices
     REFERENCING NEW TABLE AS changed_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.write_price_lists();
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.list_changed_prices();
+CREATE TRIGGER stations_list_prices AFTER UPDATE ON station_schema.stations
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION station_schema.list_prices_of_changed_fuels();
 
 CREATE FUNCTION station_schema.keep_price_history() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
