@@ -6,6 +6,7 @@ The station process has no key that signs access tokens: it verifies them by wha
 import asyncio
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -67,10 +68,17 @@ def system(server: Server, tmp_path: Path) -> Generator[System]:
             return stack.enter_context(running(tmp_path / f"{name}.log", environ, tmp_path, *arguments))
 
         ops = {"GASOLINERA_OPS_DATABASE_URL": server.dsn(databases["auth"], "ops")}
-        auth = run("auth", "serve", "auth", "--port", "0", only=("auth",), GASOLINERA_KEYS_FILE=keys["auth"])
+        station_port = free_port()  # each of the two asks the other, and one must start first
+        auth = run(
+            "auth",
+            *("serve", "auth", "--port", "0"),
+            only=("auth",),
+            GASOLINERA_KEYS_FILE=keys["auth"],
+            GASOLINERA_STATION_URL=f"http://127.0.0.1:{station_port}",
+        )
         station = run(
             "station",
-            *("serve", "station", "--port", "0"),
+            *("serve", "station", "--port", str(station_port)),
             only=("station",),
             GASOLINERA_KEYS_FILE=keys["station"],
             GASOLINERA_AUTH_URL=auth,
@@ -82,6 +90,12 @@ def system(server: Server, tmp_path: Path) -> Generator[System]:
             auth_db=stack.enter_context(psycopg.connect(server.url(databases["auth"]), autocommit=True)),
             station_db=stack.enter_context(psycopg.connect(server.url(databases["station"]), autocommit=True)),
         )
+
+
+def free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return int(chosen.getsockname()[1])
 
 
 @contextmanager
@@ -210,6 +224,39 @@ def administrator(system: System) -> dict[str, str]:
     app = App(good(system.auth.post("/api/auth/second-factor/enrol", json={}, headers=first), 201)["uri"])
     confirmed = system.auth.post("/api/auth/second-factor/confirm", json={"code": app.code()}, headers=first)
     return bearer(good(confirmed)["access_token"])
+
+
+def test_an_export_is_of_both_processes_and_after_an_erasure_finds_no_person(system: System) -> None:
+    tokens = registered(system)
+    person, driver, chief = tokens["user"]["public_id"], bearer(tokens["access_token"]), administrator(system)
+    path = f"/api/auth/users/{person}/export"
+
+    def employments(found: Any) -> list[tuple[str, str | None]]:
+        (station,) = found["services"]
+        rows = next(one["rows"] for one in station["holdings"] if one["name"] == "employments")
+        return [(one["employee_number"], one["termination_reason"]) for one in rows]
+
+    assert employments(good(system.auth.get("/api/auth/export", headers=driver))) == []
+    key = {"idempotency-key": "hire"}
+    body = {"user_id": person, "position": "ATTENDANT"}
+    hired = good(system.station.post("/api/stations/JSM001/employees", json=body, headers=chief | key), 201)
+    number = hired["employee_number"]
+    end = f"/api/stations/employees/{number}/terminate"
+    good(system.station.post(end, json={"reason": "moved to Oaxaca"}, headers=chief))
+    assert employments(good(system.auth.get(path, headers=chief))) == [(number, "moved to Oaxaca")]
+    assert system.auth.get(path, headers=driver).status_code in (401, 403), "another's, or access that ended"
+    system.station_db.execute("REVOKE USAGE ON SCHEMA station_schema FROM station_app")
+    missing = system.auth.get(path, headers=chief)
+    assert (missing.status_code, missing.json()["code"]) == (503, "export.station_unavailable")
+    system.station_db.execute("GRANT USAGE ON SCHEMA station_schema TO station_app")
+    internal = system.station.get(f"/api/internal/personal-data/station/{person}", headers=chief)
+    assert (internal.status_code, internal.json()["code"]) == (403, "auth.not_permitted")
+
+    waited_for(lambda: system.auth.delete(f"/api/auth/users/{person}", headers=chief).status_code == 204)
+    waited_for(lambda: employments(good(system.auth.get(path, headers=chief))) == [(number, None)])
+    left = str(good(system.auth.get(path, headers=chief)))
+    told = ("Elena", "Vega", REGISTRATION["phone_number"], "Oaxaca", "127.0.0.1", "python-httpx")
+    assert [text for text in told if text in left] == []
 
 
 def test_who_is_hired_and_dismissed_at_the_station_gets_and_loses_the_role_at_auth(system: System) -> None:
