@@ -36,7 +36,7 @@ def _invalid(field: str, message: str) -> Callable[[], GasolineraError]:
     return lambda: InputError(f"station.{field}", message)
 
 
-_UNREADABLE = "a text holds nothing that can be read, or signs that turn its direction"
+UNREADABLE = "holds neither letter nor digit, or signs that turn its direction"
 
 REFUSALS: Mapping[str, Callable[[], GasolineraError]] = {
     "stations_station_code_key": _conflict("station.code_taken", "another station has this code"),
@@ -44,11 +44,11 @@ REFUSALS: Mapping[str, Callable[[], GasolineraError]] = {
     "stations_status_change_check": _conflict("station.status", "the station cannot take this status from its present"),
     "stations_name_check": _invalid("name", "the name holds nothing that can be read"),
     "stations_address_check": _invalid("address", "the address is not of 1 to 300 characters"),
-    "stations_texts_readable_check": _invalid("text", _UNREADABLE),
+    "stations_texts_readable_check": _invalid("text", f"a text {UNREADABLE}"),
     "stations_opened_on_check": _invalid("opened_on", "the day is before 1900"),
-    "station_hours_exceptions_note_check": _invalid("text", _UNREADABLE),
-    "station_fuel_prices_reason_check": _invalid("text", _UNREADABLE),
-    "station_scheduled_prices_reason_check": _invalid("text", _UNREADABLE),
+    "station_hours_exceptions_note_check": _invalid("text", f"a text {UNREADABLE}"),
+    "station_fuel_prices_reason_check": _invalid("text", f"a text {UNREADABLE}"),
+    "station_scheduled_prices_reason_check": _invalid("text", f"a text {UNREADABLE}"),
     "stations_city_check": _invalid("city", "the city is not of 1 to 100 characters"),
     "stations_state_check": _invalid("state", "the state is not of 1 to 100 characters"),
     "stations_postal_code_check": _invalid("postal_code", "the country has no such postal codes"),

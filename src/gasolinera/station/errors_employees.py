@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from gasolinera.errors import ConflictError, GasolineraError, InputError, UnknownError
-from gasolinera.station.errors import StaleError
+from gasolinera.station.errors import UNREADABLE, StaleError
 
 
 def unknown_employee() -> UnknownError:
@@ -80,7 +80,10 @@ EMPLOYEE_REFUSALS: Mapping[str, Callable[[], GasolineraError]] = {
         "terminal.key_known", "a terminal has or had this key", "make a new key on the device"
     ),
     **{
-        f"{table}_name_check": _invalid("terminal.name", "the name holds nothing that can be read")
+        f"{table}_name_check": _invalid("terminal.name", f"the name {UNREADABLE}")
         for table in ("terminals", "terminal_enrolments")
     },
+    "employees_termination_reason_readable_check": _invalid("employee.reason", f"the reason {UNREADABLE}"),
+    "employee_certifications_withdrawal_reason_check": _invalid("certification.reason", f"the reason {UNREADABLE}"),
+    "terminals_revocation_reason_check": _invalid("terminal.reason", f"the reason {UNREADABLE}"),
 }

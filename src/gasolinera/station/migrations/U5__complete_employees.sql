@@ -25,6 +25,7 @@ DROP FUNCTION station_schema.next_employee_number();
 DROP SEQUENCE station_schema.employee_numbers;
 DROP SEQUENCE station_schema.employment_versions;
 ALTER TABLE station_schema.employees
+    DROP CONSTRAINT employees_termination_reason_readable_check,
     DROP CONSTRAINT employees_suspended_at_check,
     DROP COLUMN suspended_at;
 

@@ -45,7 +45,7 @@ CREATE FUNCTION station_schema.is_readable(p_text text) RETURNS boolean
             -- controls, blanks, ASCII and Latin-1 signs
             '\u0001-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u00A9\u00AB-\u00B1\u00B4\u00B6-\u00B8\u00BB\u00BF\u00D7\u00F7'
             -- marks that are put on letters, alone
-            '\u02C2-\u02C5\u02D2-\u02DF\u0300-\u036F\u0483-\u0489\u0591-\u05C7\u064B-\u065F\u1AB0-\u1AFF\u1DC0-\u1DFF'
+            '\u02C2-\u02C5\u02D2-\u02DF\u02E5-\u02EB\u02ED\u02EF-\u036F\u0483-\u0489\u0591-\u05C7\u064B-\u065F\u1AB0-\u1AFF\u1DC0-\u1DFF'
             -- fillers, punctuation, currencies, arrows, mathematics, drawings
             '\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u206F\u20A0-\u20FF\u2190-\u245F\u2500-\u2775\u2794-\u2BFF'
             '\u2E00-\u2E2E\u2E30-\u2E7F\u3000-\u3004\u3008-\u3020\u302A-\u3030\u3164'

@@ -6,7 +6,9 @@
 
 ALTER TABLE station_schema.employees
     ADD COLUMN suspended_at timestamptz,
-    ADD CONSTRAINT employees_suspended_at_check CHECK (suspended_at IS NULL OR terminated_on IS NULL) NOT VALID;
+    ADD CONSTRAINT employees_suspended_at_check CHECK (suspended_at IS NULL OR terminated_on IS NULL) NOT VALID,
+    ADD CONSTRAINT employees_termination_reason_readable_check CHECK (
+        station_schema.is_readable(termination_reason)) NOT VALID;
 COMMENT ON COLUMN station_schema.employees.suspended_at IS
     'Since when the user''s account is deactivated: the employment rests, and goes on when the account does.';
 
@@ -91,7 +93,8 @@ CREATE TABLE station_schema.employee_certifications (
     CONSTRAINT employee_certifications_certificate_number_check CHECK (
         certificate_number = btrim(certificate_number) AND length(certificate_number) BETWEEN 1 AND 60),
     CONSTRAINT employee_certifications_withdrawal_reason_check CHECK (
-        (withdrawn_at IS NULL) = (withdrawal_reason IS NULL) AND length(btrim(withdrawal_reason)) BETWEEN 1 AND 300)
+        (withdrawn_at IS NULL) = (withdrawal_reason IS NULL) AND length(btrim(withdrawal_reason)) BETWEEN 1 AND 300
+        AND station_schema.is_readable(withdrawal_reason))
 );
 COMMENT ON TABLE station_schema.employee_certifications IS
     'Training that somebody passed, and until when it counts; NULL: for good. The day it expires it counts no more.';

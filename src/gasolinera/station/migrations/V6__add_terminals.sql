@@ -22,12 +22,11 @@ CREATE TABLE station_schema.terminals (
         REFERENCES station_schema.stations (id) ON DELETE RESTRICT,
     CONSTRAINT terminals_terminal_code_check CHECK (terminal_code ~ '^TRM[0-9]{6,15}$'),
     CONSTRAINT terminals_name_check CHECK (
-        name = btrim(name) AND length(name) BETWEEN 1 AND 80
-        AND name ~
-            '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'),
+        name = btrim(name) AND length(name) BETWEEN 1 AND 80 AND station_schema.is_readable(name)),
     CONSTRAINT terminals_public_key_check CHECK (octet_length(public_key) = 32),
     CONSTRAINT terminals_revocation_reason_check CHECK (
-        (revoked_at IS NULL) = (revocation_reason IS NULL) AND length(btrim(revocation_reason)) BETWEEN 1 AND 300)
+        (revoked_at IS NULL) = (revocation_reason IS NULL) AND length(btrim(revocation_reason)) BETWEEN 1 AND 300
+        AND station_schema.is_readable(revocation_reason))
 );
 COMMENT ON TABLE station_schema.terminals IS 'Devices of a station, each known by the Ed25519 key that only it has.';
 COMMENT ON COLUMN station_schema.terminals.enrolled_by IS 'Personal data: who let it in: the maker of its code.';
@@ -83,9 +82,7 @@ CREATE TABLE station_schema.terminal_enrolments (
         REFERENCES station_schema.stations (id) ON DELETE CASCADE,
     CONSTRAINT terminal_enrolments_reference_check CHECK (reference ~ '^[0-9A-HJKMNP-TV-Z]{6}$'),
     CONSTRAINT terminal_enrolments_name_check CHECK (
-        name = btrim(name) AND length(name) BETWEEN 1 AND 80
-        AND name ~
-            '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'),
+        name = btrim(name) AND length(name) BETWEEN 1 AND 80 AND station_schema.is_readable(name)),
     CONSTRAINT terminal_enrolments_code_hash_check CHECK (octet_length(code_hash) = 32),
     CONSTRAINT terminal_enrolments_expires_at_check CHECK (
         expires_at > created_at AND expires_at <= created_at + interval '15 minutes'),
