@@ -11,6 +11,7 @@ import pytest
 from psycopg import errors
 
 from gasolinera.address_upkeep import address_upkeep_job
+from gasolinera.app import ALL_PARTS
 from gasolinera.config import Settings, schema_of
 from gasolinera.database import open_database
 from gasolinera.ops import jobs_schema
@@ -57,6 +58,12 @@ def run(settings: Settings, service: str, *, at_once: int = 100, times: int = 1)
             return await asyncio.gather(*(job.run(database, {}) for _ in range(times)))
 
     return asyncio.run(together())
+
+
+def test_every_service_that_runs_has_what_its_job_calls(admin: Conn) -> None:
+    for part in ALL_PARTS:
+        function = f"{part.schema}.forget_addresses(integer)"
+        assert admin.execute("SELECT to_regprocedure(%s) IS NOT NULL", (function,)).fetchone() == (True,), function
 
 
 @pytest.mark.parametrize("service", ["auth", "station"])
