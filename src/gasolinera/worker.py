@@ -15,7 +15,6 @@ from litestar import Litestar
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 
-from gasolinera.address_upkeep import address_upkeep_job
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.errors import ConfigError, unavailable
@@ -41,11 +40,7 @@ def jobs_of(parts: Sequence[Parts]) -> list[Job]:
 
 
 def _everywhere(part: Parts) -> tuple[Job, ...]:
-    jobs = (
-        partitions_job(part.name, part.schema),
-        request_upkeep_job(part.name, part.schema),
-        address_upkeep_job(part.name, part.schema),
-    )
+    jobs = partitions_job(part.name, part.schema), request_upkeep_job(part.name, part.schema)
     return (*jobs, purge_job(part.name, part.schema)) if part.outbox is not None or part.consumers else jobs
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from gasolinera.address_upkeep import address_upkeep_job
 from gasolinera.auth import queries_statistics as queries
 from gasolinera.auth.revocations import FORGET_REVOCATIONS
 from gasolinera.database import Database
@@ -34,6 +35,7 @@ async def forget_all(db: Database, what: str, *, at_once: int = _AT_ONCE) -> int
 
 JOBS: tuple[Job, ...] = (
     FORGET_REVOCATIONS,
+    address_upkeep_job("auth", "auth_schema"),
     Job(
         name="auth.refresh_statistics",
         service="auth",

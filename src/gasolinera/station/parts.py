@@ -1,5 +1,6 @@
 """What the station service brings into a process."""
 
+from gasolinera.address_upkeep import address_upkeep_job
 from gasolinera.parts import Parts
 from gasolinera.routing import service_router
 from gasolinera.station import (
@@ -40,7 +41,12 @@ PARTS = Parts(
     prepare=service.prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
-    jobs=(*JOBS, CERTIFICATIONS_EXPIRING, FORGET_TERMINAL_TRACES),
+    jobs=(
+        *JOBS,
+        CERTIFICATIONS_EXPIRING,
+        FORGET_TERMINAL_TRACES,
+        address_upkeep_job("station", "station_schema"),
+    ),
     refusals={**REFUSALS, **EMPLOYEE_REFUSALS},
     is_current=roster.is_current,
     export_person=export_person,
