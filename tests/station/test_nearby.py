@@ -103,7 +103,7 @@ async def compare_in_a_transaction(
     try:
         await conn.execute(
             "INSERT INTO station_schema.stations (station_code, name, country, location)"
-            " SELECT 'TEST' || n, 'Test', 'MX', point(longitude, latitude)"
+            " SELECT 'TEST' || n, 'Test', 'US', point(longitude, latitude)"
             " FROM unnest($1::float8[], $2::float8[]) WITH ORDINALITY AS t (latitude, longitude, n)"
             " WHERE (latitude, longitude) <> (0, 0)",  # refused: it is what a broken feed says
             [round(latitude, 9) for latitude, _ in stations],

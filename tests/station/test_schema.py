@@ -49,6 +49,9 @@ def test_a_station_may_be_known_only_roughly(as_role: Connect) -> None:
         ({"location": "point('NaN', 1)"}, "stations_location_check"),
         ({"location": "point(1e-200, 1)"}, "stations_location_check"),
         ({"location": "point(0, 0)"}, "stations_location_is_not_zero_check"),
+        ({"location": "point(99.1, 19.4)"}, "stations_mexico_location_check"),
+        ({"location": "point(19.4, -99.1)"}, "stations_location_check"),
+        ({"location": "point(-99.1, 32.9)"}, "stations_mexico_location_check"),
         ({"time_zone": "'mexico'"}, "stations_time_zone_check"),
         ({"status": "'OPEN'"}, "stations_status_check"),
         ({"pump_count": "51"}, "stations_pump_count_check"),
@@ -67,6 +70,23 @@ def test_a_wrong_station_is_refused_by_a_named_rule(values: dict[str, str], cons
     with pytest.raises(errors.IntegrityError) as caught:
         add_station(as_role("station_app"), **values)
     assert caught.value.diag.constraint_name == constraint
+
+
+def test_a_station_lies_in_its_country_as_far_as_that_is_certain(as_role: Connect) -> None:
+    conn = as_role("station_app")
+    # Tijuana, Tapachula, Cancún, and places of countries that nobody has drawn.
+    places = (
+        ("MX", "-117.1, 32.53"),
+        ("MX", "-92.26, 14.9"),
+        ("MX", "-86.85, 21.16"),
+        ("GT", "-90.5, 14.6"),
+        ("US", "2, 48"),
+    )
+    for number, (country, place) in enumerate(places):
+        add_station(conn, station_code=f"'NEW00{number}'", country=f"'{country}'", location=f"point({place})")
+    with pytest.raises(errors.CheckViolation) as caught:
+        conn.execute("UPDATE station_schema.stations SET country = 'MX' WHERE station_code = 'NEW004'")
+    assert caught.value.diag.constraint_name == "stations_mexico_location_check"
 
 
 def test_a_zone_that_the_server_does_not_know_is_refused(as_role: Connect) -> None:

@@ -76,6 +76,7 @@ def test_every_row_that_is_refused_is_named_and_keeps_the_rest_out(
             "JSM063,Nula,MX,0,0,ACTIVE,",
             "JSM001,Centro,MX,19.427,-99.1332,CONSTRUCTION,",
             "JSM064,corta",
+            "JSM065,Fuera,MX,48.85,2.35,ACTIVE,",
         )
     )
     found = send(client, login, text).json()
@@ -86,8 +87,9 @@ def test_every_row_that_is_refused_is_named_and_keeps_the_rest_out(
         (6, "", "station.location"),
         (7, "", "station.status"),
         (8, "", "cells"),
+        (9, "", "station.location"),
     ]
-    assert (found["is_kept"], found["inserted"], found["rejected"]) == (False, 1, 6)
+    assert (found["is_kept"], found["inserted"], found["rejected"]) == (False, 1, 7)
     assert client.get("/api/stations/JSM060").status_code == 404
     assert send(client, login, text, "?keep_good=true&dry_run=true").json()["is_kept"] is False
     assert client.get("/api/stations/JSM060").status_code == 404

@@ -54,6 +54,7 @@ REFUSALS: Mapping[str, Callable[[], GasolineraError]] = {
     "stations_postal_code_check": _invalid("postal_code", "the country has no such postal codes"),
     "stations_location_check": _invalid("location", "the coordinates are not on Earth"),
     "stations_location_is_not_zero_check": _invalid("location", "0, 0 is no place of a station"),
+    "stations_mexico_location_check": _invalid("location", "the coordinates are not in Mexico"),
     "stations_time_zone_check": _invalid("time_zone", "nobody knows this time zone"),
     "stations_phone_check": _invalid("phone", "the phone is not of the form +525555000101"),
     "stations_email_check": _invalid("email", "the email is no address"),

@@ -14,7 +14,12 @@ ALTER TABLE station_schema.stations
     ADD CONSTRAINT stations_participant_sells_check CHECK (
         NOT accepts_coupons OR status <> 'ACTIVE' OR cardinality(fuels) > 0) NOT VALID,
     DROP CONSTRAINT IF EXISTS stations_location_is_not_zero_check,
-    ADD CONSTRAINT stations_location_is_not_zero_check CHECK (location[0] <> 0 OR location[1] <> 0) NOT VALID;
+    ADD CONSTRAINT stations_location_is_not_zero_check CHECK (location[0] <> 0 OR location[1] <> 0) NOT VALID,
+    -- Between Isla Guadalupe, Isla Mujeres, the mouth of the Suchiate and Los Algodones, as the import of the regulator's
+    -- feed judges. Of other countries nothing is known that would be certain.
+    DROP CONSTRAINT IF EXISTS stations_mexico_location_check,
+    ADD CONSTRAINT stations_mexico_location_check CHECK (
+        country <> 'MX' OR (location[0] BETWEEN -118.6 AND -86.6 AND location[1] BETWEEN 14.4 AND 32.8)) NOT VALID;
 
 -- What a litre can cost: a slipped decimal point never reaches a pump.
 ALTER TABLE station_schema.station_fuel_prices
