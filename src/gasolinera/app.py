@@ -15,6 +15,7 @@ from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import DEPENDENCIES, Gate, authenticate, open_gate, tokens_of
 from gasolinera.calls import FindUser, TokenFor, open_users
 from gasolinera.config import Settings
+from gasolinera.coupon.parts import PARTS as COUPON
 from gasolinera.database import Database, open_database
 from gasolinera.edge import around, layers
 from gasolinera.errors import EXCEPTION_HANDLERS, Refusals, unavailable
@@ -23,6 +24,7 @@ from gasolinera.metrics import metrics_route
 from gasolinera.openapi import openapi_config, openapi_route
 from gasolinera.parts import Parts
 from gasolinera.personal_data import Elsewhere, open_elsewhere, personal_data_router
+from gasolinera.redemption.parts import PARTS as REDEMPTION
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
 from gasolinera.tracing import exported_traces
@@ -44,7 +46,7 @@ _COMMON = (
     asset_route,
     language_route,
 )
-ALL_PARTS: tuple[Parts, ...] = (AUTH, STATION)
+ALL_PARTS: tuple[Parts, ...] = (AUTH, STATION, COUPON, REDEMPTION)
 
 
 def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: Sequence[Lifespan] = ()) -> Litestar:

@@ -1,0 +1,3 @@
+-- name: ensure_partitions
+-- This month's partitions of the logs and those ahead; run at each start.
+SELECT redemption_schema.ensure_all_month_partitions();
