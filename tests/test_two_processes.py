@@ -232,8 +232,8 @@ def test_an_export_is_of_both_processes_and_after_an_erasure_finds_no_person(sys
     path = f"/api/auth/users/{person}/export"
 
     def employments(found: Any) -> list[tuple[str, str | None]]:
-        (station,) = found["services"]
-        rows = next(one["rows"] for one in station["holdings"] if one["name"] == "employments")
+        station = next(one["holdings"] for one in found["services"] if one["service"] == "station")
+        rows = next(one["rows"] for one in station if one["name"] == "employments")
         return [(one["employee_number"], one["termination_reason"]) for one in rows]
 
     assert employments(good(system.auth.get("/api/auth/export", headers=driver))) == []

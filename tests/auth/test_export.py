@@ -24,10 +24,9 @@ INTERNAL = f"/api/internal/personal-data/station/{EMPLOYEE}"
 
 def parts_of(found: Any) -> dict[str, Any]:
     """The rows of the station's part, by kind."""
-    (station,) = found["services"]
-    assert station["service"] == "station"
-    assert all(one["is_complete"] for one in station["holdings"])
-    return {one["name"]: one["rows"] for one in station["holdings"]}
+    (holdings,) = [one["holdings"] for one in found["services"] if one["service"] == "station"]
+    assert all(one["is_complete"] for one in holdings)
+    return {one["name"]: one["rows"] for one in holdings}
 
 
 def fill(admin: Conn) -> None:
