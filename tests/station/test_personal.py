@@ -107,7 +107,7 @@ def test_a_deactivated_account_is_not_forgotten(settings: Settings) -> None:
     assert [text for text in SECRETS if text not in after] == []
 
 
-def test_who_still_worked_when_erased_leaves_and_is_forgotten(staff: Staff, settings: Settings, admin: Admin) -> None:
+def test_who_still_worked_when_erased_leaves(staff: Staff, settings: Settings, admin: Admin) -> None:
     number = staff.hire(51).json()["employee_number"]
     hear(settings, "user.erased", 51)
     ended = "SELECT terminated_on IS NOT NULL FROM station_schema.employees WHERE employee_number = %s"
