@@ -6,16 +6,16 @@ import typer
 
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import tokens_of
+from gasolinera.bringing_in import SheetResult
 from gasolinera.calls import no_token, open_users
 from gasolinera.cli.sheets import AsJson, DryRun, File, KeepGood, Language, Output, Report, import_table, write_table
 from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
 from gasolinera.keyring import load_keyring
 from gasolinera.permissions import Caller, Role
-from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.employees_sheet import People, export_employees, find_people, import_employees, read_employees
 from gasolinera.station.queries_employees import Sight
-from gasolinera.station.tabular import Sheet
+from gasolinera.tabular import Sheet
 
 app = typer.Typer(help="Who works at the stations.", no_args_is_help=True)
 

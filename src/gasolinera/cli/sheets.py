@@ -10,13 +10,13 @@ from typing import Annotated, Any, BinaryIO, Literal
 import msgspec
 import typer
 
+from gasolinera.bringing_in import SheetResult
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.errors import InputError
 from gasolinera.logs import configure_logs
-from gasolinera.station.bringing_in import SheetResult
-from gasolinera.station.tabular import MAX_BYTES, Sheet, fault_lines
+from gasolinera.tabular import MAX_BYTES, Sheet, fault_lines
 
 _SHOWN_FAULTS = 20
 

@@ -1,12 +1,12 @@
 """`gasolinera stations export` and `import-csv`: stations as a table in a CSV file."""
 
+from gasolinera.bringing_in import SheetResult
 from gasolinera.cli.sheets import AsJson, DryRun, File, KeepGood, Language, Output, Report, import_table, write_table
 from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
-from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.sheet import read_sheet
 from gasolinera.station.sheets import export_sheet, import_sheet
-from gasolinera.station.tabular import Sheet
+from gasolinera.tabular import Sheet
 
 _CONTEXT = RequestContext(actor="command:stations import-csv")
 

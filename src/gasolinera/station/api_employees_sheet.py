@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from gasolinera.authentication import requires
+from gasolinera.bringing_in import SheetResult
 from gasolinera.calls import UserDirectory
 from gasolinera.database import Database, RequestContext
 from gasolinera.permissions import Caller, Permission
@@ -17,9 +18,8 @@ from gasolinera.station import employees_sheet
 from gasolinera.station.api import INVALID, UNAVAILABLE, good
 from gasolinera.station.api_employees import FORBIDDEN, MANAGE, NO_LOGIN
 from gasolinera.station.api_sheet import RESULT_EXAMPLE, file_of
-from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.roster import sight_of
-from gasolinera.station.tabular import MAX_BYTES
+from gasolinera.tabular import MAX_BYTES
 
 
 @get(

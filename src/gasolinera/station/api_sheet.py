@@ -11,14 +11,14 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from gasolinera.authentication import requires
+from gasolinera.bringing_in import SheetResult
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import InputError
 from gasolinera.permissions import Permission
 from gasolinera.station import sheets
 from gasolinera.station.api import INVALID, good
-from gasolinera.station.bringing_in import SheetResult
 from gasolinera.station.sheet import read_sheet
-from gasolinera.station.tabular import MAX_BYTES
+from gasolinera.tabular import MAX_BYTES
 
 RESULT_EXAMPLE = {
     "is_kept": True,

@@ -12,13 +12,13 @@ from uuid import UUID
 
 import asyncpg
 
+from gasolinera.bringing_in import SheetResult, Tally, bring_in, refused_row
 from gasolinera.calls import UserDirectory, UserSummary
 from gasolinera.database import Connection, Database
 from gasolinera.errors import ConflictError, GasolineraError, InputError
 from gasolinera.permissions import Caller, Permission
 from gasolinera.station import employees
 from gasolinera.station import queries_employees as queries
-from gasolinera.station.bringing_in import SheetResult, Tally, bring_in, refused_row
 from gasolinera.station.errors_employees import EMPLOYEE_REFUSALS
 from gasolinera.station.models_employees import (
     EmployeeChange,
@@ -33,7 +33,7 @@ from gasolinera.station.models_employees import (
 )
 from gasolinera.station.queries_employees import Sight
 from gasolinera.station.roster import sight_of
-from gasolinera.station.tabular import Column, Layout, RowFault, Sheet, header_line, read_table, row_line
+from gasolinera.tabular import Column, Layout, RowFault, Sheet, header_line, read_table, row_line
 
 _PAGE = 1_000
 _ASKED_AT_ONCE = 8  # half of the connections that a process has to auth: other requests ask meanwhile

@@ -4,7 +4,7 @@ from datetime import date
 
 from gasolinera.station import changes
 from gasolinera.station.models import Country, Fuel, Service, StationStatus, StationType
-from gasolinera.station.tabular import Column, Layout, Sheet, read_table
+from gasolinera.tabular import Column, Layout, Sheet, read_table
 
 STATIONS = Layout(
     thing="station",

@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator, Sequence
 
 import asyncpg
 
+from gasolinera.bringing_in import SheetResult, Tally, bring_in, refused_row
 from gasolinera.database import Connection, Database
 from gasolinera.station import queries_sheet as queries
-from gasolinera.station.bringing_in import SheetResult, Tally, bring_in, refused_row
 from gasolinera.station.errors import REFUSALS
 from gasolinera.station.sheet import STATIONS
-from gasolinera.station.tabular import RowFault, Sheet, header_line, row_line
+from gasolinera.tabular import RowFault, Sheet, header_line, row_line
 
 _PAGE = 1_000
 _NEEDED = ("name", "country", "latitude", "longitude")

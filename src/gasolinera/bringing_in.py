@@ -6,7 +6,7 @@ import msgspec
 
 from gasolinera.database import Connection
 from gasolinera.errors import GasolineraError, InputError
-from gasolinera.station.tabular import RowFault, Sheet
+from gasolinera.tabular import RowFault, Sheet
 
 MAX_REFUSED = 500  # rows that only the tables refuse: each costs a dozen statements to find
 
