@@ -22,7 +22,7 @@ from litestar.params import PathParameter
 from gasolinera.authentication import requires
 from gasolinera.calls import Patience, Peer, TokenFor, open_peer
 from gasolinera.database import Connection, Database
-from gasolinera.errors import HTTPStatus, UnavailableError, unavailable
+from gasolinera.errors import HTTPStatus, UnavailableError, problem_spec, unavailable
 from gasolinera.permissions import Permission
 from gasolinera.routing import service_router
 
@@ -147,6 +147,7 @@ def _nowhere(service: str) -> _Ask:
     return ask
 
 
+_NO_REFERENCE: Final = problem_spec(HTTPStatus.NOT_FOUND, "request.unknown_path", "there is nothing at this address")
 _ANSWER: Final = ResponseSpec(
     PersonalData,
     generate_examples=False,
@@ -163,7 +164,7 @@ def personal_data_router(service: str, export_person: ExportPerson) -> Router:
         summary=f"What the {service} service holds about a person",
         description="For the other processes of the platform.",
         guards=[requires(Permission.PERSONAL_DATA_READ)],
-        responses={200: _ANSWER},
+        responses={200: _ANSWER, 404: _NO_REFERENCE},
     )
     async def personal_data_route(db: NamedDependency[Database], public_id: _UserId) -> Response[PersonalData]:
         async with db.transaction() as conn:
