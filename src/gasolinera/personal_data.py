@@ -148,11 +148,12 @@ def _nowhere(service: str) -> _Ask:
 
 
 _NO_REFERENCE: Final = problem_spec(HTTPStatus.NOT_FOUND, "request.unknown_path", "there is nothing at this address")
+_SHIFTS: dict[str, object] = {"name": "shifts", "is_complete": True, "rows": []}
 _ANSWER: Final = ResponseSpec(
     PersonalData,
     generate_examples=False,
     description="By kind, the newest first.",
-    examples=[Example(value={"holdings": [{"name": "shifts", "is_complete": True, "rows": []}]})],
+    examples=[Example(value={"holdings": [_SHIFTS]})],
 )
 
 
