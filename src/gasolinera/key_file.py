@@ -19,8 +19,10 @@ import msgspec
 from gasolinera.config import Environment
 from gasolinera.errors import ConfigError, ConflictError, UnknownError
 
-Purpose = Literal["token", "service", "otp", "phone", "second_factor", "webhook", "cursor"]
+Purpose = Literal["token", "service", "otp", "phone", "second_factor", "webhook", "cursor", "coupon", "display"]
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
+# Keys that sign for others to verify: a process without them verifies by what is published.
+SIGNING: Final[frozenset[Purpose]] = frozenset(("token", "coupon"))
 
 # How long what a key made may still come back. None: it is stored, so the key stays until somebody retires it.
 LIFE: Final[dict[Purpose, timedelta | None]] = {
@@ -31,11 +33,14 @@ LIFE: Final[dict[Purpose, timedelta | None]] = {
     "phone": None,
     "second_factor": None,
     "webhook": None,
+    "coupon": None,
+    "display": timedelta(minutes=5),  # a code shown live is good for one
 }
 # How long a new key is in the file before it is used: every process must have read it, and the tokens' public half.
 OVERLAP: Final = timedelta(minutes=10)
 SECRET_BYTES: Final = 32
 MAX_ID: Final = 32_767  # what a smallint column holds
+MAX_COUPON_ID: Final = 255  # the byte by which a QR code names its key
 _MAX_FILE_BYTES: Final = 1_000_000
 # Of 32 random bytes about 30 differ; fewer than 16 has a probability below 1e-13. What people type repeats itself.
 _MIN_DIFFERENT_BYTES: Final = 16
@@ -107,6 +112,8 @@ def weaknesses(keys: Iterable[Key]) -> list[str]:
         name = f"{key.purpose} key {key.id}"
         if (key.purpose, key.id) in names:
             problems.append(f"{name} exists twice")
+        if key.purpose == "coupon" and key.id > MAX_COUPON_ID:
+            problems.append(f"{name} has a number that no QR code can name")
         if len(key.secret) != SECRET_BYTES:
             problems.append(f"{name} has {len(key.secret)} bytes instead of {SECRET_BYTES}")
         elif len(set(key.secret)) < _MIN_DIFFERENT_BYTES:
@@ -145,6 +152,7 @@ def rotated(ring: KeyFile, purpose: Purpose, *, now: datetime, overlap: timedelt
     """The ring with a new key that is used from now + overlap on. The ones before verify what they made until it ends.
 
     Without overlap a new key that waits is used at once. Otherwise that raises ConflictError `keys.already_rotating`.
+    Raises ConflictError `keys.exhausted` after the last number.
     """
     mine = [key for key in ring.keys if key.purpose == purpose]
     waiting = next((key for key in mine if key.active_from > now), None)
@@ -153,6 +161,8 @@ def rotated(ring: KeyFile, purpose: Purpose, *, now: datetime, overlap: timedelt
         hint = f"to use it at once: gasolinera keys rotate {purpose} --overlap 0"
         raise ConflictError("keys.already_rotating", f"{purpose} key {waiting.id} waits until {until}", hint)
     number = max((key.id for key in mine), default=0) + 1
+    if number > (MAX_COUPON_ID if purpose == "coupon" else MAX_ID):
+        raise ConflictError("keys.exhausted", f"there is no number left for another {purpose} key")
     new = (
         _new_key(purpose, number, now, now + overlap if mine else now)
         if waiting is None

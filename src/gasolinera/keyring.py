@@ -24,6 +24,7 @@ from gasolinera.config import Environment, Settings
 from gasolinera.errors import ConfigError, ConflictError, UnauthenticatedError
 from gasolinera.key_file import (
     PURPOSES,
+    SIGNING,
     Key,
     KeyFile,
     Purpose,
@@ -189,10 +190,8 @@ def load_keyring(settings: Settings, *, clock: Clock | None = None) -> Keyring:
     if settings.environment is Environment.DEVELOPMENT:
         _make_for_development(path)
     ring = read_key_file(path, settings.environment)
-    # Without a token key a process verifies by the public keys of the auth service alone.
-    missing = [
-        purpose for purpose in PURPOSES if purpose != "token" and not any(key.purpose == purpose for key in ring.keys)
-    ]
+    held = {key.purpose for key in ring.keys}
+    missing = [purpose for purpose in PURPOSES if purpose not in SIGNING and purpose not in held]
     if missing:
         hint = "; ".join(f"gasolinera keys rotate {purpose}" for purpose in missing)
         raise ConfigError("keys.purpose_missing", f"the key ring {path} has no key for {', '.join(missing)}", hint)

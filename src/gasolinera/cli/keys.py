@@ -12,7 +12,7 @@ import typer
 from gasolinera import key_file
 from gasolinera.config import DEVELOPMENT_KEYS, PREFIX, Environment
 from gasolinera.errors import ConfigError, InputError
-from gasolinera.key_file import LIFE, MAX_ID, OVERLAP, PURPOSES, Key, KeyFile, Purpose
+from gasolinera.key_file import LIFE, MAX_ID, OVERLAP, PURPOSES, SIGNING, Key, KeyFile, Purpose
 from gasolinera.keyring import public_key
 
 app = typer.Typer(help="Make and rotate the keys that sign, hash and encrypt.", no_args_is_help=True)
@@ -115,9 +115,8 @@ def check(*, file: File = None, environment: ForEnvironment = None, as_json: AsJ
     path, chosen = _place(file, environment)
     ring = key_file.read_key_file(path, chosen)
     now = datetime.now(UTC)
-    # A process without a token key verifies with the public keys of the auth service.
     missing = [
-        purpose for purpose in PURPOSES if purpose != "token" and not key_file.current_key(ring.keys, purpose, now)
+        purpose for purpose in PURPOSES if purpose not in SIGNING and not key_file.current_key(ring.keys, purpose, now)
     ]
     if missing:
         hint = f"gasolinera keys rotate {missing[0]}"
@@ -171,5 +170,5 @@ def _state_of(key: Key, ring: KeyFile, now: datetime) -> KeyState:
         state = "waiting"
     else:
         state = "current" if key_file.current_key(ring.keys, key.purpose, now) is key else "accepted"
-    kid = public_key(key).kid if key.purpose == "token" else None
+    kid = public_key(key).kid if key.purpose in SIGNING else None
     return KeyState(key.purpose, key.id, state, key.created_at, key.active_from, key.retired_at, kid)
