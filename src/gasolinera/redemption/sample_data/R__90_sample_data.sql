@@ -135,3 +135,13 @@ SELECT s.user_id::uuid, s.entry_type, s.points, s.source_reference, s.descriptio
             WHERE l.user_id = s.user_id::uuid AND l.entry_type = s.entry_type
               AND l.source_reference = s.source_reference)
  ORDER BY s.position;
+
+-- Where the staff works, as the station service tells it: two a station, and three administrators.
+INSERT INTO redemption_schema.employments (
+    employee_number, user_id, station_code, may_process_transactions, is_active, as_of)
+SELECT 'EMP' || to_char(e.number, 'FM000000'), ('a0000000-0000-4000-8000-' || lpad(e.number::text, 12, '0'))::uuid,
+       e.station_code, true, true, now() - interval '60 days'
+  FROM (SELECT n, 'JSM' || to_char((n - 21) / 2 + 1, 'FM000') FROM generate_series(21, 44) AS n
+         UNION ALL
+        VALUES (11, 'JSM001'), (12, 'JSM005'), (13, 'JSM009')) AS e (number, station_code)
+    ON CONFLICT ON CONSTRAINT employments_pk DO NOTHING;

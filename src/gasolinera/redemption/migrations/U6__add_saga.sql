@@ -1,0 +1,32 @@
+-- Takes back V6. Redemptions without a coupon, which V5 does not know, are given codes that no coupon has.
+-- vuelo: allow adding-not-nullable-field taking back is done while nobody redeems
+
+DROP FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text);
+DROP FUNCTION redemption_schema.cancel_redemption(text[], text[], text, uuid, text, text, text, interval);
+DROP FUNCTION redemption_schema.fail_redemption(text[], text[], text, text, text);
+DROP FUNCTION redemption_schema.complete_redemption(text[], text[], text, numeric, integer, text);
+DROP FUNCTION redemption_schema.start_redemption(
+    text[], text[], text, bytea, uuid, text, text, text, numeric, numeric, numeric);
+DROP FUNCTION redemption_schema.begin_redemption(
+    text[], text[], text, bytea, text, uuid, text, text, text, uuid, text, text, text, text, text, text, numeric,
+    numeric, numeric, text, interval);
+DROP FUNCTION redemption_schema.redemption_facts(text);
+DROP FUNCTION redemption_schema.set_request_context(text[], text[]);
+DROP FUNCTION redemption_schema.may_process(text, uuid, text);
+DROP TABLE redemption_schema.employments;
+UPDATE redemption_schema.redemptions
+   SET coupon_code = 'NOCOUPON', campaign_code = 'NO_CAMPAIGN'
+ WHERE coupon_code IS NULL;
+ALTER TABLE redemption_schema.redemptions
+    DROP CONSTRAINT redemptions_recovery_attempts_check,
+    DROP CONSTRAINT redemptions_completion_sha256_check,
+    DROP CONSTRAINT redemptions_base_tickets_check,
+    DROP CONSTRAINT redemptions_flow_check,
+    DROP CONSTRAINT redemptions_coupon_check,
+    DROP COLUMN recovery_attempts,
+    DROP COLUMN recover_at,
+    DROP COLUMN completion_sha256,
+    DROP COLUMN base_tickets,
+    DROP COLUMN flow,
+    ALTER COLUMN campaign_code SET NOT NULL,
+    ALTER COLUMN coupon_code SET NOT NULL;
