@@ -27,7 +27,9 @@ GUIDE_TABLES = {
     "raffle_schema": ["raffles", "raffle_tickets", "raffle_prizes", "raffle_winners"],
 }
 # Rows that a production migration makes on purpose, and why it may.
-SEEDED: dict[str, str] = {}
+SEEDED: dict[str, str] = {
+    "redemption_schema.points_rules": "how many points a redemption earns, until somebody says otherwise",
+}
 MONTHS_AHEAD = 3
 # Tables without created_at, and why.
 UNDATED = {

@@ -1,58 +1,7 @@
 -- Tickets and points, complete: others are told of tickets, raffles say what they take, free entries have their limit,
 -- points are earned by rule and expire, and what tells of an erased person goes.
-
--- Tickets are told ----------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION redemption_schema.tell_made_tickets() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
-    SELECT 'tickets.issued', 'issuance', n.issuance_id::text,
-           jsonb_build_object(
-               'issuance_id', n.issuance_id, 'user_id', n.user_id, 'source', n.source, 'count', count(*),
-               'numbers', jsonb_agg(n.ticket_number ORDER BY n.ordinal), 'raffle_code', n.raffle_code,
-               'entered_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
-      FROM new_rows AS n
-     GROUP BY n.issuance_id, n.user_id, n.source, n.raffle_code
-     ORDER BY n.issuance_id;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION redemption_schema.tell_made_tickets() IS
-    'Writes tickets.issued for each issuance whose tickets a statement made, whoever made them.';
-CREATE TRIGGER raffle_tickets_tell_made AFTER INSERT ON redemption_schema.raffle_tickets
-    REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.tell_made_tickets();
-
-CREATE FUNCTION redemption_schema.tell_changed_tickets() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    -- What a raffle itself said (ENTERED to ACTIVE, ENTERED to USED) it need not be told, and one that expires was
-    -- never in a raffle.
-    INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
-    SELECT CASE n.status WHEN 'ENTERED' THEN 'tickets.issued' ELSE 'tickets.revoked' END, 'issuance',
-           n.issuance_id::text,
-           jsonb_build_object(
-               'issuance_id', n.issuance_id, 'user_id', n.user_id, 'source', n.source, 'count', count(*),
-               'numbers', jsonb_agg(n.ticket_number ORDER BY n.ordinal), 'raffle_code', n.raffle_code,
-               CASE n.status WHEN 'ENTERED' THEN 'entered_at' ELSE 'revoked_at' END,
-               to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
-      FROM new_rows AS n
-      JOIN old_rows AS o ON o.id = n.id
-     WHERE (o.status, n.status) IN (('ACTIVE', 'ENTERED'), ('ACTIVE', 'CANCELLED'), ('ENTERED', 'CANCELLED'))
-     GROUP BY n.issuance_id, n.user_id, n.source, n.raffle_code, n.status
-     ORDER BY n.issuance_id;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION redemption_schema.tell_changed_tickets() IS
-    'Writes tickets.issued when a holder chose a raffle and tickets.revoked when tickets were taken back, one event an '
-    'issuance and raffle. A ticket''s row lock keeps its events in the order of their commits.';
-CREATE TRIGGER raffle_tickets_tell_changed AFTER UPDATE ON redemption_schema.raffle_tickets
-    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.tell_changed_tickets();
+-- vuelo: allow working-under-lock no code has given an earning an end before: an index finds what an operator wrote
+-- vuelo: allow locking-several-tables triggers are made, nothing is read but those few: all locks last milliseconds
 
 -- Raffles that take tickets -------------------------------------------------------------------------------------------
 
@@ -200,10 +149,6 @@ COMMENT ON TABLE redemption_schema.points_expirations IS
     'job never looks at what it has done.';
 COMMENT ON COLUMN redemption_schema.points_expirations.user_id IS
     'Personal data: public id of the account''s owner.';
-INSERT INTO redemption_schema.points_expirations (user_id, entry_number, expires_at)
-SELECT l.user_id, l.entry_number, l.expires_at
-  FROM redemption_schema.points_ledger AS l
- WHERE l.expires_at IS NOT NULL;
 
 CREATE FUNCTION redemption_schema.await_points_expiry() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -220,6 +165,11 @@ COMMENT ON FUNCTION redemption_schema.await_points_expiry() IS 'Keeps in mind wh
 CREATE TRIGGER points_ledger_await_expiry AFTER INSERT ON redemption_schema.points_ledger
     REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.await_points_expiry();
+-- After the trigger, so that no entry is missed between the two.
+INSERT INTO redemption_schema.points_expirations (user_id, entry_number, expires_at)
+SELECT l.user_id, l.entry_number, l.expires_at
+  FROM redemption_schema.points_ledger AS l
+ WHERE l.expires_at IS NOT NULL;
 
 CREATE FUNCTION redemption_schema.points_remainders(p_user_ids uuid[])
     RETURNS TABLE (user_id uuid, entry_number bigint, expires_at timestamptz, remainder bigint)
@@ -294,6 +244,59 @@ REVOKE EXECUTE ON FUNCTION redemption_schema.expire_points(integer, uuid) FROM P
 COMMENT ON FUNCTION redemption_schema.expire_points(integer, uuid) IS
     'Expires what is left of earnings whose time has come: of one account, or of the accounts of the p_limit that are '
     'due longest. Returns how many earnings it settled; 0: none is due. Locks the accounts.';
+
+-- Tickets are told ----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION redemption_schema.tell_made_tickets() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+    SELECT 'tickets.issued', 'issuance', n.issuance_id::text,
+           jsonb_build_object(
+               'issuance_id', n.issuance_id, 'user_id', n.user_id, 'source', n.source, 'count', count(*),
+               'numbers', jsonb_agg(n.ticket_number ORDER BY n.ordinal), 'raffle_code', n.raffle_code,
+               'entered_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+      FROM new_rows AS n
+     GROUP BY n.issuance_id, n.user_id, n.source, n.raffle_code
+     ORDER BY n.issuance_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.tell_made_tickets() IS
+    'Writes tickets.issued for each issuance whose tickets a statement made, whoever made them.';
+CREATE TRIGGER raffle_tickets_tell_made AFTER INSERT ON redemption_schema.raffle_tickets
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.tell_made_tickets();
+
+CREATE FUNCTION redemption_schema.tell_changed_tickets() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- What a raffle itself said (ENTERED to ACTIVE, ENTERED to USED) it need not be told, and one that expires was
+    -- never in a raffle.
+    INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+    SELECT CASE n.status WHEN 'ENTERED' THEN 'tickets.issued' ELSE 'tickets.revoked' END, 'issuance',
+           n.issuance_id::text,
+           jsonb_build_object(
+               'issuance_id', n.issuance_id, 'user_id', n.user_id, 'source', n.source, 'count', count(*),
+               'numbers', jsonb_agg(n.ticket_number ORDER BY n.ordinal), 'raffle_code', n.raffle_code,
+               CASE n.status WHEN 'ENTERED' THEN 'entered_at' ELSE 'revoked_at' END,
+               to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+      FROM new_rows AS n
+      JOIN old_rows AS o ON o.id = n.id
+     WHERE (o.status, n.status) IN (('ACTIVE', 'ENTERED'), ('ACTIVE', 'CANCELLED'), ('ENTERED', 'CANCELLED'))
+     GROUP BY n.issuance_id, n.user_id, n.source, n.raffle_code, n.status
+     ORDER BY n.issuance_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.tell_changed_tickets() IS
+    'Writes tickets.issued when a holder chose a raffle and tickets.revoked when tickets were taken back, one event an '
+    'issuance and raffle. A ticket''s row lock keeps its events in the order of their commits.';
+CREATE TRIGGER raffle_tickets_tell_changed AFTER UPDATE ON redemption_schema.raffle_tickets
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.tell_changed_tickets();
 
 -- An erased person ----------------------------------------------------------------------------------------------------
 
