@@ -16,6 +16,7 @@ from gasolinera.authentication import DEPENDENCIES, Gate, authenticate, open_gat
 from gasolinera.calls import FindUser, TokenFor, open_users
 from gasolinera.config import Settings
 from gasolinera.coupon.parts import PARTS as COUPON
+from gasolinera.coupon_calls import open_coupons
 from gasolinera.database import Database, open_database
 from gasolinera.edge import around, layers
 from gasolinera.errors import EXCEPTION_HANDLERS, Refusals, unavailable
@@ -94,6 +95,9 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
             app.state["users"] = await stack.enter_async_context(users)
             elsewhere = _elsewhere(settings, databases, tokens_of(keyring, parts[0].name))
             app.state["elsewhere"] = await stack.enter_async_context(elsewhere)
+            desk = next((part.coupon_desk for part in parts if part.coupon_desk is not None), None)
+            coupons = open_coupons(settings, databases, desk, keyring, tokens_of(keyring, parts[0].name))
+            app.state["coupons"] = await stack.enter_async_context(coupons)
             for part in parts:
                 if part.opened is not None:
                     shared = await stack.enter_async_context(part.opened(settings, databases[part.name]))

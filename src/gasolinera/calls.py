@@ -1,6 +1,6 @@
 """What one service asks another while it answers: in this process where that service runs here, else over HTTP.
 
-Only questions that change nothing are asked like this; news between services are events.
+What is asked like this changes nothing, or changes it once however often it is asked; news between services are events.
 """
 
 import asyncio
@@ -106,10 +106,17 @@ class Peer:
 
         Raises UnavailableError `<topic>.unavailable` or `<topic>.misunderstood`.
         """
+        return await self._answer("GET", path, b"", read)
+
+    async def tell(self, path: str, body: bytes, read: Callable[[httpx.Response], Answer]) -> Answer:
+        """A POST of JSON whose effect is had once, however often it is asked: it is asked again like `ask` does."""
+        return await self._answer("POST", path, body, read)
+
+    async def _answer(self, method: str, path: str, body: bytes, read: Callable[[httpx.Response], Answer]) -> Answer:
         if self._breaker.opened:
             raise self._silent()
         with self._breaker:  # counts what is raised; a good answer forgets the failures before it
-            response = await self._get(path)
+            response = await self._send(method, path, body)
             try:
                 return read(response)
             except msgspec.DecodeError:
@@ -118,7 +125,7 @@ class Peer:
                 sentence = f"the {self._service} service answers what this one does not understand"
                 raise UnavailableError(f"{self._topic}.misunderstood", sentence) from None
 
-    async def _get(self, path: str) -> httpx.Response:
+    async def _send(self, method: str, path: str, body: bytes) -> httpx.Response:
         reason = ""
         for number in range(self._patience.tries):
             if number:
@@ -127,7 +134,7 @@ class Peer:
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311
             try:
                 async with asyncio.timeout(self._patience.try_s):  # httpx's own limit begins anew with every byte
-                    response = await self._client.get(path, headers=self._headers())
+                    response = await self._client.request(method, path, content=body, headers=self._headers())
             except (httpx.TransportError, TimeoutError) as error:
                 reason = type(error).__name__
                 continue
@@ -141,6 +148,7 @@ class Peer:
         correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
         return {
             "authorization": f"Bearer {self._token_for(self._service)}",
+            "content-type": "application/json",
             **({"x-correlation-id": str(correlation_id)} if correlation_id else {}),
         }
 

@@ -11,6 +11,7 @@ from gasolinera.authentication import IsCurrent
 from gasolinera.authority import Authority
 from gasolinera.calls import FindUser
 from gasolinera.config import Settings
+from gasolinera.coupon_calls import CouponDesk, Coupons
 from gasolinera.database import Database
 from gasolinera.errors import GasolineraError
 from gasolinera.events import Consumer, Outbox
@@ -25,6 +26,13 @@ class Poller(msgspec.Struct, frozen=True):
     run: Callable[[Settings, Database, asyncio.Event], Awaitable[None]]
 
 
+class CouponPoller(msgspec.Struct, frozen=True):
+    """Such a loop that asks the coupon service as well, wherever that runs."""
+
+    name: str
+    run: Callable[[Database, Coupons, asyncio.Event], Awaitable[None]]
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """`refusals`: what breaking a named constraint of the service's schema means to the one who asked.
 
@@ -32,8 +40,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     `UserDirectory` of the services that run in the same process, and `authority` who lost access. `is_current` asks the
     service's own tables whether a caller still is what the token says, for routes that require it fresh. `opened` is
     what the service's routes share while the process answers: in the application's state as `<name>_opened`; with
-    `has_pages` they show templates, which the service keeps in its `templates/`. `export_person` gives what the service
-    holds about one person: auth, which answers the person, gathers it wherever the service runs.
+    `has_pages` they show templates, which the service keeps in its `templates/`. `export_person` gives what the
+    service holds about one person: auth, which answers the person, gathers it wherever the service runs.
+    `coupon_desk` is what the coupon service answers the redemption service with.
     """
 
     name: str
@@ -44,6 +53,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     consumers: Sequence[Consumer] = ()
     jobs: Sequence[Job] = ()
     pollers: Sequence[Poller] = ()
+    coupon_pollers: Sequence[CouponPoller] = ()
     refusals: Mapping[str, Callable[[], GasolineraError]] = {}
     find_user: FindUser | None = None
     authority: Callable[[Database], Authority] | None = None
@@ -51,3 +61,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     opened: Callable[[Settings, Database], AbstractAsyncContextManager[object]] | None = None
     has_pages: bool = False
     export_person: ExportPerson | None = None
+    coupon_desk: CouponDesk | None = None

@@ -15,7 +15,9 @@ from litestar import Litestar
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 
+from gasolinera.authentication import tokens_of
 from gasolinera.config import Settings
+from gasolinera.coupon_calls import open_coupons
 from gasolinera.database import Database, open_database
 from gasolinera.errors import ConfigError, unavailable
 from gasolinera.event_flow import run_events
@@ -23,7 +25,8 @@ from gasolinera.event_upkeep import purge_job
 from gasolinera.job_queue import Pace, make_app, take_back
 from gasolinera.job_reports import check_installed, measure_jobs
 from gasolinera.jobs import Job, partitions_job
-from gasolinera.parts import Parts
+from gasolinera.keyring import load_keyring
+from gasolinera.parts import CouponPoller, Parts
 from gasolinera.request_upkeep import request_upkeep_job
 
 _LONGEST_PAUSE_S = 30.0
@@ -75,12 +78,32 @@ def _loops(settings: Settings, parts: Sequence[Parts], databases: Mapping[str, D
         if part.name in databases
         for poller in part.pollers
     ]
+    loops += [
+        (poller.name, partial(_with_coupons, settings, parts, databases, databases[part.name], poller))
+        for part in parts
+        if part.name in databases
+        for poller in part.coupon_pollers
+    ]
     if settings.jobs_url() is None:
         _log.warning("jobs_off", reason="no database is named for jobs")
     else:
         jobs = jobs_of([part for part in parts if part.name in databases])
         loops.append(("jobs", lambda stop: work_jobs(settings, jobs, databases, stop)))
     return loops
+
+
+async def _with_coupons(
+    settings: Settings,
+    parts: Sequence[Parts],
+    databases: Mapping[str, Database],
+    db: Database,
+    poller: CouponPoller,
+    stop: asyncio.Event,
+) -> None:
+    keyring = load_keyring(settings)
+    desk = next((part.coupon_desk for part in parts if part.coupon_desk is not None), None)
+    async with open_coupons(settings, databases, desk, keyring, tokens_of(keyring, db.service)) as coupons:
+        await poller.run(db, coupons, stop)
 
 
 def beside_requests(
