@@ -19,10 +19,12 @@ import msgspec
 from gasolinera.config import Environment
 from gasolinera.errors import ConfigError, ConflictError, UnknownError
 
-Purpose = Literal["token", "service", "otp", "phone", "second_factor", "webhook", "cursor", "coupon", "display"]
+Purpose = Literal[
+    "token", "service", "otp", "phone", "second_factor", "webhook", "cursor", "coupon", "display", "receipt"
+]
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
 # Keys that sign for others to verify: a process without them verifies by what is published.
-SIGNING: Final[frozenset[Purpose]] = frozenset(("token", "coupon"))
+SIGNING: Final[frozenset[Purpose]] = frozenset(("token", "coupon", "receipt"))
 
 # How long what a key made may still come back. None: it is stored, so the key stays until somebody retires it.
 LIFE: Final[dict[Purpose, timedelta | None]] = {
@@ -35,6 +37,7 @@ LIFE: Final[dict[Purpose, timedelta | None]] = {
     "webhook": None,
     "coupon": None,
     "display": timedelta(minutes=5),  # a code shown live is good for one
+    "receipt": None,  # its holder keeps it
 }
 # How long a new key is in the file before it is used: every process must have read it, and the tokens' public half.
 OVERLAP: Final = timedelta(minutes=10)

@@ -46,6 +46,13 @@ class Permission(StrEnum):
     TERMINALS_VERIFY = "terminals:verify"
     STATION_AUDIT_READ = "stations:audit"
     STATION_STATISTICS_READ = "stations:statistics"
+    # tickets and points
+    TICKETS_READ = "tickets:read"
+    TICKETS_USE = "tickets:use"
+    TICKETS_MANAGE = "tickets:manage"
+    POINTS_READ = "points:read"
+    POINTS_REDEEM = "points:redeem"
+    POINTS_MANAGE = "points:manage"
     # operations
     EVENTS_REPLAY = "events:replay"
     JOBS_RUN = "jobs:run"
@@ -62,7 +69,11 @@ _SERVICE = frozenset(
 )
 # What the key of a partner's system may ever be given; whatever else its row says counts for nothing.
 PARTNER_SCOPES = frozenset({Permission.PRICES_SET, Permission.STATION_STATISTICS_READ})
-_CUSTOMER = {Permission.PROFILE: Reach.OWN, Permission.NOTIFICATIONS: Reach.OWN}
+# What everybody does for the own self, and nobody for another.
+_FOR_ONESELF = frozenset(
+    {Permission.PROFILE, Permission.NOTIFICATIONS, Permission.TICKETS_USE, Permission.POINTS_REDEEM}
+)
+_CUSTOMER = dict.fromkeys((*_FOR_ONESELF, Permission.TICKETS_READ, Permission.POINTS_READ), Reach.OWN)
 _EMPLOYEE = _CUSTOMER | {Permission.EMPLOYEES_READ: Reach.OWN, Permission.SHIFTS_CLOCK: Reach.OWN}
 _STATION_ADMIN = _EMPLOYEE | {
     Permission.STATION_UPDATE: Reach.STATION,
@@ -75,7 +86,7 @@ _STATION_ADMIN = _EMPLOYEE | {
     Permission.STATION_STATISTICS_READ: Reach.STATION,
 }
 _SYSTEM_ADMIN = {
-    permission: Reach.OWN if permission in (Permission.PROFILE, Permission.NOTIFICATIONS) else Reach.ALL
+    permission: Reach.OWN if permission in _FOR_ONESELF else Reach.ALL
     for permission in Permission
     if permission not in _SERVICE
 }
