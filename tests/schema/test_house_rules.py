@@ -28,6 +28,9 @@ GUIDE_TABLES = {
 }
 # Rows that a production migration makes on purpose, and why it may.
 SEEDED: dict[str, str] = {
+    "redemption_schema.fraud_rules": "no redemption goes unassessed until somebody has written rules",
+    "redemption_schema.fraud_thresholds": "its one row is the thresholds",
+    "redemption_schema.fraud_audit_log": "that these rules and thresholds were made",
     "redemption_schema.points_rules": "how many points a redemption earns, until somebody says otherwise",
 }
 MONTHS_AHEAD = 3

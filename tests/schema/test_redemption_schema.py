@@ -175,7 +175,7 @@ def detect(conn: Conn, action: str, fraud_type: str | None = "VELOCITY_FRAUD", s
     )
 
 
-def test_a_flagged_attempt_is_in_the_review_queue_and_an_allowed_one_is_not(as_role: Connect) -> None:
+def test_every_attempt_but_an_allowed_one_is_in_the_review_queue(as_role: Connect) -> None:
     app = as_role("redemption_app")
     for action in ("ALLOWED", "FLAGGED", "ALLOWED_WITH_REVIEW", "BLOCKED"):
         detect(app, action)
@@ -187,7 +187,7 @@ def test_a_flagged_attempt_is_in_the_review_queue_and_an_allowed_one_is_not(as_r
         """,
         DRIVER,
     )
-    assert queued == ["FLAGGED", "ALLOWED_WITH_REVIEW"]
+    assert queued == ["FLAGGED", "ALLOWED_WITH_REVIEW", "BLOCKED"]
     with pytest.raises(errors.CheckViolation):
         app.execute("UPDATE redemption_schema.fraud_reviews SET status = 'CONFIRMED'")
 

@@ -1,0 +1,40 @@
+-- Takes back V8__add_fraud_rules.sql. Rules, verdicts' effects, refused codes and their audit are lost; the log stays.
+DROP FUNCTION redemption_schema.assess_redemption(
+    text, uuid, text, text, text, text, numeric, text, double precision, double precision);
+DROP FUNCTION redemption_schema.score_attempt(
+    redemption_schema.fraud_attempt, redemption_schema.fraud_rules[], redemption_schema.fraud_thresholds);
+DROP FUNCTION redemption_schema.fraud_finding(redemption_schema.fraud_attempt, text, jsonb);
+DROP FUNCTION redemption_schema.outlier(numeric, jsonb, numeric[]);
+DROP TYPE redemption_schema.fraud_attempt;
+DROP TRIGGER fraud_reviews_audit ON redemption_schema.fraud_reviews;
+DROP TABLE redemption_schema.fraud_standings;
+DROP TABLE redemption_schema.fraud_thresholds;
+DROP TABLE redemption_schema.fraud_rules;
+DROP FUNCTION redemption_schema.audit_fraud();
+DROP TABLE redemption_schema.fraud_audit_log;
+CREATE OR REPLACE FUNCTION redemption_schema.open_fraud_reviews() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    INSERT INTO redemption_schema.fraud_reviews (detection_id, detected_at, risk_score)
+    SELECT detection_id, created_at, risk_score
+      FROM new_rows
+     WHERE action_taken IN ('FLAGGED', 'ALLOWED_WITH_REVIEW');
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.open_fraud_reviews() IS
+    'A detection that asks for a person is in the queue at once.';
+ALTER TABLE redemption_schema.fraud_reviews
+    DROP COLUMN action_taken, DROP COLUMN fraud_type, DROP COLUMN transaction_reference, DROP COLUMN station_code,
+    DROP COLUMN employee_number, DROP COLUMN user_id, DROP COLUMN device_id, DROP COLUMN rule_points,
+    DROP COLUMN details, DROP COLUMN taken_by, DROP COLUMN taken_at, DROP COLUMN resolution;
+DROP FUNCTION redemption_schema.note_refused_code(text, text, text, text, uuid, text);
+DROP TABLE redemption_schema.code_refusals;
+DROP FUNCTION redemption_schema.great_circle_km(double precision, double precision, double precision, double precision);
+DROP TABLE redemption_schema.station_positions;
+DROP FUNCTION redemption_schema.count_fraud_version();
+DROP FUNCTION redemption_schema.are_fraud_parameters(text, jsonb);
+DROP FUNCTION redemption_schema.fraud_parameters();
+DROP FUNCTION redemption_schema.fraud_type_of(text);

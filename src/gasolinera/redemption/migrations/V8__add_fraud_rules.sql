@@ -1,0 +1,705 @@
+-- Fraud: rules and thresholds as data, one function that assesses an attempt while it is made, the review queue's facts
+-- and verdicts, and the log of who changed what.
+--
+-- fraud_finding looks for one rule, score_attempt adds up the rules and decides, and assess_redemption does both for
+-- the attempt at hand and records it. A simulation asks score_attempt about past attempts with other rules.
+
+-- Rules and thresholds ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION redemption_schema.fraud_type_of(p_kind text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN p_kind IN ('DUPLICATE_COUPON', 'DUPLICATE_PURCHASE') THEN 'DUPLICATE_REDEMPTION'
+        WHEN p_kind IN ('USER_VELOCITY', 'DEVICE_VELOCITY', 'STATION_VELOCITY') THEN 'VELOCITY_FRAUD'
+        WHEN p_kind = 'IMPOSSIBLE_TRAVEL' THEN 'LOCATION_ANOMALY'
+        WHEN p_kind = 'DEVICE_SHARING' THEN 'DEVICE_FRAUD'
+        ELSE 'SUSPICIOUS_PATTERN' END
+$$;
+COMMENT ON FUNCTION redemption_schema.fraud_type_of(text) IS 'What a kind of rule finds.';
+
+CREATE FUNCTION redemption_schema.fraud_parameters() RETURNS TABLE (kind text, parameter text, lowest numeric,
+                                                                     highest numeric)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    VALUES ('DUPLICATE_COUPON', 'window_minutes', 1, 1440),
+           ('DUPLICATE_PURCHASE', 'window_minutes', 1, 1440),
+           ('USER_VELOCITY', 'window_minutes', 1, 10080), ('USER_VELOCITY', 'max_count', 1, 1000),
+           ('DEVICE_VELOCITY', 'window_minutes', 1, 10080), ('DEVICE_VELOCITY', 'max_count', 1, 1000),
+           ('STATION_VELOCITY', 'window_minutes', 1, 60), ('STATION_VELOCITY', 'max_count', 1, 1000),
+           ('IMPOSSIBLE_TRAVEL', 'window_minutes', 1, 10080), ('IMPOSSIBLE_TRAVEL', 'max_km_h', 1, 10000),
+           ('IMPOSSIBLE_TRAVEL', 'min_km', 0, 20000),
+           ('USER_AMOUNT', 'min_history', 3, 200), ('USER_AMOUNT', 'max_history', 3, 200),
+           ('USER_AMOUNT', 'max_deviations', 1, 100), ('USER_AMOUNT', 'min_ratio', 1, 100),
+           ('STATION_AMOUNT', 'min_history', 3, 200), ('STATION_AMOUNT', 'max_history', 3, 200),
+           ('STATION_AMOUNT', 'max_deviations', 1, 100), ('STATION_AMOUNT', 'min_ratio', 1, 100),
+           ('DEVICE_SHARING', 'window_minutes', 1, 10080), ('DEVICE_SHARING', 'max_users', 1, 1000),
+           ('USER_GUESSING', 'window_minutes', 1, 1440), ('USER_GUESSING', 'max_codes', 1, 1000),
+           ('DEVICE_GUESSING', 'window_minutes', 1, 1440), ('DEVICE_GUESSING', 'max_codes', 1, 1000),
+           ('EMPLOYEE_GUESSING', 'window_minutes', 1, 1440), ('EMPLOYEE_GUESSING', 'max_codes', 1, 1000),
+           ('CONFIRMED_BEFORE', 'days', 1, 3650)
+$$;
+COMMENT ON FUNCTION redemption_schema.fraud_parameters() IS
+    'The parameters that each kind of rule has, all of them whole numbers, and their bounds.';
+
+CREATE FUNCTION redemption_schema.are_fraud_parameters(p_kind text, p_parameters jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+BEGIN
+    IF jsonb_typeof(p_parameters) <> 'object' THEN
+        RETURN false;
+    END IF;
+    RETURN (SELECT count(*) > 0
+               AND bool_and(CASE WHEN jsonb_typeof(p_parameters -> f.parameter) = 'number'
+                                 THEN (p_parameters ->> f.parameter)::numeric BETWEEN f.lowest AND f.highest
+                                  AND (p_parameters ->> f.parameter)::numeric % 1 = 0
+                                 ELSE false END)
+               AND count(*) = (SELECT count(*) FROM jsonb_object_keys(p_parameters))
+              FROM redemption_schema.fraud_parameters() AS f
+             WHERE f.kind = p_kind);
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.are_fraud_parameters(text, jsonb) IS
+    'Whether these are exactly the parameters of that kind of rule, within their bounds.';
+
+CREATE TABLE redemption_schema.fraud_rules (
+    rule_name text NOT NULL,
+    kind text NOT NULL,
+    parameters jsonb NOT NULL,
+    points integer NOT NULL,
+    is_enabled boolean NOT NULL DEFAULT true,
+    version integer NOT NULL DEFAULT 1,
+    fraud_type text NOT NULL GENERATED ALWAYS AS (redemption_schema.fraud_type_of(kind)) STORED,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT fraud_rules_pk PRIMARY KEY (rule_name),
+    CONSTRAINT fraud_rules_rule_name_check CHECK (rule_name ~ '^[a-z][a-z0-9_]{2,49}$'),
+    CONSTRAINT fraud_rules_parameters_check CHECK (redemption_schema.are_fraud_parameters(kind, parameters)),
+    CONSTRAINT fraud_rules_points_check CHECK (points BETWEEN 1 AND 100),
+    CONSTRAINT fraud_rules_version_check CHECK (version >= 1)
+);
+COMMENT ON TABLE redemption_schema.fraud_rules IS
+    'What assess_redemption looks for. Several rules may be of one kind, a mild one and a grave one. The points of all '
+    'that strike are added up. A rule is never deleted, only switched off: the log names it.';
+COMMENT ON COLUMN redemption_schema.fraud_rules.points IS 'What it adds to the score of 0 to 100 when it strikes.';
+COMMENT ON COLUMN redemption_schema.fraud_rules.version IS
+    'Grows with each change; the log keeps it with each finding, and fraud_audit_log what each version was.';
+
+CREATE TABLE redemption_schema.fraud_thresholds (
+    id integer NOT NULL DEFAULT 1,
+    flagged_from integer NOT NULL,
+    review_from integer NOT NULL,
+    blocked_from integer NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT fraud_thresholds_pk PRIMARY KEY (id),
+    CONSTRAINT fraud_thresholds_id_check CHECK (id = 1),
+    CONSTRAINT fraud_thresholds_order_check
+        CHECK (1 <= flagged_from AND flagged_from <= review_from AND review_from <= blocked_from
+               AND blocked_from <= 101),
+    CONSTRAINT fraud_thresholds_version_check CHECK (version >= 1)
+);
+COMMENT ON TABLE redemption_schema.fraud_thresholds IS
+    'One row: from which score on an attempt is FLAGGED, ALLOWED_WITH_REVIEW and BLOCKED. 101 is never reached.';
+
+CREATE FUNCTION redemption_schema.count_fraud_version() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.count_fraud_version() IS 'BEFORE UPDATE trigger: each change is a new version.';
+CREATE TRIGGER fraud_rules_count_version BEFORE UPDATE ON redemption_schema.fraud_rules
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.count_fraud_version();
+CREATE TRIGGER fraud_rules_set_updated_at BEFORE UPDATE ON redemption_schema.fraud_rules
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+CREATE TRIGGER fraud_thresholds_count_version BEFORE UPDATE ON redemption_schema.fraud_thresholds
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.count_fraud_version();
+CREATE TRIGGER fraud_thresholds_set_updated_at BEFORE UPDATE ON redemption_schema.fraud_thresholds
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+-- What the rules look at, beside redemptions and the log ----------------------------------------------------------------
+
+CREATE TABLE redemption_schema.station_positions (
+    station_code text NOT NULL,
+    latitude double precision NOT NULL,
+    longitude double precision NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT station_positions_pk PRIMARY KEY (station_code),
+    CONSTRAINT station_positions_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
+    CONSTRAINT station_positions_latitude_check CHECK (latitude BETWEEN -90 AND 90),
+    CONSTRAINT station_positions_longitude_check CHECK (longitude BETWEEN -180 AND 180)
+);
+COMMENT ON TABLE redemption_schema.station_positions IS
+    'Where the stations are at which redemptions were tried: what the caller of assess_redemption said last. Travel can '
+    'only be judged between two such stations, so no other one need be known here.';
+CREATE TRIGGER station_positions_set_updated_at BEFORE UPDATE ON redemption_schema.station_positions
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE FUNCTION redemption_schema.great_circle_km(
+    p_latitude_1 double precision, p_longitude_1 double precision,
+    p_latitude_2 double precision, p_longitude_2 double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT 12742.0176 * asin(sqrt(least(1, sind((p_latitude_2 - p_latitude_1) / 2) ^ 2
+        + cosd(p_latitude_1) * cosd(p_latitude_2) * sind((p_longitude_2 - p_longitude_1) / 2) ^ 2)))
+$$;
+COMMENT ON FUNCTION redemption_schema.great_circle_km(
+    double precision, double precision, double precision, double precision) IS
+    'Kilometres between two points in degrees, by the haversine formula on a sphere of 6371.0088 km (mean radius).';
+
+CREATE TABLE redemption_schema.code_refusals (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    code_sha256 bytea NOT NULL,
+    reason text NOT NULL,
+    station_code text,
+    employee_number text,
+    user_id uuid,
+    device_id text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT code_refusals_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT code_refusals_code_sha256_check CHECK (octet_length(code_sha256) = 32),
+    CONSTRAINT code_refusals_reason_check CHECK (reason IN ('INVALID_CODE', 'INVALID_SIGNATURE')),
+    CONSTRAINT code_refusals_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
+    CONSTRAINT code_refusals_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'),
+    CONSTRAINT code_refusals_device_id_check CHECK (length(device_id) BETWEEN 1 AND 128),
+    CONSTRAINT code_refusals_who_check CHECK (num_nonnulls(employee_number, user_id, device_id) > 0)
+) PARTITION BY RANGE (created_at);
+-- The guessing rules: the latest wrong codes of a user, of a device, of an employee.
+CREATE INDEX code_refusals_user_id_created_at_idx
+    ON redemption_schema.code_refusals (user_id, created_at DESC) WHERE user_id IS NOT NULL;
+CREATE INDEX code_refusals_device_id_created_at_idx
+    ON redemption_schema.code_refusals (device_id, created_at DESC) WHERE device_id IS NOT NULL;
+CREATE INDEX code_refusals_employee_number_created_at_idx
+    ON redemption_schema.code_refusals (employee_number, created_at DESC) WHERE employee_number IS NOT NULL;
+COMMENT ON TABLE redemption_schema.code_refusals IS
+    'Codes that were presented here and name no coupon, or are signed by nobody: what a guesser leaves behind. Written '
+    'by this service when the coupon service refuses; append-only, by month.';
+COMMENT ON COLUMN redemption_schema.code_refusals.code_sha256 IS
+    'SHA-256 of the code as presented: one wrong code shown five times is no guessing.';
+COMMENT ON COLUMN redemption_schema.code_refusals.user_id IS 'Personal data: public id of the driver, where known.';
+COMMENT ON COLUMN redemption_schema.code_refusals.employee_number IS 'Personal data: the employee who serves.';
+COMMENT ON COLUMN redemption_schema.code_refusals.device_id IS 'Personal data: the driver''s device.';
+CREATE TRIGGER code_refusals_refuse_change
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON redemption_schema.code_refusals
+    FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.refuse_change();
+
+CREATE FUNCTION redemption_schema.note_refused_code(
+    p_code text, p_reason text, p_station_code text, p_employee_number text, p_user_id uuid, p_device_id text)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    AS $$
+    INSERT INTO redemption_schema.code_refusals
+           (code_sha256, reason, station_code, employee_number, user_id, device_id)
+    VALUES (sha256(convert_to(p_code, 'UTF8')), p_reason, p_station_code, p_employee_number, p_user_id, p_device_id)
+$$;
+COMMENT ON FUNCTION redemption_schema.note_refused_code(text, text, text, text, uuid, text) IS
+    'A code was presented that is none: INVALID_CODE or INVALID_SIGNATURE. At least one of employee, user and device is '
+    'known. Commits with the refusal that it is about.';
+
+-- The review queue: facts, who is at it, what came of it ----------------------------------------------------------------
+
+ALTER TABLE redemption_schema.fraud_reviews
+    ADD COLUMN action_taken text,
+    ADD COLUMN fraud_type text,
+    ADD COLUMN transaction_reference text,
+    ADD COLUMN station_code text,
+    ADD COLUMN employee_number text,
+    ADD COLUMN user_id uuid,
+    ADD COLUMN device_id text,
+    ADD COLUMN rule_points jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN details jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN taken_by uuid,
+    ADD COLUMN taken_at timestamptz,
+    ADD COLUMN resolution text,
+    ADD CONSTRAINT fraud_reviews_action_taken_check
+        CHECK (action_taken IN ('FLAGGED', 'ALLOWED_WITH_REVIEW', 'BLOCKED')) NOT VALID,
+    ADD CONSTRAINT fraud_reviews_taken_check CHECK ((taken_by IS NULL) = (taken_at IS NULL)) NOT VALID,
+    ADD CONSTRAINT fraud_reviews_resolution_check
+        CHECK (resolution IN ('CONFIRM', 'DISMISS', 'INCONCLUSIVE', 'RELEASE')) NOT VALID,
+    ADD CONSTRAINT fraud_reviews_resolved_check
+        CHECK (resolution IS NULL OR status = CASE resolution WHEN 'CONFIRM' THEN 'CONFIRMED'
+                                                              WHEN 'INCONCLUSIVE' THEN 'INCONCLUSIVE'
+                                                              ELSE 'FALSE_ALARM' END) NOT VALID;
+COMMENT ON COLUMN redemption_schema.fraud_reviews.action_taken IS
+    'What the assessment decided. This and the facts beside it are copied from the log, which has no index by '
+    'detection and loses its old months.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.user_id IS 'Personal data: public id of the driver.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.employee_number IS 'Personal data: the employee who served.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.device_id IS 'Personal data: the device of the attempt.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.details IS
+    'Personal data: what the rules saw, which may hold places and times of a driver.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.taken_by IS 'Personal data: public id of who works on it.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.resolution IS
+    'What the reviewer did: RELEASE is a false alarm whose driver is not blocked for some hours.';
+
+-- Reviews from before get their facts. Their months of the log are few, and the queue is short.
+UPDATE redemption_schema.fraud_reviews AS v
+   SET action_taken = l.action_taken, fraud_type = l.fraud_type, transaction_reference = l.transaction_reference,
+       station_code = l.station_code, employee_number = l.employee_number, user_id = l.user_id,
+       device_id = l.device_id, rule_points = l.rule_points, details = l.details
+  FROM redemption_schema.fraud_detection_log AS l
+ WHERE l.detection_id = v.detection_id AND l.created_at = v.detected_at;
+
+CREATE OR REPLACE FUNCTION redemption_schema.open_fraud_reviews() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    INSERT INTO redemption_schema.fraud_reviews
+           (detection_id, detected_at, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+            employee_number, user_id, device_id, rule_points, details)
+    SELECT detection_id, created_at, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+           employee_number, user_id, device_id, rule_points, details
+      FROM new_rows
+     WHERE action_taken <> 'ALLOWED';
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.open_fraud_reviews() IS
+    'A detection that asks for a person is in the queue at once; a blocked one too, since it may have been wrong.';
+
+CREATE TABLE redemption_schema.fraud_standings (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    standing text NOT NULL,
+    user_id uuid,
+    device_id text,
+    review_id bigint NOT NULL,
+    valid_until timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT fraud_standings_pk PRIMARY KEY (id),
+    CONSTRAINT fraud_standings_review_id_key UNIQUE (review_id),
+    CONSTRAINT fraud_standings_review_id_fk FOREIGN KEY (review_id)
+        REFERENCES redemption_schema.fraud_reviews (id) ON DELETE RESTRICT,
+    CONSTRAINT fraud_standings_standing_check CHECK (standing IN ('CONFIRMED', 'RELEASED')),
+    CONSTRAINT fraud_standings_who_check CHECK (num_nonnulls(user_id, device_id) > 0),
+    CONSTRAINT fraud_standings_device_id_check CHECK (length(device_id) BETWEEN 1 AND 128),
+    CONSTRAINT fraud_standings_valid_until_check CHECK (
+        CASE standing WHEN 'RELEASED' THEN valid_until > created_at AND valid_until <= created_at + interval '7 days'
+                      ELSE valid_until IS NULL END)
+);
+-- Each assessment: what reviewers said of this user, of this device.
+CREATE INDEX fraud_standings_user_id_idx ON redemption_schema.fraud_standings (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX fraud_standings_device_id_idx ON redemption_schema.fraud_standings (device_id)
+    WHERE device_id IS NOT NULL;
+COMMENT ON TABLE redemption_schema.fraud_standings IS
+    'What a review means for the next attempts: CONFIRMED adds points by rules of kind CONFIRMED_BEFORE, RELEASED turns '
+    'BLOCKED into ALLOWED_WITH_REVIEW until it ends.';
+COMMENT ON COLUMN redemption_schema.fraud_standings.user_id IS 'Personal data: public id of the driver.';
+COMMENT ON COLUMN redemption_schema.fraud_standings.device_id IS
+    'Personal data: the device; only where the fraud was the device''s.';
+
+-- Audit ---------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE redemption_schema.fraud_audit_log (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    event_type text NOT NULL,
+    subject text NOT NULL,
+    old_values jsonb,
+    new_values jsonb,
+    actor text DEFAULT redemption_schema.request_context('actor'),
+    correlation_id text DEFAULT redemption_schema.request_context('correlation_id'),
+    ip_address inet DEFAULT redemption_schema.request_context('ip_address')::inet,
+    user_agent text DEFAULT redemption_schema.request_context('user_agent'),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT fraud_audit_log_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT fraud_audit_log_event_type_check CHECK (event_type IN (
+        'RULE_INSERT', 'RULE_UPDATE', 'RULE_DELETE', 'THRESHOLDS_INSERT', 'THRESHOLDS_UPDATE', 'THRESHOLDS_DELETE',
+        'REVIEW_UPDATE', 'REVIEW_DELETE')),
+    CONSTRAINT fraud_audit_log_subject_check CHECK (length(subject) BETWEEN 1 AND 50),
+    CONSTRAINT fraud_audit_log_old_values_check CHECK (jsonb_typeof(old_values) = 'object'),
+    CONSTRAINT fraud_audit_log_new_values_check CHECK (jsonb_typeof(new_values) = 'object')
+) PARTITION BY RANGE (created_at);
+-- The history of a rule, of a review.
+CREATE INDEX fraud_audit_log_subject_idx ON redemption_schema.fraud_audit_log (subject, id DESC);
+COMMENT ON TABLE redemption_schema.fraud_audit_log IS
+    'Every change of a rule, of the thresholds and of a review, by whom; append-only, by month.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.subject IS
+    'The rule''s name, the detection''s id, or "thresholds".';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.old_values IS 'Personal data: may name the reviewer.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.new_values IS 'Personal data: may name the reviewer.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.actor IS
+    'Personal data: who did it, a public id or a service''s name.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.ip_address IS 'Personal data: where the request came from.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.user_agent IS 'Personal data: the client''s software.';
+CREATE TRIGGER fraud_audit_log_refuse_change
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON redemption_schema.fraud_audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.refuse_change();
+
+CREATE FUNCTION redemption_schema.audit_fraud() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_row CONSTANT jsonb := to_jsonb(CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END);
+    -- Of a review, what people do to it; the facts do not change, and are someone's.
+    v_kept CONSTANT text[] := CASE TG_ARGV[0]
+        WHEN 'RULE' THEN ARRAY['kind', 'parameters', 'points', 'is_enabled', 'version']
+        WHEN 'THRESHOLDS' THEN ARRAY['flagged_from', 'review_from', 'blocked_from', 'version']
+        ELSE ARRAY['status', 'taken_by', 'resolution', 'reviewed_by', 'notes'] END;
+BEGIN
+    INSERT INTO redemption_schema.fraud_audit_log (event_type, subject, old_values, new_values)
+    SELECT TG_ARGV[0] || '_' || TG_OP, coalesce(v_row ->> 'rule_name', v_row ->> 'detection_id', 'thresholds'),
+           CASE WHEN TG_OP <> 'INSERT' THEN (
+               SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(to_jsonb(OLD)) AS e WHERE e.key = ANY (v_kept))
+           END,
+           CASE WHEN TG_OP <> 'DELETE' THEN (
+               SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(to_jsonb(NEW)) AS e WHERE e.key = ANY (v_kept))
+           END;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.audit_fraud() FROM PUBLIC;
+COMMENT ON FUNCTION redemption_schema.audit_fraud() IS 'AFTER trigger: what was changed, before and after.';
+CREATE TRIGGER fraud_rules_audit AFTER INSERT OR UPDATE OR DELETE ON redemption_schema.fraud_rules
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.audit_fraud('RULE');
+CREATE TRIGGER fraud_thresholds_audit AFTER INSERT OR UPDATE OR DELETE ON redemption_schema.fraud_thresholds
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.audit_fraud('THRESHOLDS');
+CREATE TRIGGER fraud_reviews_audit AFTER UPDATE OR DELETE ON redemption_schema.fraud_reviews
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.audit_fraud('REVIEW');
+
+-- The assessment ------------------------------------------------------------------------------------------------------
+
+CREATE TYPE redemption_schema.fraud_attempt AS (
+    transaction_reference text,
+    user_id uuid,
+    coupon_code text,
+    station_code text,
+    employee_number text,
+    device_id text,
+    amount numeric,
+    currency text,
+    attempted_at timestamptz,
+    known_until timestamptz
+);
+COMMENT ON TYPE redemption_schema.fraud_attempt IS
+    'What is assessed. known_until: nothing recorded from then on counts; infinity for the attempt at hand, its own time '
+    'for one of the past.';
+
+CREATE FUNCTION redemption_schema.fraud_finding(
+    p_attempt redemption_schema.fraud_attempt, p_kind text, p_parameters jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_since CONSTANT timestamptz :=
+        p_attempt.attempted_at - make_interval(mins => (p_parameters ->> 'window_minutes')::integer);
+    v_max CONSTANT integer := coalesce(p_parameters ->> 'max_count', p_parameters ->> 'max_users',
+                                       p_parameters ->> 'max_codes')::integer;
+    v_count bigint;
+BEGIN
+    CASE p_kind
+    WHEN 'DUPLICATE_COUPON' THEN
+        RETURN (
+            SELECT jsonb_build_object('redemption', r.transaction_reference)
+              FROM redemption_schema.redemptions AS r
+             WHERE r.coupon_code = p_attempt.coupon_code
+               AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+               AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
+               AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+             LIMIT 1);
+    WHEN 'DUPLICATE_PURCHASE' THEN
+        RETURN (
+            SELECT jsonb_build_object('redemption', r.transaction_reference)
+              FROM redemption_schema.redemptions AS r
+             WHERE r.user_id = p_attempt.user_id
+               AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+               AND (r.station_code, r.original_amount, r.currency)
+                   = (p_attempt.station_code, p_attempt.amount, p_attempt.currency)
+               AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
+               AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+             LIMIT 1);
+    WHEN 'USER_VELOCITY' THEN
+        v_count := (
+            SELECT count(*) FROM (
+                SELECT FROM redemption_schema.redemptions AS r
+                 WHERE r.user_id = p_attempt.user_id
+                   AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                   AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
+                   AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+                 LIMIT v_max) AS counted);
+    WHEN 'STATION_VELOCITY' THEN
+        v_count := (
+            SELECT count(*) FROM (
+                SELECT FROM redemption_schema.redemptions AS r
+                 WHERE r.station_code = p_attempt.station_code
+                   AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                   AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+                 LIMIT v_max) AS counted);
+    WHEN 'DEVICE_VELOCITY' THEN
+        v_count := (
+            SELECT count(*) FROM (
+                SELECT FROM redemption_schema.fraud_detection_log AS l
+                 WHERE l.device_id = p_attempt.device_id
+                   AND l.created_at >= v_since AND l.created_at < p_attempt.known_until
+                   AND l.action_taken <> 'BLOCKED'
+                   AND l.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+                 LIMIT v_max) AS counted);
+    WHEN 'DEVICE_SHARING' THEN
+        -- How many others used the device: with this one they are one more.
+        v_count := (
+            SELECT count(DISTINCT seen.user_id) FROM (
+                SELECT l.user_id FROM redemption_schema.fraud_detection_log AS l
+                 WHERE l.device_id = p_attempt.device_id
+                   AND l.created_at >= v_since AND l.created_at < p_attempt.known_until
+                   AND l.user_id <> p_attempt.user_id
+                 LIMIT 2000) AS seen);
+    WHEN 'USER_GUESSING' THEN
+        v_count := (
+            SELECT count(DISTINCT seen.code_sha256) FROM (
+                SELECT c.code_sha256 FROM redemption_schema.code_refusals AS c
+                 WHERE c.user_id = p_attempt.user_id
+                   AND c.created_at >= v_since AND c.created_at < p_attempt.known_until
+                 LIMIT 2000) AS seen);
+    WHEN 'DEVICE_GUESSING' THEN
+        v_count := (
+            SELECT count(DISTINCT seen.code_sha256) FROM (
+                SELECT c.code_sha256 FROM redemption_schema.code_refusals AS c
+                 WHERE c.device_id = p_attempt.device_id
+                   AND c.created_at >= v_since AND c.created_at < p_attempt.known_until
+                 LIMIT 2000) AS seen);
+    WHEN 'EMPLOYEE_GUESSING' THEN
+        v_count := (
+            SELECT count(DISTINCT seen.code_sha256) FROM (
+                SELECT c.code_sha256 FROM redemption_schema.code_refusals AS c
+                 WHERE c.employee_number = p_attempt.employee_number
+                   AND c.created_at >= v_since AND c.created_at < p_attempt.known_until
+                 LIMIT 2000) AS seen);
+    WHEN 'IMPOSSIBLE_TRAVEL' THEN
+        RETURN (
+            SELECT jsonb_build_object('from_station', past.station_code, 'km', round(way.km::numeric, 1),
+                                      'minutes', round((way.seconds / 60)::numeric, 1))
+              FROM (SELECT r.station_code, r.created_at FROM redemption_schema.redemptions AS r
+                     WHERE r.user_id = p_attempt.user_id
+                       AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                       AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
+                       AND r.station_code <> p_attempt.station_code
+                       AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+                     ORDER BY r.created_at DESC LIMIT 1) AS past
+              JOIN redemption_schema.station_positions AS there ON there.station_code = past.station_code
+              JOIN redemption_schema.station_positions AS here ON here.station_code = p_attempt.station_code
+             CROSS JOIN LATERAL (
+                   SELECT redemption_schema.great_circle_km(
+                              there.latitude, there.longitude, here.latitude, here.longitude) AS km,
+                          -- Of two at once the later one may have begun first.
+                          greatest(1, extract(epoch FROM p_attempt.attempted_at - past.created_at))::double precision
+                              AS seconds) AS way
+             WHERE way.km >= (p_parameters ->> 'min_km')::double precision
+               AND way.km > (p_parameters ->> 'max_km_h')::double precision * way.seconds / 3600);
+    WHEN 'USER_AMOUNT' THEN
+        RETURN redemption_schema.outlier(p_attempt.amount, p_parameters, ARRAY(
+            SELECT r.original_amount FROM redemption_schema.redemptions AS r
+             WHERE r.user_id = p_attempt.user_id
+               AND r.created_at >= p_attempt.attempted_at - interval '1 year' AND r.created_at < p_attempt.known_until
+               AND r.status = 'COMPLETED' AND r.currency = p_attempt.currency
+               AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+             ORDER BY r.created_at DESC LIMIT (p_parameters ->> 'max_history')::integer));
+    WHEN 'STATION_AMOUNT' THEN
+        RETURN redemption_schema.outlier(p_attempt.amount, p_parameters, ARRAY(
+            SELECT r.original_amount FROM redemption_schema.redemptions AS r
+             WHERE r.station_code = p_attempt.station_code
+               AND r.created_at >= p_attempt.attempted_at - interval '30 days' AND r.created_at < p_attempt.known_until
+               AND r.status = 'COMPLETED' AND r.currency = p_attempt.currency
+               AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+             ORDER BY r.created_at DESC LIMIT (p_parameters ->> 'max_history')::integer));
+    WHEN 'CONFIRMED_BEFORE' THEN
+        RETURN (
+            SELECT jsonb_build_object('confirmed', count(*))
+              FROM redemption_schema.fraud_standings AS s
+             WHERE (s.user_id = p_attempt.user_id OR s.device_id = p_attempt.device_id)
+               AND s.standing = 'CONFIRMED' AND s.created_at < p_attempt.known_until
+               AND s.created_at >= p_attempt.attempted_at
+                   - make_interval(days => (p_parameters ->> 'days')::integer)
+            HAVING count(*) > 0);
+    END CASE;
+    IF v_count >= v_max THEN
+        RETURN jsonb_build_object('before', v_count, 'max', v_max);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.fraud_finding(redemption_schema.fraud_attempt, text, jsonb) IS
+    'What a rule of this kind sees in the attempt; NULL: nothing. Each kind reads one index, over its window.';
+
+CREATE FUNCTION redemption_schema.outlier(p_amount numeric, p_parameters jsonb, p_past numeric[]) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    v_median double precision;
+    v_spread double precision;
+BEGIN
+    IF p_amount IS NULL OR cardinality(p_past) < (p_parameters ->> 'min_history')::integer THEN
+        RETURN NULL;
+    END IF;
+    v_median := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY a) FROM unnest(p_past) AS a);
+    IF p_amount <= v_median * (p_parameters ->> 'min_ratio')::double precision THEN
+        RETURN NULL;
+    END IF;
+    -- 1.4826 makes the median deviation a standard deviation where amounts are normal. Who always buys for the same
+    -- amount has no deviation at all: a tenth of the median is the least.
+    v_spread := (SELECT greatest(1.4826 * percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(a - v_median)),
+                                 v_median / 10)
+                   FROM unnest(p_past) AS a);
+    IF p_amount <= v_median + v_spread * (p_parameters ->> 'max_deviations')::double precision THEN
+        RETURN NULL;
+    END IF;
+    RETURN jsonb_build_object('usual', round(v_median::numeric, 2), 'amount', p_amount, 'of', cardinality(p_past));
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.outlier(numeric, jsonb, numeric[]) IS
+    'Whether an amount is far above the past ones, by median and median absolute deviation: a few odd amounts among the '
+    'past ones change neither. NULL: it is not.';
+
+CREATE FUNCTION redemption_schema.score_attempt(
+    p_attempt redemption_schema.fraud_attempt,
+    p_rules redemption_schema.fraud_rules[],
+    p_thresholds redemption_schema.fraud_thresholds)
+    RETURNS TABLE (risk_score integer, decision text, fraud_type text, rule_points jsonb, details jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+BEGIN
+    -- In plpgsql, so that its plan is kept over calls.
+    RETURN QUERY
+    WITH struck AS MATERIALIZED (
+        SELECT r.rule_name, r.points, redemption_schema.fraud_type_of(r.kind) AS fraud_type,
+               seen.finding || jsonb_build_object('version', r.version) AS finding
+          FROM unnest(p_rules) AS r
+         CROSS JOIN LATERAL redemption_schema.fraud_finding(p_attempt, r.kind, r.parameters) AS seen (finding)
+         WHERE r.is_enabled AND seen.finding IS NOT NULL
+    ), scored AS (
+        SELECT least(100, coalesce(sum(points), 0))::integer AS risk_score,
+               (array_agg(fraud_type ORDER BY points DESC, rule_name))[1] AS fraud_type,
+               coalesce(jsonb_object_agg(rule_name, points), '{}') AS rule_points,
+               coalesce(jsonb_object_agg(rule_name, finding), '{}') AS details
+          FROM struck
+    ), judged AS (
+        SELECT s.risk_score, s.fraud_type, s.rule_points, s.details,
+               s.risk_score >= p_thresholds.blocked_from AND EXISTS (
+                   SELECT FROM redemption_schema.fraud_standings AS f
+                    WHERE (f.user_id = p_attempt.user_id OR f.device_id = p_attempt.device_id)
+                      AND f.standing = 'RELEASED' AND f.created_at < p_attempt.known_until
+                      AND f.valid_until > p_attempt.attempted_at) AS is_released
+          FROM scored AS s
+    )
+    SELECT j.risk_score,
+           CASE WHEN j.is_released THEN 'ALLOWED_WITH_REVIEW'
+                WHEN j.risk_score >= p_thresholds.blocked_from THEN 'BLOCKED'
+                WHEN j.risk_score >= p_thresholds.review_from THEN 'ALLOWED_WITH_REVIEW'
+                WHEN j.risk_score >= p_thresholds.flagged_from THEN 'FLAGGED'
+                ELSE 'ALLOWED' END,
+           j.fraud_type, j.rule_points,
+           CASE WHEN j.is_released THEN j.details || '{"released": true}' ELSE j.details END
+      FROM judged AS j;
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.score_attempt(
+    redemption_schema.fraud_attempt, redemption_schema.fraud_rules[], redemption_schema.fraud_thresholds) IS
+    'The score 0 to 100 of an attempt by these rules, and what follows from it by these thresholds. Reads only.';
+
+CREATE FUNCTION redemption_schema.assess_redemption(
+    p_transaction_reference text, p_user_id uuid, p_coupon_code text, p_station_code text, p_employee_number text,
+    p_device_id text, p_amount numeric, p_currency text,
+    p_latitude double precision DEFAULT NULL, p_longitude double precision DEFAULT NULL)
+    RETURNS TABLE (detection_id uuid, risk_score integer, decision text, fraud_type text, rule_points jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_detection_id CONSTANT uuid := gen_random_uuid();
+    v_attempt CONSTANT redemption_schema.fraud_attempt := ROW(
+        p_transaction_reference, p_user_id, p_coupon_code, p_station_code, p_employee_number, p_device_id, p_amount,
+        p_currency, now(), 'infinity');
+    v_thresholds redemption_schema.fraud_thresholds;
+    v_scored record;
+BEGIN
+    -- Two attempts of one user or one device follow each other, so that the second one sees the first. Users before
+    -- devices: nobody who holds a device waits for a user. What two numbers share by accident only waits.
+    PERFORM pg_advisory_xact_lock(80051, hashtext(p_user_id::text));
+    IF p_device_id IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock(80052, hashtext(p_device_id));
+    END IF;
+
+    -- Asked first: the upsert would lock the station's row for every redemption.
+    IF p_latitude IS NOT NULL AND p_longitude IS NOT NULL AND NOT EXISTS (
+        SELECT FROM redemption_schema.station_positions AS s
+         WHERE s.station_code = p_station_code AND s.latitude = p_latitude AND s.longitude = p_longitude
+    ) THEN
+        INSERT INTO redemption_schema.station_positions AS s (station_code, latitude, longitude)
+        VALUES (p_station_code, p_latitude, p_longitude)
+            ON CONFLICT (station_code) DO UPDATE SET latitude = excluded.latitude, longitude = excluded.longitude;
+    END IF;
+
+    SELECT t.* INTO STRICT v_thresholds FROM redemption_schema.fraud_thresholds AS t;
+    SELECT s.* INTO STRICT v_scored
+      FROM redemption_schema.score_attempt(
+               v_attempt, ARRAY(SELECT r FROM redemption_schema.fraud_rules AS r WHERE r.is_enabled), v_thresholds)
+        AS s;
+    INSERT INTO redemption_schema.fraud_detection_log
+           (detection_id, transaction_reference, user_id, coupon_code, station_code, employee_number, device_id,
+            fraud_type, risk_score, action_taken, rule_points, details)
+    VALUES (v_detection_id, p_transaction_reference, p_user_id, p_coupon_code, p_station_code, p_employee_number,
+            p_device_id, v_scored.fraud_type, v_scored.risk_score, v_scored.decision, v_scored.rule_points,
+            v_scored.details);
+    RETURN QUERY
+    SELECT v_detection_id, v_scored.risk_score, v_scored.decision, v_scored.fraud_type, v_scored.rule_points;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.assess_redemption(
+    text, uuid, text, text, text, text, numeric, text, double precision, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redemption_schema.assess_redemption(
+    text, uuid, text, text, text, text, numeric, text, double precision, double precision) IS
+'Scores an attempt by the enabled rules, records it in fraud_detection_log, and says what to do: ALLOWED, FLAGGED and
+ALLOWED_WITH_REVIEW go on, BLOCKED does not. Called in the transaction that writes the redemption as PENDING, after the
+row and before the coupon is asked. p_device_id is the driver''s device, NULL where a terminal of the station scans: its
+redemptions are everybody''s. Holds the user, and the device, until the transaction ends: one attempt a transaction.';
+
+-- The rules to begin with, and the grants ---------------------------------------------------------------------------------
+
+SELECT redemption_schema.ensure_all_month_partitions();
+INSERT INTO redemption_schema.fraud_thresholds (flagged_from, review_from, blocked_from) VALUES (25, 45, 80);
+INSERT INTO redemption_schema.fraud_rules (rule_name, kind, parameters, points)
+VALUES ('duplicate_coupon', 'DUPLICATE_COUPON', '{"window_minutes": 30}', 60),
+       ('duplicate_purchase', 'DUPLICATE_PURCHASE', '{"window_minutes": 10}', 25),
+       ('user_burst', 'USER_VELOCITY', '{"window_minutes": 10, "max_count": 5}', 40),
+       ('user_hour', 'USER_VELOCITY', '{"window_minutes": 60, "max_count": 5}', 45),
+       ('user_day', 'USER_VELOCITY', '{"window_minutes": 1440, "max_count": 20}', 50),
+       ('device_burst', 'DEVICE_VELOCITY', '{"window_minutes": 10, "max_count": 8}', 40),
+       ('device_hour', 'DEVICE_VELOCITY', '{"window_minutes": 60, "max_count": 10}', 45),
+       ('station_burst', 'STATION_VELOCITY', '{"window_minutes": 10, "max_count": 60}', 25),
+       ('impossible_travel', 'IMPOSSIBLE_TRAVEL', '{"window_minutes": 720, "max_km_h": 200, "min_km": 20}', 45),
+       ('no_airplane', 'IMPOSSIBLE_TRAVEL', '{"window_minutes": 720, "max_km_h": 1200, "min_km": 100}', 40),
+       ('user_amount', 'USER_AMOUNT',
+        '{"min_history": 8, "max_history": 50, "max_deviations": 6, "min_ratio": 3}', 30),
+       ('station_amount', 'STATION_AMOUNT',
+        '{"min_history": 30, "max_history": 100, "max_deviations": 8, "min_ratio": 4}', 25),
+       ('device_sharing', 'DEVICE_SHARING', '{"window_minutes": 1440, "max_users": 6}', 50),
+       ('device_crowd', 'DEVICE_SHARING', '{"window_minutes": 1440, "max_users": 12}', 40),
+       ('user_guessing', 'USER_GUESSING', '{"window_minutes": 15, "max_codes": 5}', 80),
+       ('device_guessing', 'DEVICE_GUESSING', '{"window_minutes": 15, "max_codes": 5}', 80),
+       ('employee_guessing', 'EMPLOYEE_GUESSING', '{"window_minutes": 15, "max_codes": 8}', 50),
+       ('confirmed_before', 'CONFIRMED_BEFORE', '{"days": 90}', 40);
+
+GRANT EXECUTE ON FUNCTION redemption_schema.assess_redemption(
+    text, uuid, text, text, text, text, numeric, text, double precision, double precision) TO redemption_app;
+GRANT SELECT, INSERT (rule_name, kind, parameters, points, is_enabled), UPDATE (parameters, points, is_enabled)
+      ON redemption_schema.fraud_rules TO redemption_app;
+GRANT SELECT, UPDATE (flagged_from, review_from, blocked_from)
+      ON redemption_schema.fraud_thresholds TO redemption_app;
+GRANT SELECT ON redemption_schema.station_positions, redemption_schema.fraud_audit_log TO redemption_app;
+GRANT SELECT, INSERT (code_sha256, reason, station_code, employee_number, user_id, device_id)
+      ON redemption_schema.code_refusals TO redemption_app;
+GRANT UPDATE (taken_by, taken_at, resolution) ON redemption_schema.fraud_reviews TO redemption_app;
+GRANT SELECT, INSERT (standing, user_id, device_id, review_id, valid_until)
+      ON redemption_schema.fraud_standings TO redemption_app;
+GRANT SELECT ON redemption_schema.fraud_rules, redemption_schema.fraud_thresholds, redemption_schema.station_positions
+      TO redemption_ro;
+-- Whoever reads for reports sees how often, not who.
+GRANT SELECT (id, reason, station_code, created_at) ON redemption_schema.code_refusals TO redemption_ro;
+GRANT SELECT (id, standing, review_id, valid_until, created_at) ON redemption_schema.fraud_standings TO redemption_ro;
+GRANT SELECT (id, event_type, subject, correlation_id, created_at) ON redemption_schema.fraud_audit_log
+      TO redemption_ro;
