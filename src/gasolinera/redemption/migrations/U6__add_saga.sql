@@ -1,5 +1,6 @@
 -- Takes back V6. Redemptions without a coupon, which V5 does not know, are given codes that no coupon has.
 -- vuelo: allow adding-not-nullable-field taking back is done while nobody redeems
+-- vuelo: allow locking-several-tables all of it together takes milliseconds
 
 DROP FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text);
 DROP FUNCTION redemption_schema.cancel_redemption(text[], text[], text, uuid, text, text, text, interval);
@@ -17,6 +18,9 @@ DROP TABLE redemption_schema.employments;
 UPDATE redemption_schema.redemptions
    SET coupon_code = 'NOCOUPON', campaign_code = 'NO_CAMPAIGN'
  WHERE coupon_code IS NULL;
+ALTER TABLE redemption_schema.qr_validations
+    DROP CONSTRAINT qr_validations_fuel_type_check,
+    DROP COLUMN fuel_type;
 ALTER TABLE redemption_schema.redemptions
     DROP CONSTRAINT redemptions_recovery_attempts_check,
     DROP CONSTRAINT redemptions_completion_sha256_check,

@@ -1,6 +1,7 @@
 -- The saga of a redemption: what it needs to know to be driven to its end, who works where, and each of its steps as a
 -- function that is one statement of the service. A function runs with the rights of whoever calls it: it can do no more
 -- than the service's role can.
+-- vuelo: allow locking-several-tables each gains columns or rules that nobody waits for: milliseconds together
 
 -- What a redemption knows ------------------------------------------------------------------------------------------
 
@@ -30,6 +31,12 @@ COMMENT ON COLUMN redemption_schema.redemptions.completion_sha256 IS
     'Fingerprint of the second step''s request: the same one again gets the same answer, another is refused.';
 COMMENT ON COLUMN redemption_schema.redemptions.recover_at IS
     'Before it nobody but the request itself drives the redemption on; a worker that takes it moves it ahead.';
+
+ALTER TABLE redemption_schema.qr_validations
+    ADD COLUMN fuel_type text,
+    ADD CONSTRAINT qr_validations_fuel_type_check CHECK (fuel_type IN ('REGULAR', 'PREMIUM', 'DIESEL')) NOT VALID;
+COMMENT ON COLUMN redemption_schema.qr_validations.fuel_type IS
+    'What is pumped: a coupon may be for some fuels alone, so without it none is taken.';
 
 -- Who works where --------------------------------------------------------------------------------------------------
 
@@ -315,12 +322,12 @@ DECLARE
 BEGIN
     PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
     SELECT q.id, q.status, q.station_code, q.dispenser_code, q.employee_number, q.amount, q.currency, q.base_tickets,
-           q.redemption_id, q.expires_at
+           q.redemption_id, q.expires_at, q.fuel_type
       INTO v_code
       FROM redemption_schema.qr_validations AS q
      WHERE q.nonce = p_nonce AND q.scanned_by = p_user_id AND q.amount IS NOT NULL
        FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR p_coupon_code IS NOT NULL AND v_code.fuel_type IS NULL THEN
         RETURN QUERY SELECT 'UNKNOWN', NULL::text, NULL::jsonb;
         RETURN;
     END IF;
@@ -337,11 +344,11 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO redemption_schema.redemptions AS r (
-        user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, validation_method,
+        user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, validation_method, fuel_type,
         original_amount, final_amount, currency, idempotency_key, base_tickets)
     VALUES (
         p_user_id, p_coupon_code, p_campaign_code, v_code.station_code, v_code.employee_number, v_code.dispenser_code,
-        'PUMP_QR', v_code.amount, v_code.amount, v_code.currency, 'pump-' || gen_random_uuid(), v_code.base_tickets)
+        'PUMP_QR', v_code.fuel_type, v_code.amount, v_code.amount, v_code.currency, 'pump-' || gen_random_uuid(), v_code.base_tickets)
     RETURNING r.id, r.transaction_reference INTO v_id, v_reference;
     UPDATE redemption_schema.qr_validations AS q
        SET status = 'ACTIVATED', redemption_id = v_id
@@ -366,6 +373,7 @@ GRANT SELECT,
       UPDATE (user_id, station_code, may_process_transactions, is_active, version, as_of)
       ON redemption_schema.employments TO redemption_app;
 GRANT SELECT ON redemption_schema.employments TO redemption_ro;
+GRANT INSERT (fuel_type) ON redemption_schema.qr_validations TO redemption_app;
 GRANT EXECUTE ON FUNCTION
     redemption_schema.may_process(text, uuid, text),
     redemption_schema.set_request_context(text[], text[]),
