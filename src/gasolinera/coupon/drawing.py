@@ -1,7 +1,6 @@
 """QR symbols drawn: as SVG for screens and paper, as characters for a terminal, as rows for whoever draws otherwise."""
 
 import re
-from collections.abc import Callable
 from math import isqrt
 from typing import Any, Final, Literal
 
@@ -12,7 +11,7 @@ from gasolinera.errors import InputError
 
 QUIET_ZONE: Final = 4  # light modules around the symbol, without which readers do not find it
 Level = Literal["L", "M", "Q", "H"]
-_create: Callable[..., zxingcpp.Barcode] = zxingcpp.create_barcode  # its own type leaves the options open
+_zxing: Any = zxingcpp  # whose types leave options and buffers open
 _DARK_RUN: Final = re.compile(b"\x01+")
 _DARK_IS_ONE: Final = bytes([1]) + bytes(255)  # the library's pixels: 0 is black
 _HALVES: Final = " ▀▄█"  # by upper + 2 · lower
@@ -31,11 +30,10 @@ class Symbol(msgspec.Struct, frozen=True):
 def symbol_of(text: str, level: Level = "M") -> Symbol:
     """The smallest symbol that holds a text. Raises InputError `qr.too_long`."""
     try:
-        made = _create(text, zxingcpp.BarcodeFormat.QRCode, ec_level=level)
+        made = _zxing.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level=level)
     except ValueError:
         raise InputError("qr.too_long", "no QR code holds this text") from None
-    image: Any = made.to_image(scale=1, add_quiet_zones=False)  # a buffer, which its type does not say
-    modules = bytes(image).translate(_DARK_IS_ONE)
+    modules = bytes(made.to_image(scale=1, add_quiet_zones=False)).translate(_DARK_IS_ONE)
     size = isqrt(len(modules))
     return Symbol(tuple(modules[at : at + size] for at in range(0, size * size, size)))
 

@@ -1,0 +1,36 @@
+-- The list of revoked coupons that terminals hold while they have no connection, signed and kept by version.
+
+CREATE TABLE coupon_schema.qr_revocation_lists (
+    version bigint NOT NULL,
+    key_id smallint NOT NULL,
+    covered bigint NOT NULL,
+    revoked_count bigint NOT NULL,
+    content_hash bytea NOT NULL,
+    signed_list text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT qr_revocation_lists_pk PRIMARY KEY (version),
+    CONSTRAINT qr_revocation_lists_key_id_fk FOREIGN KEY (key_id) REFERENCES coupon_schema.qr_signing_keys (key_id)
+        ON DELETE RESTRICT,
+    CONSTRAINT qr_revocation_lists_version_check CHECK (version >= 1),
+    CONSTRAINT qr_revocation_lists_covered_check CHECK (covered BETWEEN 0 AND 4294967296),
+    CONSTRAINT qr_revocation_lists_revoked_count_check CHECK (revoked_count BETWEEN 0 AND covered),
+    CONSTRAINT qr_revocation_lists_content_hash_check CHECK (octet_length(content_hash) = 32),
+    CONSTRAINT qr_revocation_lists_signed_list_check CHECK (
+        signed_list ~ '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$')
+);
+COMMENT ON TABLE coupon_schema.qr_revocation_lists IS
+    'One bit a coupon, by dense index, as terminals get it: compressed and signed. The newest version counts; a few '
+    'before it stay for whoever asks why a terminal refused a coupon. Made by one process at a time.';
+COMMENT ON COLUMN coupon_schema.qr_revocation_lists.version IS
+    'Counted up without gaps by whoever makes the list, since it is signed with it: terminals never go back.';
+COMMENT ON COLUMN coupon_schema.qr_revocation_lists.covered IS
+    'Coupons with a smaller dense index are in the list; later ones were issued after it.';
+COMMENT ON COLUMN coupon_schema.qr_revocation_lists.content_hash IS
+    'SHA-256 of the bits, by which a list that says the same as the one before is not made.';
+
+-- The foreign key's own look-up.
+CREATE INDEX qr_revocation_lists_key_id_idx ON coupon_schema.qr_revocation_lists (key_id);
+
+GRANT SELECT, INSERT (version, key_id, covered, revoked_count, content_hash, signed_list), DELETE
+    ON coupon_schema.qr_revocation_lists TO coupon_app;
+GRANT SELECT ON coupon_schema.qr_revocation_lists TO coupon_ro;
