@@ -26,8 +26,13 @@ def new_codes(count: int) -> list[str]:
     """Codes from the system's secure randomness; two of them, here or anywhere, are the same only by the chance of
     60 bits: the table's unique key is what excludes it.
     """
+    return [code_of(number) for number in new_numbers(count)]
+
+
+def new_numbers(count: int) -> list[int]:
+    """The numbers of new codes."""
     drawn = memoryview(secrets.token_bytes(8 * count)).cast("Q")
-    return [code_of(number >> (64 - BITS)) for number in drawn]
+    return [number >> (64 - BITS) for number in drawn]
 
 
 def code_of(number: int) -> str:

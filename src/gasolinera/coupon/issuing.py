@@ -1,0 +1,251 @@
+"""Making coupons: in batches of up to five million, and for users who are owed one.
+
+A batch is a row, and its chunks are rows that any number of processes share. A chunk's coupons and the mark that they
+are there are one transaction: whenever a process dies, the chunk is as if nobody had begun it, and another makes it
+with other codes. So there are exactly as many coupons as were asked for.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from gasolinera.config import Settings
+from gasolinera.coupon import qr
+from gasolinera.coupon import queries_issuing as queries
+from gasolinera.coupon.codes import code_of, new_numbers
+from gasolinera.coupon.errors_coupons import campaign_not_open, outside_of_campaign, unknown_batch, unknown_campaign
+from gasolinera.coupon.events import OUTBOX
+from gasolinera.coupon.models_coupons import Batch, BatchStatus, NewBatch
+from gasolinera.coupon.queries_issuing import Chunk, Grant, Terms
+from gasolinera.database import Connection, Database, RequestContext
+from gasolinera.errors import ConfigError, ConflictError
+from gasolinera.key_file import Key
+from gasolinera.keyring import Keyring, load_keyring, signing_key
+from gasolinera.polling import poll
+
+_CONTEXT: Final = RequestContext(actor="job:coupon.issuing")
+_SLICE: Final = 500  # coupons that are signed while those before them are on their way to the server
+_GRANTS: Final = 100
+_CODE_TRIES: Final = 3
+_CODE_KEY: Final = "coupons_coupon_code_key"
+_COLUMNS: Final = (
+    "coupon_code",
+    "campaign_id",
+    "user_id",
+    "discount_type",
+    "discount_value",
+    "maximum_discount",
+    "minimum_purchase",
+    "currency",
+    "raffle_tickets",
+    "valid_from",
+    "valid_until",
+    "max_usage",
+    "dense_index",
+    "qr_key_id",
+    "qr_payload",
+    "qr_signature",
+)
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+Draw = Callable[[int], Sequence[int]]  # so many random numbers of 60 bits
+Row = tuple[Any, ...]
+
+
+async def open_batch(conn: Connection, new: NewBatch) -> Batch:
+    """Ask for coupons; the poller of any process makes them. Needs a transaction.
+
+    Raises UnknownError, ConflictError `coupon.campaign_not_open`, InputError `coupon.window`.
+    """
+    batch = await queries.open_batch(conn, new)
+    if batch is None:
+        window = await queries.campaign_window(conn, new.campaign_code)
+        if window is None:
+            raise unknown_campaign()
+        if window.is_over or window.status not in ("ACTIVE", "PAUSED"):
+            raise campaign_not_open()
+        raise outside_of_campaign()
+    return batch
+
+
+async def get_batch(conn: Connection, batch_id: UUID) -> Batch:
+    """Raises UnknownError."""
+    batch = await queries.get_batch(conn, batch_id)
+    if batch is None:
+        raise unknown_batch()
+    return batch
+
+
+async def cancel_batch(conn: Connection, batch_id: UUID) -> Batch:
+    """Issue no more of it. Waits for the chunks that are under way. Raises UnknownError, and ConflictError
+    `coupon.batch_finished` for one that is complete; again changes nothing.
+    """
+    cancelled = await queries.cancel_batch(conn, batch_id)
+    batch = await get_batch(conn, batch_id)
+    if not cancelled and batch.status is BatchStatus.COMPLETED:
+        raise ConflictError("coupon.batch_finished", "all coupons of this batch are issued", "cancel the coupons")
+    return batch
+
+
+class Issuer:
+    """Issues with the current key of a ring, whose public half it publishes before the first coupon names it."""
+
+    def __init__(self, db: Database, keyring: Keyring, draw: Draw = new_numbers) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._draw = draw
+        self._published: Key | None = None
+
+    async def issue_chunk(self, batch_id: UUID | None = None) -> int:
+        """A chunk of a batch, or of any, that nobody else is at; gives how many coupons, 0 when there is none.
+
+        The chance that a code exists is that of 60 bits: then all of the chunk is made anew.
+        """
+        key = await self._key()
+        for attempt in range(1, _CODE_TRIES + 1):
+            try:
+                async with self._db.transaction() as conn:
+                    chunk = await queries.claim_chunk(conn, batch_id)
+                    if chunk is None:
+                        break
+                    rows = _signed_rows(partial(_rows_of_chunk, chunk, key, self._draw), chunk.coupon_count)
+                    await _copy(conn, rows)
+                    await queries.mark_chunk_issued(conn, chunk.batch_id, chunk.chunk)
+                return chunk.coupon_count
+            except asyncpg.UniqueViolationError as error:
+                if error.constraint_name != _CODE_KEY or attempt == _CODE_TRIES:
+                    raise
+                _log.warning("coupon_code_repeated", attempt=attempt)
+        return 0
+
+    async def finish_batches(self) -> int:
+        """Close the batches that have no open chunk, and tell of each once; gives how many."""
+        async with self._db.transaction(_CONTEXT) as conn:
+            finished = await queries.finish_batches(conn)
+            for batch in finished:
+                data = {"campaign_code": batch.campaign_code, "count": batch.requested_count, "coupon_code": None}
+                await OUTBOX.publish(
+                    conn, "coupon.issued", aggregate="coupon_batch", subject=str(batch.batch_id), data=data
+                )
+        return len(finished)
+
+    async def issue_grants(self) -> int:
+        """Coupons for some of those who are owed one, each signed, told of, and made once; gives how many."""
+        key = await self._key()
+        async with self._db.transaction(_CONTEXT) as conn:
+            grants = await queries.claim_grants(conn, _GRANTS)
+            if not grants:
+                return 0
+            numbers = self._draw(len(grants))
+            rows = [_row_of_grant(grant, key, number) for grant, number in zip(grants, numbers, strict=True)]
+            await _copy(conn, rows)
+            codes = [code_of(number) for number in numbers]
+            await queries.settle_grants(conn, codes)
+            for grant, code in zip(grants, codes, strict=True):
+                data = {"campaign_code": grant.campaign_code, "count": 1, "coupon_code": code}
+                await OUTBOX.publish(conn, "coupon.issued", aggregate="coupon", subject=code, data=data)
+        return len(grants)
+
+    async def step(self) -> int:
+        """A bit of whatever there is to do; gives how many coupons and batches. Nothing in a process without a key."""
+        if not self._keyring.has("coupon"):
+            return 0
+        async with self._db.connection() as conn:
+            work = await queries.find_work(conn)
+        done = await self.issue_grants() if work.has_grants else 0
+        if work.has_batches:
+            done += await self.issue_chunk() or await self.finish_batches()
+        return done
+
+    async def _key(self) -> Key:
+        """Raises ConfigError where the number of our key is another's, or revoked."""
+        key = self._keyring.current("coupon")
+        if key != self._published:
+            async with self._db.transaction(_CONTEXT) as conn:
+                is_ours = await queries.publish_key(conn, key.id, signing_key(key).verify_key.encode())
+            if not is_ours:
+                message = f"the database knows coupon key {key.id} as another one, or as revoked"
+                raise ConfigError("coupon.key_taken", message, "gasolinera keys rotate coupon")
+            self._published = key
+        return key
+
+
+async def issue_coupons(settings: Settings, db: Database, stop: asyncio.Event) -> None:
+    """What a worker does until told to stop; in any number of processes at once."""
+    issuer = Issuer(db, load_keyring(settings))
+    await poll("coupons", issuer.step, stop)
+
+
+async def _copy(conn: Connection, rows: Any) -> None:
+    await conn.copy_records_to_table("coupons", schema_name="coupon_schema", columns=_COLUMNS, records=rows)
+
+
+async def _signed_rows(make: Callable[[int, int], list[Row]], count: int) -> AsyncGenerator[Row]:
+    """The rows, signed by a thread one slice ahead: libsodium lets go of the interpreter while it signs, and the server
+    keeps its indexes meanwhile.
+    """
+    ahead: asyncio.Task[list[Row]] | None = None
+    try:
+        for start in range(0, count + _SLICE, _SLICE):
+            rows = [] if ahead is None else await ahead
+            size = min(_SLICE, count - start)
+            ahead = asyncio.create_task(asyncio.to_thread(make, start, size)) if size > 0 else None
+            for row in rows:
+                yield row
+    finally:
+        if ahead is not None:
+            await asyncio.gather(ahead, return_exceptions=True)
+
+
+def _rows_of_chunk(chunk: Chunk, key: Key, draw: Draw, start: int, count: int) -> list[Row]:
+    first = chunk.first_dense_index + start
+    head = (chunk.campaign_id, None, *_terms(chunk))
+    packed = qr.packer(_body(chunk, key, is_personal=False))
+    signed = qr.signer(key)
+    rows: list[Row] = []
+    for dense_index, number in enumerate(draw(count), first):
+        body = packed(dense_index, number)
+        rows.append((code_of(number), *head, dense_index, key.id, body, signed(body)))
+    return rows
+
+
+def _row_of_grant(grant: Grant, key: Key, number: int) -> Row:
+    body = qr.packer(_body(grant, key, is_personal=True))(grant.first_dense_index, number)
+    terms = _terms(grant)
+    row = (code_of(number), grant.campaign_id, grant.user_id, *terms, grant.first_dense_index, key.id, body)
+    return (*row, qr.sign(body, key))
+
+
+def _terms(terms: Terms) -> Row:
+    return (
+        terms.discount_type,
+        terms.discount_value,
+        terms.maximum_discount,
+        terms.minimum_purchase,
+        terms.currency,
+        terms.raffle_tickets,
+        terms.valid_from,
+        terms.valid_until,
+        terms.max_usage,
+    )
+
+
+def _body(terms: Terms, key: Key, *, is_personal: bool) -> qr.CouponBody:
+    flags = (qr.PERSONAL if is_personal else 0) | (qr.LISTED_STATIONS if terms.is_for_listed_stations else 0)
+    return qr.CouponBody(
+        key_id=key.id,
+        dense_index=terms.first_dense_index,
+        coupon=0,
+        campaign=qr.campaign_tag(terms.campaign_code),
+        kind=terms.discount_type,
+        value=terms.discount_value,
+        currency=terms.currency,
+        valid_from=terms.valid_from,
+        valid_until=terms.valid_until,
+        flags=flags,
+    )
