@@ -167,7 +167,7 @@ def test_uses_of_different_shards_do_not_wait_for_each_other(admin: Conn, as_rol
 
 def test_a_new_limit_is_dealt_and_one_below_the_uses_is_refused(as_role: Connect) -> None:
     conn = as_role("coupon_app")
-    campaign = new_campaign(conn, total_usage_limit=3, budget_amount=30)
+    campaign = new_campaign(conn, total_usage_limit=3, budget_amount=30, approval_needed_above=1000)
     coupons = new_coupons(conn, campaign, 8)
     use(conn, *coupons[:3])
     change = "UPDATE coupon_schema.campaigns SET total_usage_limit = %s, budget_amount = %s WHERE id = %s"
@@ -175,11 +175,11 @@ def test_a_new_limit_is_dealt_and_one_below_the_uses_is_refused(as_role: Connect
         with pytest.raises(errors.CheckViolation) as refused:
             conn.execute(change, (limit, budget, campaign))
         assert refused_by(refused) == "campaigns_limit_below_usage"
-    conn.execute(change, (5, None, campaign))
+    conn.execute(change, (5, 1000, campaign))
     use(conn, *coupons[3:5])
     with pytest.raises(errors.CheckViolation):
         use(conn, coupons[5])
-    conn.execute(change, (5 + 1, 1000, campaign))
+    conn.execute(change, (5 + 1, 999, campaign))
     use(conn, coupons[5])
     with pytest.raises(errors.CheckViolation):
         use(conn, coupons[6])

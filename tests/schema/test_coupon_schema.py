@@ -353,8 +353,8 @@ def test_the_reading_role_reads_what_reports_need(as_role: Connect) -> None:
 @pytest.mark.parametrize(
     ("values", "constraint"),
     [
-        ({"approved_by": None, "approved_at": None}, "campaigns_approved_check"),
-        ({"created_by": None}, "campaigns_approved_check"),
+        ({"approved_by": None, "approved_at": None}, "campaigns_budget_approved_check"),
+        ({"created_by": None}, "campaigns_created_by_check"),
         ({"total_usage_limit": None}, "campaigns_bounded_check"),
     ],
 )
