@@ -46,6 +46,12 @@ class Permission(StrEnum):
     TERMINALS_VERIFY = "terminals:verify"
     STATION_AUDIT_READ = "stations:audit"
     STATION_STATISTICS_READ = "stations:statistics"
+    # redemptions
+    COUPONS_USE = "coupons:use"
+    REDEMPTIONS_PROCESS = "redemptions:process"
+    REDEMPTIONS_READ = "redemptions:read"
+    REDEMPTIONS_CANCEL = "redemptions:cancel"
+    PUMP_SCAN = "pump:scan"
     # tickets and points
     TICKETS_READ = "tickets:read"
     TICKETS_USE = "tickets:use"
@@ -65,16 +71,31 @@ _SERVICE = frozenset(
         Permission.ACCESS_CHECK,
         Permission.PERSONAL_DATA_READ,
         Permission.TERMINALS_VERIFY,
+        Permission.COUPONS_USE,
     }
 )
 # What the key of a partner's system may ever be given; whatever else its row says counts for nothing.
 PARTNER_SCOPES = frozenset({Permission.PRICES_SET, Permission.STATION_STATISTICS_READ})
 # What everybody does for the own self, and nobody for another.
 _FOR_ONESELF = frozenset(
-    {Permission.PROFILE, Permission.NOTIFICATIONS, Permission.TICKETS_USE, Permission.POINTS_REDEEM}
+    {
+        Permission.PROFILE,
+        Permission.NOTIFICATIONS,
+        Permission.PUMP_SCAN,
+        Permission.TICKETS_USE,
+        Permission.POINTS_REDEEM,
+    }
 )
-_CUSTOMER = dict.fromkeys((*_FOR_ONESELF, Permission.TICKETS_READ, Permission.POINTS_READ), Reach.OWN)
-_EMPLOYEE = _CUSTOMER | {Permission.EMPLOYEES_READ: Reach.OWN, Permission.SHIFTS_CLOCK: Reach.OWN}
+_CUSTOMER = dict.fromkeys(
+    (*_FOR_ONESELF, Permission.REDEMPTIONS_READ, Permission.TICKETS_READ, Permission.POINTS_READ), Reach.OWN
+)
+_EMPLOYEE = _CUSTOMER | {
+    Permission.EMPLOYEES_READ: Reach.OWN,
+    Permission.SHIFTS_CLOCK: Reach.OWN,
+    Permission.REDEMPTIONS_PROCESS: Reach.STATION,
+    Permission.REDEMPTIONS_READ: Reach.STATION,
+    Permission.REDEMPTIONS_CANCEL: Reach.STATION,
+}
 _STATION_ADMIN = _EMPLOYEE | {
     Permission.STATION_UPDATE: Reach.STATION,
     Permission.PRICES_SET: Reach.STATION,
