@@ -1,14 +1,21 @@
 """What the coupon service brings into a process."""
 
+from gasolinera.coupon import api_internal
+from gasolinera.coupon.consuming import DESK, FORGET_REFUSED_USES
 from gasolinera.coupon.events import CONSUMERS, OUTBOX
 from gasolinera.coupon.partitions import prepare
 from gasolinera.parts import Parts
+from gasolinera.routing import service_router
+
+_HANDLERS = (*api_internal.HANDLERS,)
 
 PARTS = Parts(
     name="coupon",
     schema="coupon_schema",
-    routers=(),
+    routers=(service_router("coupon", "/api/coupons", _HANDLERS),),
     prepare=prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
+    jobs=(FORGET_REFUSED_USES,),
+    coupon_desk=DESK,
 )
