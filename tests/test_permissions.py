@@ -13,6 +13,8 @@ from gasolinera.permissions import MATRIX, PARTNER_SCOPES, Caller, Permission, R
 # What a stranger may ask. A route that joins this list was decided on; nothing gets here by itself.
 OPEN_ROUTES = {
     "GET /.well-known/jwks.json",
+    "GET /api/coupons/qr/keys",
+    "GET /api/coupons/qr/revocations",
     "GET /api/stations",
     "GET /api/stations/nearby",
     "GET /api/stations/{code:str}",

@@ -121,6 +121,11 @@ class Keyring:
         now = self.clock()
         return tuple(reversed([key for key in self._keys if key.purpose == purpose and key.verifies(now)]))
 
+    def all_of(self, purpose: Purpose) -> tuple[Key, ...]:
+        """Every key in the ring, those that wait and those that are over as well."""
+        self.refresh()
+        return tuple(key for key in self._keys if key.purpose == purpose)
+
     def mac(self, purpose: Purpose, data: bytes) -> tuple[int, bytes]:
         """The current key's number and the HMAC-SHA-256 that it makes."""
         key = self.current(purpose)

@@ -46,6 +46,8 @@ class Permission(StrEnum):
     TERMINALS_VERIFY = "terminals:verify"
     STATION_AUDIT_READ = "stations:audit"
     STATION_STATISTICS_READ = "stations:statistics"
+    # coupons
+    COUPONS_OWN = "coupons:own"
     # redemptions
     COUPONS_USE = "coupons:use"
     REDEMPTIONS_PROCESS = "redemptions:process"
@@ -59,6 +61,9 @@ class Permission(StrEnum):
     POINTS_READ = "points:read"
     POINTS_REDEEM = "points:redeem"
     POINTS_MANAGE = "points:manage"
+    # fraud
+    FRAUD_REVIEW = "fraud:review"
+    FRAUD_RULES = "fraud:rules"
     # operations
     EVENTS_REPLAY = "events:replay"
     JOBS_RUN = "jobs:run"
@@ -81,6 +86,7 @@ _FOR_ONESELF = frozenset(
     {
         Permission.PROFILE,
         Permission.NOTIFICATIONS,
+        Permission.COUPONS_OWN,
         Permission.PUMP_SCAN,
         Permission.TICKETS_USE,
         Permission.POINTS_REDEEM,
@@ -105,6 +111,7 @@ _STATION_ADMIN = _EMPLOYEE | {
     Permission.TERMINALS_MANAGE: Reach.STATION,
     Permission.STATION_AUDIT_READ: Reach.STATION,
     Permission.STATION_STATISTICS_READ: Reach.STATION,
+    Permission.FRAUD_REVIEW: Reach.STATION,
 }
 _SYSTEM_ADMIN = {
     permission: Reach.OWN if permission in _FOR_ONESELF else Reach.ALL

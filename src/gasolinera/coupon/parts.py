@@ -1,13 +1,14 @@
 """What the coupon service brings into a process."""
 
-from gasolinera.coupon import api_internal
+from gasolinera.coupon import api_internal, api_qr
 from gasolinera.coupon.consuming import DESK, FORGET_REFUSED_USES
 from gasolinera.coupon.events import CONSUMERS, OUTBOX
 from gasolinera.coupon.partitions import prepare
+from gasolinera.coupon.revocations import QR_UPKEEP
 from gasolinera.parts import Parts
 from gasolinera.routing import service_router
 
-_HANDLERS = (*api_internal.HANDLERS,)
+_HANDLERS = (*api_internal.HANDLERS, *api_qr.HANDLERS)
 
 PARTS = Parts(
     name="coupon",
@@ -17,5 +18,6 @@ PARTS = Parts(
     outbox=OUTBOX,
     consumers=CONSUMERS,
     jobs=(FORGET_REFUSED_USES,),
+    pollers=(QR_UPKEEP,),
     coupon_desk=DESK,
 )

@@ -114,9 +114,10 @@ async def signed_list(conn: Connection, version: int) -> str | None:
 
 
 async def add_list(
-    conn: Connection, version: int, key_id: int, covered: int, revoked: int, content_hash: bytes, signed: str
+    conn: Connection, version: int, key_id: int, *, covered: int, revoked: int, content: bytes, signed: str
 ) -> None:
-    await conn.execute(_ADD_LIST, version, key_id, covered, revoked, content_hash, signed)
+    """`content`: the hash of the bits, `signed`: the list as terminals get it."""
+    await conn.execute(_ADD_LIST, version, key_id, covered, revoked, content, signed)
 
 
 async def forget_lists(conn: Connection, up_to: int) -> None:
