@@ -658,6 +658,36 @@ ALLOWED_WITH_REVIEW go on, BLOCKED does not. Called in the transaction that writ
 row and before the coupon is asked. p_device_id is the driver''s device, NULL where a terminal of the station scans: its
 redemptions are everybody''s. Holds the user, and the device, until the transaction ends: one attempt a transaction.';
 
+CREATE FUNCTION redemption_schema.assess_begun(
+    p_transaction_reference text, p_latitude double precision DEFAULT NULL, p_longitude double precision DEFAULT NULL)
+    RETURNS TABLE (risk_score integer, decision text)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_assessed record;
+BEGIN
+    SELECT a.risk_score, a.decision INTO v_assessed
+      FROM redemption_schema.redemptions AS r
+     CROSS JOIN LATERAL redemption_schema.assess_redemption(
+               r.transaction_reference, r.user_id, r.coupon_code, r.station_code, r.employee_number,
+               -- At the counter it is the station's device.
+               CASE r.validation_method WHEN 'PUMP_QR' THEN r.device_id END,
+               r.original_amount, r.currency, p_latitude, p_longitude) AS a
+     WHERE r.transaction_reference = p_transaction_reference;
+    IF v_assessed.decision = 'BLOCKED' THEN
+        UPDATE redemption_schema.redemptions AS r
+           SET status = 'FAILED', failure_code = 'FRAUD_BLOCKED',
+               failure_reason = 'The redemption was stopped by the rules against fraud.'
+         WHERE r.transaction_reference = p_transaction_reference AND r.status = 'PENDING';
+    END IF;
+    RETURN QUERY SELECT v_assessed.risk_score, v_assessed.decision;
+END
+$$;
+COMMENT ON FUNCTION redemption_schema.assess_begun(text, double precision, double precision) IS
+    'Assesses the redemption that the same transaction has just written as PENDING, with its station''s position, and '
+    'ends it as FAILED where it is BLOCKED: no crash leaves a blocked one for the recovery to drive on.';
+
 -- The rules to begin with, and the grants ---------------------------------------------------------------------------------
 
 SELECT redemption_schema.ensure_all_month_partitions();

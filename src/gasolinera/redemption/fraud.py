@@ -1,0 +1,148 @@
+"""Fraud while a redemption is made, and afterwards: the assessment, wrong codes, and the review queue."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+from gasolinera.database import Connection
+from gasolinera.errors import ForbiddenError, GasolineraError
+from gasolinera.paging import Page, Position, decode_cursor, page_of
+from gasolinera.permissions import Caller, Permission, Reach
+from gasolinera.redemption import queries_fraud as queries
+from gasolinera.redemption.errors_fraud import (
+    chain_only,
+    not_taken,
+    own_case,
+    resolved_already,
+    taken,
+    unknown_review,
+)
+from gasolinera.redemption.models_fraud import (
+    Assessment,
+    Attempt,
+    RefusedCode,
+    Resolution,
+    ResolutionWish,
+    Review,
+    ReviewStatus,
+)
+
+_REVIEW = Permission.FRAUD_REVIEW
+_LAST = 2**63 - 1
+
+
+class OpenReviewPosition(Position, frozen=True):
+    risk_score: int
+    detected_at: Annotated[datetime, Meta(tz=True)]
+    id: int
+
+
+class ResolvedReviewPosition(Position, frozen=True):
+    id: int
+
+
+async def assess(conn: Connection, attempt: Attempt) -> Assessment:
+    """Scores and records an attempt, in the transaction that writes its redemption as PENDING, after the row.
+
+    Locks the user, and the device, until the transaction ends: one attempt a transaction.
+    """
+    return await queries.assess(conn, attempt)
+
+
+async def note_refused_code(conn: Connection, refused: RefusedCode) -> None:
+    """What the guessing rules count. In the transaction that records the refusal, which must not roll back."""
+    await queries.note_refused_code(conn, refused)
+
+
+async def list_reviews(
+    conn: Connection, caller: Caller, status: ReviewStatus, *, cursor: str | None, limit: int
+) -> Page[Review]:
+    """Open ones worst first, others newest first. Raises ForbiddenError, InputError `request.cursor`."""
+    station_code = _station_of(caller)
+    if status is not ReviewStatus.OPEN:
+        resolved = decode_cursor(ResolvedReviewPosition, cursor)
+        before = _LAST if resolved is None else resolved.id
+        found = await queries.list_resolved_reviews(conn, station_code, status, before=before, limit=limit + 1)
+        return page_of(found, limit=limit, position=lambda review: ResolvedReviewPosition(review.id))
+    position = decode_cursor(OpenReviewPosition, cursor)
+    after = (101, datetime.min.replace(tzinfo=UTC), 0)
+    if position is not None:
+        after = (position.risk_score, position.detected_at, position.id)
+    found = await queries.list_open_reviews(conn, station_code, after=after, limit=limit + 1)
+    return page_of(
+        found,
+        limit=limit,
+        position=lambda review: OpenReviewPosition(review.risk_score, review.detected_at, review.id),
+    )
+
+
+async def get_review(conn: Connection, caller: Caller, detection_id: UUID) -> Review:
+    """Raises UnknownError, also for those of other stations; ForbiddenError."""
+    review = await queries.get_review(conn, _station_of(caller), detection_id)
+    if review is None:
+        raise unknown_review()
+    return review
+
+
+async def take_review(conn: Connection, caller: Caller, detection_id: UUID) -> Review:
+    """The caller works on it; half an hour later another one may take it over.
+
+    Raises UnknownError, ForbiddenError `fraud.own_case`, ConflictError.
+    """
+    review = await queries.take_review(
+        conn, _station_of(caller), detection_id, reviewer=_person(caller), employee_number=caller.employee_number
+    )
+    if review is None:
+        raise _why_not(await get_review(conn, caller, detection_id), caller)
+    return review
+
+
+async def resolve_review(conn: Connection, caller: Caller, detection_id: UUID, wish: ResolutionWish) -> Review:
+    """What it was, once and for ever, with what follows for the next attempts.
+
+    Raises UnknownError, ForbiddenError `fraud.release` and `fraud.own_case`, ConflictError.
+    """
+    station_code = _station_of(caller)
+    if wish.resolution is Resolution.RELEASE and caller.reach(_REVIEW) is not Reach.ALL:
+        raise chain_only()
+    review = await queries.resolve_review(
+        conn,
+        station_code,
+        detection_id,
+        reviewer=_person(caller),
+        resolution=wish.resolution,
+        notes=wish.notes.strip(),
+        release_hours=wish.release_hours,
+    )
+    if review is None:
+        found = await get_review(conn, caller, detection_id)
+        raise _why_not(found, caller) if found.taken_by == caller.user_id else not_taken()
+    return review
+
+
+def _why_not(review: Review, caller: Caller) -> GasolineraError:
+    if review.status is not ReviewStatus.OPEN:
+        return resolved_already()
+    is_own = caller.user_id == review.user_id or (
+        caller.employee_number is not None and caller.employee_number == review.employee_number
+    )
+    return own_case() if is_own else taken()
+
+
+def _station_of(caller: Caller) -> str | None:
+    """The station that bounds what the caller sees; None: no bound. Raises ForbiddenError."""
+    reach = caller.reach(_REVIEW)
+    if reach is Reach.ALL:
+        return None
+    if reach is Reach.STATION and caller.station_code is not None:
+        return caller.station_code
+    raise ForbiddenError("auth.not_permitted", "this account may not do that")
+
+
+def _person(caller: Caller) -> UUID:
+    """Raises ForbiddenError for whoever is no person: a verdict has an author."""
+    if caller.user_id is None:
+        raise ForbiddenError("auth.not_permitted", "this account may not do that")
+    return caller.user_id
