@@ -140,3 +140,55 @@ class WelcomeCampaign(msgspec.Struct, frozen=True):
 
     campaign_code: str
     since: datetime
+
+
+class StoredWalletCoupon(msgspec.Struct, frozen=True, kw_only=True):
+    """As the table holds it, before its code is made for this moment."""
+
+    id: int
+    coupon_code: str
+    campaign_code: str
+    campaign_name: str
+    status: CouponStatus
+    is_usable: bool
+    discount_type: Literal["PERCENTAGE", "FIXED_AMOUNT"]
+    discount_value: Decimal
+    maximum_discount: Decimal | None
+    minimum_purchase: Decimal
+    currency: str
+    raffle_tickets: int
+    valid_from: datetime
+    valid_until: datetime
+    uses_left: int
+    qr_payload: bytes | None
+    qr_signature: bytes | None
+
+
+class ExportedCoupon(msgspec.Struct, frozen=True, kw_only=True):
+    """A coupon on its way out, to a file or onto paper. `position`: where an export goes on."""
+
+    position: int
+    coupon_code: str
+    campaign_code: str
+    status: CouponStatus
+    discount_type: Literal["PERCENTAGE", "FIXED_AMOUNT"]
+    discount_value: Decimal
+    maximum_discount: Decimal | None
+    minimum_purchase: Decimal
+    currency: str
+    raffle_tickets: int
+    valid_from: datetime
+    valid_until: datetime
+    max_usage: int
+    qr_payload: bytes | None
+    qr_signature: bytes | None
+
+
+class PaperCampaign(msgspec.Struct, frozen=True):
+    """What a printed coupon says of its campaign."""
+
+    campaign_code: str
+    name: str
+    time_zone: str
+    fuel_types: tuple[str, ...]
+    is_for_listed_stations: bool
