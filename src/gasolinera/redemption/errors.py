@@ -1,0 +1,110 @@
+"""What the redemption of coupons refuses, and what a refusal means to the one who asked."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
+
+from gasolinera.errors import (
+    ConflictError,
+    ForbiddenError,
+    GasolineraError,
+    GoneError,
+    HTTPStatus,
+    InputError,
+    UnknownError,
+)
+from gasolinera.redemption.models import Redemption
+
+NOT_REDEEMABLE: Final = "COUPON_REFUSED"
+
+
+class SuspendedError(GasolineraError):
+    """Somebody may lift it; nobody knows when."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.LOCKED
+
+
+# Said only to who may redeem and showed a code that we signed.
+_REASONS: Final[Mapping[str, tuple[type[GasolineraError], str]]] = {
+    "ALREADY_USED": (ConflictError, "the coupon was used already"),
+    "EXPIRED": (GoneError, "the coupon has expired"),
+    "NOT_YET_VALID": (ConflictError, "the coupon is not valid yet"),
+    "SUSPENDED": (SuspendedError, "the coupon is suspended"),
+    "CANCELLED": (GoneError, "the coupon was cancelled"),
+    "CAMPAIGN_NOT_ACTIVE": (ConflictError, "the coupon's campaign is not running"),
+    "LIMIT_REACHED": (ConflictError, "the campaign's limit is reached"),
+    "BUDGET_EXHAUSTED": (ConflictError, "the campaign's budget is spent"),
+    "USER_NOT_ELIGIBLE": (ConflictError, "the coupon is not for this customer"),
+    "STATION_NOT_ELIGIBLE": (ConflictError, "the coupon is not for this station"),
+    "FUEL_NOT_ELIGIBLE": (ConflictError, "the coupon is not for this fuel"),
+    "TIME_NOT_ELIGIBLE": (ConflictError, "the coupon is not for this day or hour"),
+    "MINIMUM_NOT_MET": (ConflictError, "the purchase is below the coupon's minimum"),
+}
+
+
+def not_redeemable() -> ConflictError:
+    """The one answer to typed codes, and to whatever we did not sign: it says nothing of what exists."""
+    return ConflictError("coupon.not_redeemable", "this coupon cannot be redeemed", "scan its code to learn more")
+
+
+def refusal_of(redemption: Redemption) -> GasolineraError:
+    """What a FAILED redemption means to the one who asked for it; the same each time."""
+    code = redemption.failure_code or NOT_REDEEMABLE
+    if code == "FRAUD_BLOCKED":
+        return ForbiddenError("redemption.blocked", "this redemption is stopped", "ask the station's administrator")
+    if code == "NOT_COMPLETED":
+        return over()
+    if code not in _REASONS:
+        return not_redeemable()
+    kind, sentence = _REASONS[code]
+    others = [_REASONS[word][1] for word in (redemption.failure_reason or "").split(", ")[1:] if word in _REASONS]
+    return kind(f"coupon.{code.lower()}", sentence, "; ".join(others) or None)
+
+
+def unknown_redemption() -> UnknownError:
+    return UnknownError("redemption.unknown", "there is no redemption with this reference")
+
+
+def not_employed() -> ForbiddenError:
+    return ForbiddenError("redemption.not_employed", "this account may not process transactions at this station")
+
+
+def other_request() -> InputError:
+    return InputError("idempotency.other_payload", "this key was used for another request", "make a new key")
+
+
+def under_way() -> ConflictError:
+    return ConflictError("redemption.under_way", "the redemption is being processed", "ask again in a moment")
+
+
+def over() -> GoneError:
+    return GoneError("redemption.over", "the redemption ended before it was completed", "validate the coupon again")
+
+
+def too_late() -> ConflictError:
+    return ConflictError("redemption.too_late", "the time to cancel this redemption is over", "ask somebody above you")
+
+
+def customer_needed() -> InputError:
+    hint = "the coupon names nobody: say whose it is"
+    return InputError("redemption.customer_needed", "it is not known who redeems", hint)
+
+
+def unknown_pump_code() -> UnknownError:
+    return UnknownError("pump.unknown", "there is no such code at a pump")
+
+
+def pump_code_taken() -> ConflictError:
+    return ConflictError("pump.taken", "somebody else scanned this code", "ask the employee for another one")
+
+
+def pump_code_expired() -> GoneError:
+    return GoneError("pump.expired", "this code is over", "ask the employee for another one")
+
+
+def pump_code_busy() -> ConflictError:
+    return ConflictError("pump.busy", "this code was activated with another coupon, or without one")
+
+
+REFUSALS: Final[Mapping[str, Callable[[], GasolineraError]]] = {
+    "redemptions_rounding_check": lambda: InputError("redemption.amount", "colones are quoted without cents"),
+}
