@@ -48,6 +48,9 @@ class Permission(StrEnum):
     STATION_STATISTICS_READ = "stations:statistics"
     # coupons
     COUPONS_OWN = "coupons:own"
+    COUPONS_ISSUE = "coupons:issue"
+    COUPONS_MANAGE = "coupons:manage"
+    COUPONS_EXPORT = "coupons:export"
     # redemptions
     COUPONS_USE = "coupons:use"
     REDEMPTIONS_PROCESS = "redemptions:process"
