@@ -8,7 +8,7 @@ import asyncpg
 import psycopg
 import typer
 
-from gasolinera.cli import db, demo, employees, events, jobs, keys, openapi, serve, stations, users, worker
+from gasolinera.cli import db, demo, employees, events, jobs, keys, openapi, qr, serve, stations, users, worker
 from gasolinera.errors import GasolineraError, unavailable
 from vuelo import VueloError
 from vuelo.report import show_error
@@ -31,6 +31,7 @@ app.add_typer(employees.app, name="employees")
 app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(qr.app, name="qr")
 app.add_typer(stations.app, name="stations")
 app.add_typer(users.app, name="users")
 

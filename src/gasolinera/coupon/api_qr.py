@@ -92,7 +92,7 @@ async def keys_route(
     },
 )
 async def revocations_route(db: NamedDependency[Database], if_none_match: IfNoneMatch = None) -> Response[str | None]:
-    known = (if_none_match or "").strip('"')
+    known = _strong(if_none_match).strip('"')
     version, signed = await newest_list(db, int(known) if known.isascii() and known.isdigit() else None)
     return _answer(signed, f'"{version}"', if_none_match, "application/statuslist+jwt", LIST_TTL_S)
 
@@ -101,9 +101,14 @@ def _answer(
     text: str | None, tag: str, if_none_match: str | None, media_type: str, good_for_s: int
 ) -> Response[str | None]:
     headers = {"etag": tag, "cache-control": f"public, max-age={good_for_s}"}
-    if text is None or if_none_match == tag:
+    if text is None or _strong(if_none_match) == tag:
         return Response(None, status_code=304, headers=headers)
     return Response(text, media_type=media_type, headers=headers)
+
+
+def _strong(tag: str | None) -> str:
+    """A proxy that compresses an answer makes its ETag a weak one, which is as good for a GET."""
+    return (tag or "").strip().removeprefix("W/")
 
 
 @get(

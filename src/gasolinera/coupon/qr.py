@@ -235,11 +235,16 @@ def verify(signed: SignedBody, keys: Mapping[int, QrKey], now: datetime) -> Coup
     Raises QrError `qr.unknown_key`, `qr.revoked_key`, `qr.forged`, `qr.malformed`, `qr.not_yet`, `qr.expired`.
     """
     body = verify_signature(signed, keys)
+    require_time(body, now)
+    return body
+
+
+def require_time(body: CouponBody, now: datetime) -> None:
+    """Raises QrError `qr.not_yet`, `qr.expired`."""
     if now < body.valid_from:
         raise QrError("qr.not_yet", f"the coupon is good from {body.valid_from:%Y-%m-%d %H:%M} UTC on")
     if now >= body.valid_until:
         raise QrExpiredError("qr.expired", f"the coupon was good until {body.valid_until:%Y-%m-%d %H:%M} UTC")
-    return body
 
 
 def verify_signature(signed: SignedBody, keys: Mapping[int, QrKey]) -> CouponBody:
