@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -56,6 +57,7 @@ def _http_url(value: str) -> str:
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+ApprovalAbove = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)]
 
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -110,6 +112,16 @@ class Settings(BaseSettings):
     # Where the regulator publishes stations and prices: imported each day when both are named.
     feed_places_url: HttpUrl | None = None
     feed_prices_url: HttpUrl | None = None
+
+    # The largest budget of a campaign that opens without the approval of a second person; 0: none does.
+    campaign_approval_above_mxn: ApprovalAbove = Decimal(50_000)
+    campaign_approval_above_crc: ApprovalAbove = Decimal(1_500_000)
+    campaign_approval_above_usd: ApprovalAbove = Decimal(3_000)
+
+    # What one raffle ticket costs at the pump, by currency; a currency that is left out earns none there.
+    pump_ticket_amounts: Annotated[
+        str, Field(pattern=r"^(MXN|CRC|USD)=[1-9][0-9]{0,6}(,(MXN|CRC|USD)=[1-9][0-9]{0,6}){0,2}$")
+    ] = "CRC=5000,MXN=200,USD=10"
 
     # The key ring (`gasolinera keys`), and how messages leave.
     keys_file: Path | None = None

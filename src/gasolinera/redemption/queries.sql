@@ -1,3 +1,150 @@
 -- name: ensure_partitions
 -- This month's partitions of the logs and those ahead; run at each start.
 SELECT redemption_schema.ensure_all_month_partitions();
+
+-- name: begin_redemption
+-- Intent, employment, repetition and the fraud rules in one round trip.
+SELECT b.outcome, b.reference,
+       CASE b.outcome WHEN 'NEW' THEN redemption_schema.assess_begun($1, $2, b.reference) ELSE b.facts END AS facts
+  FROM redemption_schema.begin_redemption(
+           $1, $2, $3, $4, $5, $6, $7, $8, NULL, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) AS b;
+
+-- name: start_redemption
+-- The second step: what the pump says.
+SELECT outcome, facts FROM redemption_schema.start_redemption($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+
+-- name: complete_redemption
+-- Status, tickets and event in one transaction.
+SELECT facts FROM redemption_schema.complete_redemption($1, $2, $3, $4, $5, $6);
+
+-- name: fail_redemption
+-- Its coupon was refused.
+SELECT facts FROM redemption_schema.fail_redemption($1, $2, $3, $4, $5);
+
+-- name: cancel_redemption
+-- Status, tickets taken back and event in one transaction.
+SELECT outcome, facts FROM redemption_schema.cancel_redemption($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: begin_pump_redemption
+-- The pump's code activated by who scanned it.
+SELECT b.outcome, b.reference,
+       CASE b.outcome WHEN 'NEW' THEN redemption_schema.assess_begun($1, $2, b.reference) ELSE b.facts END AS facts
+  FROM redemption_schema.begin_pump_redemption($1, $2, $3, $4, $5, $6) AS b;
+
+-- name: get_redemption
+-- One redemption, for who may see it: NULL is no bound.
+SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_code, station_code, employee_number,
+       terminal_code, dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
+       discount_amount, final_amount, currency, tickets_earned, raffle_code, failure_code, failure_reason,
+       cancellation_reason, created_at, completed_at, failed_at, cancelled_at
+  FROM redemption_schema.redemptions
+ WHERE transaction_reference = $1
+   AND ($2::uuid IS NULL OR user_id = $2) AND ($3::text IS NULL OR station_code = $3);
+
+-- name: list_of_user
+-- "My redemptions", newest first.
+SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_code, station_code, employee_number,
+       terminal_code, dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
+       discount_amount, final_amount, currency, tickets_earned, raffle_code, failure_code, failure_reason,
+       cancellation_reason, created_at, completed_at, failed_at, cancelled_at
+  FROM redemption_schema.redemptions
+ WHERE user_id = $1 AND ($2::text IS NULL OR status = $2)
+   AND (created_at, id) < ($3::timestamptz, $4::bigint)
+ ORDER BY created_at DESC, id DESC
+ LIMIT $5;
+
+-- name: list_of_station
+-- The station's redemptions, newest first.
+SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_code, station_code, employee_number,
+       terminal_code, dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
+       discount_amount, final_amount, currency, tickets_earned, raffle_code, failure_code, failure_reason,
+       cancellation_reason, created_at, completed_at, failed_at, cancelled_at
+  FROM redemption_schema.redemptions
+ WHERE station_code = $1 AND ($2::text IS NULL OR status = $2)
+   AND (created_at, id) < ($3::timestamptz, $4::bigint)
+ ORDER BY created_at DESC, id DESC
+ LIMIT $5;
+
+-- name: list_all
+-- Every redemption, newest first, for administrators.
+SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_code, station_code, employee_number,
+       terminal_code, dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
+       discount_amount, final_amount, currency, tickets_earned, raffle_code, failure_code, failure_reason,
+       cancellation_reason, created_at, completed_at, failed_at, cancelled_at
+  FROM redemption_schema.redemptions
+ WHERE ($1::text IS NULL OR status = $1) AND id < $2
+ ORDER BY id DESC
+ LIMIT $3;
+
+-- name: claim_unfinished
+-- What a request left under way, for one worker each: claimed until recover_at, later each time.
+UPDATE redemption_schema.redemptions AS r
+   SET recovery_attempts = r.recovery_attempts + 1,
+       recover_at = now() + interval '30 seconds' * 2 ^ least(r.recovery_attempts, 6)
+  FROM (SELECT u.id
+          FROM redemption_schema.redemptions AS u
+         WHERE u.status IN ('PENDING', 'IN_PROGRESS') AND u.recover_at <= now()
+           AND (u.flow = 'ONE_SHOT' OR u.status = 'IN_PROGRESS')
+         ORDER BY u.created_at
+         LIMIT $1
+           FOR UPDATE SKIP LOCKED) AS c
+ WHERE r.id = c.id
+RETURNING redemption_schema.redemption_facts(r.transaction_reference) AS facts;
+
+-- name: end_waiting
+-- Validated redemptions that nobody completed in time. They used no coupon.
+UPDATE redemption_schema.redemptions AS r
+   SET status = 'FAILED', failure_code = 'NOT_COMPLETED', failure_reason = 'Nobody completed it in time.'
+  FROM (SELECT u.id
+          FROM redemption_schema.redemptions AS u
+         WHERE u.status = 'PENDING' AND u.flow = 'TWO_STEP' AND u.recover_at <= now()
+         ORDER BY u.created_at
+         LIMIT $1
+           FOR UPDATE SKIP LOCKED) AS c
+ WHERE r.id = c.id;
+
+-- name: put_employment
+-- The newest word about an employment; an older one that comes late changes nothing.
+INSERT INTO redemption_schema.employments AS e (
+    employee_number, user_id, station_code, may_process_transactions, is_active, version, as_of)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT ON CONSTRAINT employments_pk DO UPDATE
+   SET user_id = excluded.user_id, station_code = excluded.station_code,
+       may_process_transactions = excluded.may_process_transactions, is_active = excluded.is_active,
+       version = coalesce(excluded.version, e.version), as_of = excluded.as_of
+ WHERE coalesce(e.version <= excluded.version, e.as_of <= excluded.as_of);
+
+-- name: show_pump_code
+-- A code for one purchase at one dispenser; no row where the employee may not.
+INSERT INTO redemption_schema.qr_validations (
+    nonce, station_code, dispenser_code, employee_number, amount, currency, base_tickets, fuel_type, expires_at)
+SELECT $1::uuid, $2::text, $3::text, $4::text, $5::numeric, $6::text, $7::integer, $8::text, now() + $9::interval
+ WHERE redemption_schema.may_process($4, $10, $2)
+RETURNING nonce, status, station_code, dispenser_code, amount, currency, base_tickets, fuel_type, expires_at;
+
+-- name: scan_pump_code
+-- The first scan wins; the same driver may scan again.
+UPDATE redemption_schema.qr_validations AS q
+   SET status = CASE q.status WHEN 'GENERATED' THEN 'SCANNED' ELSE q.status END, scanned_by = $2
+ WHERE q.nonce = $1 AND q.amount IS NOT NULL
+   AND (q.status = 'GENERATED' AND q.expires_at > now() OR q.status <> 'EXPIRED' AND q.scanned_by = $2)
+RETURNING nonce, status, station_code, dispenser_code, amount, currency, base_tickets, fuel_type, expires_at;
+
+-- name: why_not_scanned
+-- What stood in the way.
+SELECT scanned_by IS NOT NULL AND scanned_by <> $2 AS is_taken
+  FROM redemption_schema.qr_validations WHERE nonce = $1 AND amount IS NOT NULL;
+
+-- name: expire_pump_codes
+-- Codes whose time is over, but those whose redemption is under way.
+UPDATE redemption_schema.qr_validations AS q
+   SET status = 'EXPIRED'
+  FROM (SELECT o.id
+          FROM redemption_schema.qr_validations AS o
+          LEFT JOIN redemption_schema.redemptions AS r ON r.id = o.redemption_id
+         WHERE o.status IN ('GENERATED', 'SCANNED', 'ACTIVATED') AND o.expires_at <= now()
+           AND (r.id IS NULL OR r.status = 'FAILED')
+         ORDER BY o.expires_at
+         LIMIT $1
+           FOR UPDATE OF o SKIP LOCKED) AS c
+ WHERE q.id = c.id;

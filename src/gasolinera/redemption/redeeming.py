@@ -1,0 +1,309 @@
+"""The saga of a redemption: intent, coupon, completion. Each step is one statement that may be asked again.
+
+Functions take the `Database`, for each step is a transaction of its own, and the coupon service is asked between them.
+A step that is lost on the way is taken again by whoever comes next, a repeated request or the recovery, with the same
+end: the coupon service has one answer for each reference, and a finished redemption does not change.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from gasolinera import coupon_calls
+from gasolinera.coupon_calls import Coupons, Found, Given, Purchase, Refused, Restoration
+from gasolinera.database import Database, RequestContext
+from gasolinera.errors import InputError, UnavailableError
+from gasolinera.permissions import Caller, Permission, Reach, Role
+from gasolinera.redemption import errors, fraud, queries
+from gasolinera.redemption.models import (
+    Cancelled,
+    Completion,
+    Flow,
+    Method,
+    Redemption,
+    RedemptionRequest,
+    Status,
+    Validation,
+    fingerprint,
+    purchased,
+)
+from gasolinera.redemption.models_fraud import RefusedAs, RefusedCode
+from gasolinera.redemption.queries import Employee, Intent
+
+_ONE_SHOT_PATIENCE: Final = timedelta(seconds=30)  # longer than any request may take
+TWO_STEP_PATIENCE: Final = timedelta(minutes=30)  # to validate, queue, pump and pay
+_CANCEL_WITHIN: Final = {
+    Role.EMPLOYEE: timedelta(minutes=15),
+    Role.STATION_ADMIN: timedelta(hours=24),
+    Role.SYSTEM_ADMIN: timedelta(days=30),
+}
+# What was shown carries our signature, so the one who scanned it may know why not.
+_SIGNED: Final = frozenset({Method.QR_SCAN, Method.NFC, Method.BARCODE})
+_GUESSES: Final = frozenset(RefusedAs)
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+async def redeem(
+    db: Database, coupons: Coupons, context: RequestContext, caller: Caller, key: str, asked: RedemptionRequest
+) -> Redemption:
+    """A coupon redeemed in one request. The same request under the same key gets the same answer.
+
+    Raises ForbiddenError, InputError, UnavailableError, and what `errors.refusal_of` makes of a refused coupon.
+    """
+    begun, _ = await _begin(db, coupons, context, caller, key, asked, Flow.ONE_SHOT)
+    return ended(await drive(db, coupons, context, begun, device_id=asked.device_id))
+
+
+async def validate(
+    db: Database, coupons: Coupons, context: RequestContext, caller: Caller, key: str, asked: RedemptionRequest
+) -> Validation:
+    """The first of two steps: says what the coupon would give for the amount that was named, and reserves nothing.
+
+    The redemption waits half an hour for its second step. Raises as `redeem` does.
+    """
+    begun, found = await _begin(db, coupons, context, caller, key, asked, Flow.TWO_STEP)
+    if begun.status is not Status.PENDING:
+        kept = ended(begun)
+        return Validation(
+            redemption=kept,
+            discount_amount=kept.discount_amount,
+            final_amount=kept.final_amount,
+            raffle_tickets=kept.tickets_earned,
+        )
+    purchase = _purchase_of(begun, found.coupon_code, asked.device_id)
+    answer = await coupons.quote(context, purchase)
+    if isinstance(answer, Refused):
+        raise errors.refusal_of(await _fail(db, context, begun, answer))
+    return Validation(
+        redemption=begun,
+        discount_amount=answer.discount_amount,
+        final_amount=answer.final_amount,
+        raffle_tickets=answer.raffle_tickets,
+    )
+
+
+async def complete(
+    db: Database, coupons: Coupons, context: RequestContext, caller: Caller, reference: str, asked: Completion
+) -> Redemption:
+    """The second step, with what the pump says. The same one again gets the same answer.
+
+    Raises as `redeem` does, and UnknownError, GoneError `redemption.over`.
+    """
+    employee = employee_of(caller)
+    async with db.connection() as conn:
+        known = await queries.get(conn, reference, user_id=None, station_code=employee.station_code)
+        if known is None:
+            raise errors.unknown_redemption()
+        step = await queries.start(
+            conn,
+            context,
+            reference,
+            request_sha256=fingerprint(asked),
+            employee=employee,
+            fuel_type=asked.fuel_type,
+            purchased=purchased(asked, known.currency),
+        )
+    if step.outcome == "NOT_EMPLOYED":
+        raise errors.not_employed()
+    if step.redemption is None or step.outcome == "UNKNOWN":
+        raise errors.unknown_redemption()
+    if step.outcome == "OTHER_REQUEST":
+        raise errors.other_request()
+    if step.outcome == "OVER":
+        raise errors.over()
+    return ended(await drive(db, coupons, context, step.redemption))
+
+
+async def drive(
+    db: Database,
+    coupons: Coupons,
+    context: RequestContext,
+    redemption: Redemption,
+    *,
+    device_id: str | None = None,
+) -> Redemption:
+    """From wherever it is to its end, COMPLETED or FAILED; a redemption that is not under way stays as it is."""
+    if not redemption.is_under_way:
+        return redemption
+    answer: coupon_calls.Answer = Given(
+        discount_amount=Decimal(0), final_amount=redemption.original_amount, raffle_tickets=0, raffle_code=None
+    )
+    if redemption.coupon_code is not None:
+        answer = await coupons.consume(context, _purchase_of(redemption, redemption.coupon_code, device_id))
+    if isinstance(answer, Refused):
+        return await _fail(db, context, redemption, answer)
+    async with db.connection() as conn:
+        return await queries.complete(
+            conn,
+            context,
+            redemption.transaction_reference,
+            answer.discount_amount,
+            answer.raffle_tickets,
+            answer.raffle_code,
+        )
+
+
+async def cancel(
+    db: Database, coupons: Coupons, context: RequestContext, caller: Caller, reference: str, reason: str
+) -> Cancelled:
+    """Cancelled with its tickets and event; then the coupon is given back by its campaign's policy.
+
+    Where the coupon service is away, the event brings it there later. Raises ForbiddenError, UnknownError,
+    ConflictError `redemption.under_way` or `redemption.too_late`, and `errors.refusal_of` for one that failed.
+    """
+    is_chain = caller.reach(Permission.REDEMPTIONS_CANCEL) is Reach.ALL
+    employee = None if is_chain else employee_of(caller)
+    async with db.connection() as conn:
+        step = await queries.cancel(
+            conn,
+            context,
+            reference,
+            asked_by=caller.user_id,
+            employee_number=None if employee is None else employee.employee_number,
+            station_code=None if employee is None else employee.station_code,
+            reason=reason,
+            within=_CANCEL_WITHIN.get(caller.role, timedelta(0)),
+        )
+    if step.outcome == "NOT_EMPLOYED":
+        raise errors.not_employed()
+    if step.redemption is None:
+        raise errors.unknown_redemption()
+    if step.outcome == "TOO_LATE":
+        raise errors.too_late()
+    if step.outcome == "UNDER_WAY":
+        raise errors.under_way()
+    if step.outcome == "FAILED":
+        raise errors.refusal_of(step.redemption)
+    if step.redemption.coupon_code is None or step.redemption.completed_at is None:
+        return Cancelled(step.redemption, None)
+    try:
+        restored = await coupons.restore(context, Restoration(reference, "CANCELLED"))
+    except UnavailableError as error:
+        _log.warning("restore_delayed", reference=reference, reason=error.code)
+        return Cancelled(step.redemption, "LATER")
+    return Cancelled(step.redemption, restored.outcome)
+
+
+def ended(redemption: Redemption) -> Redemption:
+    """Raises what `errors.refusal_of` makes of a FAILED one."""
+    if redemption.status is Status.FAILED:
+        raise errors.refusal_of(redemption)
+    return redemption
+
+
+def employee_of(caller: Caller) -> Employee:
+    """Raises ForbiddenError `redemption.not_employed` for who works at no station."""
+    if caller.user_id is None or caller.employee_number is None or caller.station_code is None:
+        raise errors.not_employed()
+    return Employee(caller.user_id, caller.employee_number, caller.station_code)
+
+
+async def find_shown(
+    db: Database,
+    coupons: Coupons,
+    context: RequestContext,
+    *,
+    qr: str | None,
+    code: str | None,
+    who: Employee | UUID,
+    device_id: str | None,
+) -> Found:
+    """The coupon that was scanned or typed. Raises InputError, and ConflictError `coupon.not_redeemable`, noted as a
+    guess.
+    """
+    text = qr or code
+    if text is None or (qr is not None and code is not None):
+        raise InputError("redemption.coupon", "one of qr and code says which coupon it is")
+    employee = who if isinstance(who, Employee) else None
+    shown = coupon_calls.Shown(
+        text=text,
+        method="QR_SCAN" if qr is not None else "MANUAL_ENTRY",
+        station_code=None if employee is None else employee.station_code,
+        employee_number=None if employee is None else employee.employee_number,
+        user_id=who if isinstance(who, UUID) else None,
+        device_id=device_id,
+    )
+    answer = await coupons.find(context, shown)
+    if isinstance(answer, Found):
+        return answer
+    if answer.reasons[0] in _GUESSES:
+        guess = RefusedCode(
+            code=text,
+            reason=RefusedAs(answer.reasons[0]),
+            station_code=shown.station_code,
+            employee_number=shown.employee_number,
+            user_id=shown.user_id,
+            device_id=device_id,
+        )
+        async with db.transaction(context) as conn:
+            await fraud.note_refused_code(conn, guess)
+    raise errors.not_redeemable()
+
+
+async def _begin(
+    db: Database,
+    coupons: Coupons,
+    context: RequestContext,
+    caller: Caller,
+    key: str,
+    asked: RedemptionRequest,
+    flow: Flow,
+) -> tuple[Redemption, Found]:
+    employee = employee_of(caller)
+    found = await find_shown(
+        db, coupons, context, qr=asked.qr, code=asked.code, who=employee, device_id=asked.device_id
+    )
+    if asked.currency is not None and asked.currency != found.currency:
+        raise InputError("redemption.currency", "the coupon is of another currency")
+    user_id = asked.customer or found.user_id
+    if user_id is None:
+        raise errors.customer_needed()
+    intent = Intent(
+        key=key,
+        request_sha256=fingerprint(asked),
+        flow=flow,
+        employee=employee,
+        user_id=user_id,
+        coupon_code=found.coupon_code,
+        campaign_code=found.campaign_code,
+        method=Method.QR_SCAN if found.is_signed else Method.MANUAL_ENTRY,
+        device_id=asked.device_id,
+        dispenser_code=asked.dispenser_code,
+        fuel_type=asked.fuel_type,
+        purchased=purchased(asked, found.currency),
+        currency=found.currency,
+        patience=_ONE_SHOT_PATIENCE if flow is Flow.ONE_SHOT else TWO_STEP_PATIENCE,
+    )
+    async with db.connection() as conn:
+        step = await queries.begin(conn, context, intent)
+    if step.redemption is None:
+        raise errors.not_employed()
+    if step.outcome == "OTHER_REQUEST" or step.redemption.flow is not flow:
+        raise errors.other_request()
+    return ended(step.redemption), found
+
+
+def _purchase_of(redemption: Redemption, coupon_code: str, device_id: str | None) -> Purchase:
+    return Purchase(
+        reference=redemption.transaction_reference,
+        coupon_code=coupon_code,
+        user_id=redemption.user_id,
+        station_code=redemption.station_code,
+        amount=redemption.original_amount,
+        currency=redemption.currency,
+        fuel_type=redemption.fuel_type,
+        employee_number=redemption.employee_number,
+        method="QR_SCAN" if redemption.validation_method in _SIGNED else "MANUAL_ENTRY",
+        device_id=device_id,
+    )
+
+
+async def _fail(db: Database, context: RequestContext, redemption: Redemption, refused: Refused) -> Redemption:
+    code, reason = errors.NOT_REDEEMABLE, "The coupon was not redeemable."
+    if redemption.validation_method in _SIGNED:
+        code, reason = refused.reasons[0], ", ".join(refused.reasons)
+    async with db.connection() as conn:
+        return await queries.fail(conn, context, redemption.transaction_reference, code, reason)
