@@ -24,7 +24,7 @@ from gasolinera.coupon.codes import code_of, new_numbers, normalised, number_of
 from gasolinera.coupon.issuing import Issuer, cancel_batch, get_batch, open_batch
 from gasolinera.coupon.models_coupons import CHUNK, Batch, BatchStatus, NewBatch
 from gasolinera.database import Database, RequestContext, open_database
-from gasolinera.errors import ConfigError, ConflictError, InputError, UnknownError
+from gasolinera.errors import ConflictError, InputError, UnknownError
 from gasolinera.keyring import load_keyring
 from tests.schema.coupon_rows import new_campaign
 
@@ -294,9 +294,9 @@ def test_a_key_that_the_database_knows_as_another_one_signs_nothing(settings: Se
             await ask(db, count=1)
             await issuer.step()
 
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConflictError) as refused:
         asyncio.run(run())
-    assert refused.value.code == "coupon.key_taken"
+    assert refused.value.code == "qr.foreign_key"
 
 
 def test_the_asked_number_has_a_limit_in_the_table(settings: Settings, admin: Admin) -> None:

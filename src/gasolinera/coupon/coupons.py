@@ -1,31 +1,25 @@
 """Coupons after they were issued: found, shown to their owners, handed out, withdrawn, expired."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
-
-import msgspec
 
 from gasolinera.bringing_in import SheetResult, Tally, bring_in
 from gasolinera.calls import UserDirectory, UserSummary
 from gasolinera.coupon import queries_coupons as queries
 from gasolinera.coupon.codes import normalised
-from gasolinera.coupon.display import live_text
 from gasolinera.coupon.errors_coupons import campaign_not_open, taken, unknown_coupon, wrong_status
 from gasolinera.coupon.models_coupons import (
     Coupon,
     CouponFilter,
     CouponStatus,
-    ListedCoupon,
-    StoredWalletCoupon,
     WalletCoupon,
 )
 from gasolinera.database import Connection, Database
 from gasolinera.errors import InputError
 from gasolinera.jobs import Job, report_progress
-from gasolinera.keyring import Keyring
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.tabular import Column, Layout, RowFault, Sheet, read_table
 
@@ -61,7 +55,7 @@ async def search(conn: Connection, wanted: CouponFilter, *, cursor: str | None, 
         limit=limit,
         position=lambda coupon: CouponPosition(coupon.id),
     )
-    return Page(tuple(map(shown, page.items)), page.next_cursor)
+    return Page(tuple(coupon.shown() for coupon in page.items), page.next_cursor)
 
 
 async def get_coupon(conn: Connection, code: str) -> Coupon:
@@ -69,7 +63,7 @@ async def get_coupon(conn: Connection, code: str) -> Coupon:
     coupon = await queries.get_coupon(conn, known_code(code))
     if coupon is None:
         raise unknown_coupon()
-    return shown(coupon)
+    return coupon.shown()
 
 
 async def suspend(conn: Connection, code: str, reason: str) -> Coupon:
@@ -95,7 +89,7 @@ async def _change(
     coupon = await queries.change_status(conn, code, status, after=after, reason=reason, action=action)
     if coupon is None:
         raise unknown_coupon() if await queries.get_coupon(conn, code) is None else wrong_status()
-    return shown(coupon)
+    return coupon.shown()
 
 
 async def assign(conn: Connection, code: str, user_id: UUID) -> Coupon:
@@ -104,7 +98,7 @@ async def assign(conn: Connection, code: str, user_id: UUID) -> Coupon:
     coupon = await queries.assign_coupon(conn, code, user_id)
     if coupon is None:
         raise unknown_coupon() if await queries.get_coupon(conn, code) is None else taken()
-    return shown(coupon)
+    return coupon.shown()
 
 
 def check_user(user: UserSummary | None) -> None:
@@ -217,35 +211,17 @@ async def _hand_out(conn: Connection, named: Mapping[int, tuple[str, UUID]], tal
 
 
 async def my_coupons(
-    conn: Connection,
-    keyring: Keyring,
-    user_id: UUID,
-    *,
-    with_past: bool,
-    cursor: str | None,
-    limit: int,
-    now: datetime,
+    conn: Connection, user_id: UUID, *, with_past: bool, cursor: str | None, limit: int
 ) -> Page[WalletCoupon]:
     """What ends first comes first. Raises InputError `request.cursor`."""
     position = decode_cursor(WalletPosition, cursor)
     after = None if position is None else (_moment(position.valid_until), position.id)
-    found = page_of(
+    page = page_of(
         await queries.my_coupons(conn, user_id, after=after, with_past=with_past, limit=limit + 1),
         limit=limit,
         position=lambda coupon: WalletPosition(coupon.valid_until.isoformat(), coupon.id),
     )
-    return Page(tuple(_in_wallet(coupon, keyring, now) for coupon in found.items), found.next_cursor)
-
-
-def _in_wallet(coupon: StoredWalletCoupon, keyring: Keyring, now: datetime) -> WalletCoupon:
-    qr = None
-    if coupon.is_usable and coupon.qr_payload is not None and coupon.qr_signature is not None:
-        qr = live_text(coupon.qr_payload, coupon.qr_signature, keyring, now=now)
-    values = {name: value for name, value in msgspec.structs.asdict(coupon).items() if name not in _NOT_SHOWN}
-    return WalletCoupon(**values, qr=qr)
-
-
-_NOT_SHOWN: Collection[str] = frozenset({"id", "qr_payload", "qr_signature"})
+    return Page(tuple(coupon.shown() for coupon in page.items), page.next_cursor)
 
 
 def _moment(text: str) -> datetime:
@@ -256,11 +232,6 @@ def _moment(text: str) -> datetime:
         return moment
     except ValueError:
         raise InputError("request.cursor", "the cursor is not one that a page of this list gave") from None
-
-
-def shown(coupon: ListedCoupon) -> Coupon:
-    """Without the key of the table."""
-    return Coupon(**{name: value for name, value in msgspec.structs.asdict(coupon).items() if name != "id"})
 
 
 # The end ---------------------------------------------------------------------------------------------------------

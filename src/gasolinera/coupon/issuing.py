@@ -21,11 +21,14 @@ from gasolinera.coupon.codes import code_of, new_numbers
 from gasolinera.coupon.errors_coupons import campaign_not_open, outside_of_campaign, unknown_batch, unknown_campaign
 from gasolinera.coupon.events import OUTBOX
 from gasolinera.coupon.models_coupons import Batch, BatchStatus, NewBatch
+from gasolinera.coupon.qr_keys import signing_key_for
 from gasolinera.coupon.queries_issuing import Chunk, Grant, Terms
 from gasolinera.database import Connection, Database, RequestContext
-from gasolinera.errors import ConfigError, ConflictError
+from gasolinera.errors import ConflictError
 from gasolinera.key_file import Key
-from gasolinera.keyring import Keyring, load_keyring, signing_key
+from gasolinera.keyring import Keyring, load_keyring
+from gasolinera.paging import Page, Position, decode_cursor, page_of
+from gasolinera.parts import Poller
 from gasolinera.polling import poll
 
 _CONTEXT: Final = RequestContext(actor="job:coupon.issuing")
@@ -57,6 +60,10 @@ Draw = Callable[[int], Sequence[int]]  # so many random numbers of 60 bits
 Row = tuple[Any, ...]
 
 
+class BatchPosition(Position, frozen=True):
+    id: int
+
+
 async def open_batch(conn: Connection, new: NewBatch) -> Batch:
     """Ask for coupons; the poller of any process makes them. Needs a transaction.
 
@@ -81,6 +88,18 @@ async def get_batch(conn: Connection, batch_id: UUID) -> Batch:
     return batch
 
 
+async def list_batches(conn: Connection, campaign_code: str | None, *, cursor: str | None, limit: int) -> Page[Batch]:
+    """The latest first. Raises InputError `request.cursor`."""
+    position = decode_cursor(BatchPosition, cursor)
+    before = None if position is None else position.id
+    page = page_of(
+        await queries.list_batches(conn, campaign_code, before=before, limit=limit + 1),
+        limit=limit,
+        position=lambda batch: BatchPosition(batch.id),
+    )
+    return Page(tuple(batch.shown() for batch in page.items), page.next_cursor)
+
+
 async def cancel_batch(conn: Connection, batch_id: UUID) -> Batch:
     """Issue no more of it. Waits for the chunks that are under way. Raises UnknownError, and ConflictError
     `coupon.batch_finished` for one that is complete; again changes nothing.
@@ -93,13 +112,12 @@ async def cancel_batch(conn: Connection, batch_id: UUID) -> Batch:
 
 
 class Issuer:
-    """Issues with the current key of a ring, whose public half it publishes before the first coupon names it."""
+    """Issues with the current key of a ring. Its methods raise what `signing_key_for` raises."""
 
     def __init__(self, db: Database, keyring: Keyring, draw: Draw = new_numbers) -> None:
         self._db = db
         self._keyring = keyring
         self._draw = draw
-        self._published: Key | None = None
 
     async def issue_chunk(self, batch_id: UUID | None = None) -> int:
         """A chunk of a batch, or of any, that nobody else is at; gives how many coupons, 0 when there is none.
@@ -163,22 +181,18 @@ class Issuer:
         return done
 
     async def _key(self) -> Key:
-        """Raises ConfigError where the number of our key is another's, or revoked."""
-        key = self._keyring.current("coupon")
-        if key != self._published:
-            async with self._db.transaction(_CONTEXT) as conn:
-                is_ours = await queries.publish_key(conn, key.id, signing_key(key).verify_key.encode())
-            if not is_ours:
-                message = f"the database knows coupon key {key.id} as another one, or as revoked"
-                raise ConfigError("coupon.key_taken", message, "gasolinera keys rotate coupon")
-            self._published = key
-        return key
+        """Asked for each time: a key that was revoked meanwhile signs no more. Raises as `signing_key_for`."""
+        async with self._db.transaction(_CONTEXT) as conn:
+            return await signing_key_for(conn, self._keyring)
 
 
 async def issue_coupons(settings: Settings, db: Database, stop: asyncio.Event) -> None:
     """What a worker does until told to stop; in any number of processes at once."""
     issuer = Issuer(db, load_keyring(settings))
     await poll("coupons", issuer.step, stop)
+
+
+ISSUING: Final = Poller("coupons", issue_coupons)
 
 
 async def _copy(conn: Connection, rows: Any) -> None:

@@ -62,6 +62,9 @@ class ListedBatch(Batch, frozen=True, kw_only=True):
 
     id: int
 
+    def shown(self) -> Batch:
+        return Batch(**{name: getattr(self, name) for name in Batch.__struct_fields__})
+
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     """A coupon as an administrator sees it."""
@@ -90,9 +93,12 @@ class ListedCoupon(Coupon, frozen=True, kw_only=True):
 
     id: int
 
+    def shown(self) -> Coupon:
+        return Coupon(**{name: getattr(self, name) for name in Coupon.__struct_fields__})
+
 
 class WalletCoupon(msgspec.Struct, frozen=True, kw_only=True):
-    """A coupon as its owner sees it. `qr`: what the code on the screen holds; None until it is signed.
+    """A coupon as its owner sees it; what its code on the screen holds, `/{code}/qr` says anew each time.
 
     `is_usable`: active, begun, not over, and its campaign runs; where and when of the day are the campaign's.
     """
@@ -111,7 +117,7 @@ class WalletCoupon(msgspec.Struct, frozen=True, kw_only=True):
     valid_from: datetime
     valid_until: datetime
     uses_left: int
-    qr: str | None
+    is_signed: bool
 
 
 class CouponFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,26 +148,13 @@ class WelcomeCampaign(msgspec.Struct, frozen=True):
     since: datetime
 
 
-class StoredWalletCoupon(msgspec.Struct, frozen=True, kw_only=True):
-    """As the table holds it, before its code is made for this moment."""
+class ListedWalletCoupon(WalletCoupon, frozen=True, kw_only=True):
+    """With the key that lists are in the order of, which nobody is told."""
 
     id: int
-    coupon_code: str
-    campaign_code: str
-    campaign_name: str
-    status: CouponStatus
-    is_usable: bool
-    discount_type: Literal["PERCENTAGE", "FIXED_AMOUNT"]
-    discount_value: Decimal
-    maximum_discount: Decimal | None
-    minimum_purchase: Decimal
-    currency: str
-    raffle_tickets: int
-    valid_from: datetime
-    valid_until: datetime
-    uses_left: int
-    qr_payload: bytes | None
-    qr_signature: bytes | None
+
+    def shown(self) -> WalletCoupon:
+        return WalletCoupon(**{name: getattr(self, name) for name in WalletCoupon.__struct_fields__})
 
 
 class ExportedCoupon(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,11 +122,11 @@ def terms_of(coupon: ExportedCoupon, campaign: PaperCampaign, language: Language
 
     zone = ZoneInfo(campaign.time_zone)
     kind = "percent" if coupon.discount_type == "PERCENTAGE" else "amount"
-    lines = [say(kind, value=_number(coupon.discount_value, language))]
+    lines = [say(kind, value=_number(coupon.discount_value))]
     if coupon.maximum_discount is not None:
-        lines.append(say("cap", value=_number(coupon.maximum_discount, language)))
+        lines.append(say("cap", value=_number(coupon.maximum_discount)))
     if coupon.minimum_purchase > 0:
-        lines.append(say("minimum", value=_number(coupon.minimum_purchase, language)))
+        lines.append(say("minimum", value=_number(coupon.minimum_purchase)))
     # The window is half open: midnight at its end means the day before.
     last = coupon.valid_until - timedelta(microseconds=1)
     lines.append(say("window", first=_day(coupon.valid_from, zone, language), last=_day(last, zone, language)))
@@ -140,9 +140,8 @@ def terms_of(coupon: ExportedCoupon, campaign: PaperCampaign, language: Language
     return lines
 
 
-def _number(value: Decimal, language: Language) -> str:
-    """Without decimals that say nothing; Mexico writes 1,234.50 as English does."""
-    del language  # both write numbers alike; days they do not
+def _number(value: Decimal) -> str:
+    """Without decimals that say nothing. Mexico writes 1,234.50 as English does."""
     return f"{value:,.0f}" if value == value.to_integral_value() else f"{value:,.2f}"
 
 

@@ -11,8 +11,8 @@ from gasolinera.coupon.models_coupons import (
     CouponStatus,
     ExportedCoupon,
     ListedCoupon,
+    ListedWalletCoupon,
     PaperCampaign,
-    StoredWalletCoupon,
 )
 from gasolinera.database import Connection, fetch_all, fetch_optional, load_sql
 
@@ -86,9 +86,9 @@ async def grant_listed(conn: Connection, campaign_code: str, users: Sequence[UUI
 
 async def my_coupons(
     conn: Connection, user_id: UUID, *, after: tuple[datetime, int] | None, with_past: bool, limit: int
-) -> list[StoredWalletCoupon]:
+) -> list[ListedWalletCoupon]:
     valid_until, coupon_id = after or (None, 0)
-    return await fetch_all(conn, StoredWalletCoupon, _MY_COUPONS, user_id, valid_until, coupon_id, with_past, limit)
+    return await fetch_all(conn, ListedWalletCoupon, _MY_COUPONS, user_id, valid_until, coupon_id, with_past, limit)
 
 
 async def expire_coupons(conn: Connection, limit: int) -> int:

@@ -136,7 +136,8 @@ SELECT CASE WHEN EXISTS (SELECT FROM campaign) THEN (SELECT count(*) FROM added)
 SELECT c.id, c.coupon_code, g.campaign_code, g.name AS campaign_name, c.status,
        c.status = 'ACTIVE' AND c.valid_from <= now() AND now() < c.valid_until AND g.status = 'ACTIVE' AS is_usable,
        c.discount_type, c.discount_value, c.maximum_discount, c.minimum_purchase, c.currency, c.raffle_tickets,
-       c.valid_from, c.valid_until, c.max_usage - c.usage_count AS uses_left, c.qr_payload, c.qr_signature
+       c.valid_from, c.valid_until, c.max_usage - c.usage_count AS uses_left,
+       c.qr_key_id IS NOT NULL AS is_signed
   FROM coupon_schema.coupons AS c
   JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
  WHERE c.user_id = $1 AND (c.valid_until, c.id) > (coalesce($2::timestamptz, '-infinity'), $3::bigint)

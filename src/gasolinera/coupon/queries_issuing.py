@@ -22,8 +22,6 @@ _ALLOW_LONGER = _SQL["allow_longer"]
 _CLAIM_CHUNK = _SQL["claim_chunk"]
 _MARK_CHUNK_ISSUED = _SQL["mark_chunk_issued"]
 _FINISH_BATCHES = _SQL["finish_batches"]
-_PUBLISH_KEY = _SQL["publish_key"]
-_IS_PUBLISHED = _SQL["is_published"]
 _CLAIM_GRANTS = _SQL["claim_grants"]
 _SETTLE_GRANTS = _SQL["settle_grants"]
 _GRANT_WELCOME = _SQL["grant_welcome"]
@@ -122,12 +120,6 @@ async def mark_chunk_issued(conn: Connection, batch_id: int, chunk: int) -> None
 
 async def finish_batches(conn: Connection) -> list[FinishedBatch]:
     return await fetch_all(conn, FinishedBatch, _FINISH_BATCHES)
-
-
-async def publish_key(conn: Connection, key_id: int, public_key: bytes) -> bool:
-    """False where the number is another key's, or revoked."""
-    await conn.execute(_PUBLISH_KEY, key_id, public_key)
-    return bool(await conn.fetchval(_IS_PUBLISHED, key_id, public_key))
 
 
 async def claim_grants(conn: Connection, limit: int) -> list[Grant]:

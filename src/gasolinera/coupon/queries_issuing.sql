@@ -99,18 +99,6 @@ UPDATE coupon_schema.coupon_batches AS b SET status = 'COMPLETED', finished_at =
     SELECT FROM coupon_schema.coupon_batch_chunks AS c WHERE c.batch_id = b.id AND c.issued_at IS NULL)
 RETURNING b.batch_id, g.campaign_code, b.requested_count;
 
--- name: publish_key
--- The public half of the key that signs: a coupon names it. Whoever publishes it at the same time waits.
-INSERT INTO coupon_schema.qr_signing_keys (key_id, public_key) VALUES ($1, $2)
-ON CONFLICT (key_id) DO NOTHING;
-
--- name: is_published
--- Whether the number is this key's, and it is not revoked. A statement of its own: publish_key does not see what it
--- waited for.
-SELECT EXISTS (
-    SELECT FROM coupon_schema.qr_signing_keys AS k
-     WHERE k.key_id = $1 AND k.public_key = $2 AND k.revoked_at IS NULL);
-
 -- name: claim_grants
 -- Up to $1 of those who are owed a coupon of a campaign that runs, and what it gives; held until the transaction ends.
 WITH claimed AS MATERIALIZED (

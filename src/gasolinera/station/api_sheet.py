@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from litestar import Request, get, post
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
@@ -13,22 +12,12 @@ from litestar.response import Stream
 from gasolinera.authentication import requires
 from gasolinera.bringing_in import SheetResult
 from gasolinera.database import Database, RequestContext
-from gasolinera.errors import InputError
 from gasolinera.permissions import Permission
+from gasolinera.sheet_requests import RESULT_EXAMPLE, file_of
 from gasolinera.station import sheets
 from gasolinera.station.api import INVALID, good
 from gasolinera.station.sheet import read_sheet
 from gasolinera.tabular import MAX_BYTES
-
-RESULT_EXAMPLE = {
-    "is_kept": True,
-    "rows_read": 3,
-    "inserted": 1,
-    "updated": 1,
-    "unchanged": 0,
-    "rejected": 1,
-    "faults": [{"row": 4, "column": "postal_code", "code": "invalid", "message": "Expected `str` matching regex"}],
-}
 
 
 @get(
@@ -78,18 +67,6 @@ async def import_route(
     sheet = read_sheet(await file_of(request))
     async with db.transaction(context) as conn:
         return await sheets.import_sheet(conn, sheet, is_dry_run=dry_run, keeps_good=keep_good)
-
-
-async def file_of(request: Request[Any, Any, Any]) -> bytes:
-    """Raises InputError `sheet.no_file`."""
-    kind, _ = request.content_type
-    if kind in ("text/csv", "application/csv"):
-        return await request.body()
-    if kind == "multipart/form-data":
-        files = [value for _, value in (await request.form()).multi_items() if isinstance(value, UploadFile)]
-        if len(files) == 1:
-            return await files[0].read()
-    raise InputError("sheet.no_file", "the request holds no table", "send text/csv, or one file as multipart/form-data")
 
 
 HANDLERS = (export_route, import_route)
