@@ -714,8 +714,20 @@ VALUES ('duplicate_coupon', 'DUPLICATE_COUPON', '{"window_minutes": 30}', 60),
        ('employee_guessing', 'EMPLOYEE_GUESSING', '{"window_minutes": 15, "max_codes": 8}', 50),
        ('confirmed_before', 'CONFIRMED_BEFORE', '{"days": 90}', 40);
 
-GRANT EXECUTE ON FUNCTION redemption_schema.assess_redemption(
-    text, uuid, text, text, text, text, numeric, text, double precision, double precision) TO redemption_app;
+GRANT EXECUTE ON FUNCTION
+    redemption_schema.assess_redemption(
+        text, uuid, text, text, text, text, numeric, text, double precision, double precision),
+    redemption_schema.assess_begun(text, double precision, double precision),
+    redemption_schema.score_attempt(
+        redemption_schema.fraud_attempt, redemption_schema.fraud_rules[], redemption_schema.fraud_thresholds),
+    redemption_schema.fraud_finding(redemption_schema.fraud_attempt, text, jsonb),
+    redemption_schema.outlier(numeric, jsonb, numeric[]),
+    redemption_schema.great_circle_km(double precision, double precision, double precision, double precision),
+    redemption_schema.note_refused_code(text, text, text, text, uuid, text),
+    redemption_schema.fraud_type_of(text),
+    redemption_schema.fraud_parameters(),
+    redemption_schema.are_fraud_parameters(text, jsonb)
+    TO redemption_app;
 GRANT SELECT, INSERT (rule_name, kind, parameters, points, is_enabled), UPDATE (parameters, points, is_enabled)
       ON redemption_schema.fraud_rules TO redemption_app;
 GRANT SELECT, UPDATE (flagged_from, review_from, blocked_from)
