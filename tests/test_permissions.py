@@ -18,6 +18,7 @@ OPEN_ROUTES = {
     "GET /api/stations",
     "GET /api/stations/nearby",
     "GET /api/stations/{code:str}",
+    "GET /api/tickets/receipt-keys",
     "GET /dev/inbox",
     "GET /docs",
     "GET /docs/style.css",

@@ -36,6 +36,8 @@ from tests.auth.journeys import REGISTRATION, code_sent_to, let_pass
 from tests.conftest import drop, project_at
 from vuelo.embedded import Server
 
+# The services of the second process, which has no key for access tokens.
+STATIONS = ("station", "coupon", "redemption")
 COMMAND = (sys.executable, "-c", "from gasolinera.cli.main import main; main()")
 Conn = psycopg.Connection[Any]
 
@@ -52,7 +54,7 @@ class System(msgspec.Struct):
 @pytest.fixture
 def system(server: Server, tmp_path: Path) -> Generator[System]:
     with ExitStack() as stack:
-        databases = {service: stack.enter_context(database_of(server, service)) for service in ("auth", "station")}
+        databases = {service: stack.enter_context(database_of(server, service)) for service in ("auth", *STATIONS)}
         jobs_schema.install(server.url(databases["auth"]))
         addresses = {
             f"GASOLINERA_{service.upper()}_DATABASE_URL": server.dsn(name, f"{service}_app")
@@ -69,21 +71,22 @@ def system(server: Server, tmp_path: Path) -> Generator[System]:
 
         ops = {"GASOLINERA_OPS_DATABASE_URL": server.dsn(databases["auth"], "ops")}
         station_port = free_port()  # each of the two asks the other, and one must start first
+        there = f"http://127.0.0.1:{station_port}"
         auth = run(
             "auth",
             *("serve", "auth", "--port", "0"),
             only=("auth",),
             GASOLINERA_KEYS_FILE=keys["auth"],
-            GASOLINERA_STATION_URL=f"http://127.0.0.1:{station_port}",
+            **{f"GASOLINERA_{service.upper()}_URL": there for service in STATIONS},
         )
         station = run(
             "station",
-            *("serve", "station", "--port", str(station_port)),
-            only=("station",),
+            *("serve", *STATIONS, "--port", str(station_port)),
+            only=STATIONS,
             GASOLINERA_KEYS_FILE=keys["station"],
             GASOLINERA_AUTH_URL=auth,
         )
-        run("worker", "worker", only=("auth", "station"), GASOLINERA_KEYS_FILE=keys["auth"], **ops)
+        run("worker", "worker", only=("auth", *STATIONS), GASOLINERA_KEYS_FILE=keys["auth"], **ops)
         yield System(
             auth=stack.enter_context(httpx.Client(base_url=auth, timeout=20)),
             station=stack.enter_context(httpx.Client(base_url=station, timeout=20)),

@@ -1,20 +1,32 @@
 """What the redemption service brings into a process."""
 
 from gasolinera.parts import Parts
-from gasolinera.redemption import api_fraud
+from gasolinera.redemption import api, api_fraud, api_points, api_pump, api_tickets, errors
 from gasolinera.redemption.errors_fraud import FRAUD_REFUSALS
 from gasolinera.redemption.events import CONSUMERS, OUTBOX
+from gasolinera.redemption.jobs import JOBS
 from gasolinera.redemption.partitions import prepare
+from gasolinera.redemption.personal import export_person
+from gasolinera.redemption.points import EXPIRE_POINTS, POINTS_REFUSALS
+from gasolinera.redemption.recovery import RECOVERY
+from gasolinera.redemption.tickets import EXPIRE_TICKETS
 from gasolinera.routing import service_router
 
-_HANDLERS = (*api_fraud.HANDLERS,)
+_HANDLERS = (*api.HANDLERS, *api_pump.HANDLERS, *api_fraud.HANDLERS)
 
 PARTS = Parts(
     name="redemption",
     schema="redemption_schema",
-    routers=(service_router("redemption", "/api/redemptions", _HANDLERS),),
+    routers=(
+        service_router("redemption", "/api/redemptions", _HANDLERS),
+        service_router("redemption", "/api/tickets", api_tickets.HANDLERS),
+        service_router("redemption", "/api/points", api_points.HANDLERS),
+    ),
     prepare=prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
-    refusals={**FRAUD_REFUSALS},
+    jobs=(*JOBS, EXPIRE_TICKETS, EXPIRE_POINTS),
+    coupon_pollers=(RECOVERY,),
+    refusals={**errors.REFUSALS, **FRAUD_REFUSALS, **POINTS_REFUSALS},
+    export_person=export_person,
 )

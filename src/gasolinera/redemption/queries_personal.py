@@ -1,0 +1,62 @@
+"""The only reader of `queries_personal.sql`: one typed function a query."""
+
+from datetime import datetime
+from uuid import UUID
+
+from gasolinera.database import Connection, fetch_all, load_sql
+from gasolinera.redemption.models_personal import (
+    ExportedAccountState,
+    ExportedAssessment,
+    ExportedEmployment,
+    ExportedFreeEntry,
+    ExportedPoints,
+    ExportedRedemption,
+    ExportedTicket,
+)
+
+_SQL = load_sql("gasolinera.redemption", "queries_personal.sql")
+_EXPORT_ACCOUNT_STATES = _SQL["export_account_states"]
+_EXPORT_REDEMPTIONS = _SQL["export_redemptions"]
+_EXPORT_TICKETS = _SQL["export_tickets"]
+_EXPORT_FREE_ENTRIES = _SQL["export_free_entries"]
+_EXPORT_POINTS = _SQL["export_points"]
+_EXPORT_ASSESSMENTS = _SQL["export_assessments"]
+_EXPORT_EMPLOYMENTS = _SQL["export_employments"]
+_NOTE_ERASURE = _SQL["note_erasure"]
+_FORGET_PERSON = _SQL["forget_person"]
+
+
+async def export_account_states(conn: Connection, user_id: UUID, limit: int) -> list[ExportedAccountState]:
+    return await fetch_all(conn, ExportedAccountState, _EXPORT_ACCOUNT_STATES, user_id, limit)
+
+
+async def export_redemptions(conn: Connection, user_id: UUID, limit: int) -> list[ExportedRedemption]:
+    return await fetch_all(conn, ExportedRedemption, _EXPORT_REDEMPTIONS, user_id, limit)
+
+
+async def export_tickets(conn: Connection, user_id: UUID, limit: int) -> list[ExportedTicket]:
+    return await fetch_all(conn, ExportedTicket, _EXPORT_TICKETS, user_id, limit)
+
+
+async def export_free_entries(conn: Connection, user_id: UUID, limit: int) -> list[ExportedFreeEntry]:
+    return await fetch_all(conn, ExportedFreeEntry, _EXPORT_FREE_ENTRIES, user_id, limit)
+
+
+async def export_points(conn: Connection, user_id: UUID, limit: int) -> list[ExportedPoints]:
+    return await fetch_all(conn, ExportedPoints, _EXPORT_POINTS, user_id, limit)
+
+
+async def export_assessments(conn: Connection, user_id: UUID, limit: int) -> list[ExportedAssessment]:
+    return await fetch_all(conn, ExportedAssessment, _EXPORT_ASSESSMENTS, user_id, limit)
+
+
+async def export_employments(conn: Connection, user_id: UUID, limit: int) -> list[ExportedEmployment]:
+    return await fetch_all(conn, ExportedEmployment, _EXPORT_EMPLOYMENTS, user_id, limit)
+
+
+async def note_erasure(conn: Connection, user_id: UUID, at: datetime) -> None:
+    await conn.execute(_NOTE_ERASURE, user_id, at)
+
+
+async def forget_person(conn: Connection, user_id: UUID) -> None:
+    await conn.execute(_FORGET_PERSON, user_id)

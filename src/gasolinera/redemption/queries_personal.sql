@@ -1,0 +1,65 @@
+-- What the service holds about one person: user $1, at most $2 rows, the newest first.
+
+-- name: export_account_states
+-- That the account is erased, where the auth service said so.
+SELECT true AS is_erased, u.erased_at AS as_of FROM redemption_schema.erased_users AS u WHERE u.user_id = $1 LIMIT $2;
+
+-- name: export_redemptions
+-- What the person redeemed, and from where.
+SELECT r.transaction_reference, r.status, r.coupon_code, r.campaign_code, r.station_code, r.device_id, r.fuel_type,
+       r.fuel_litres, r.price_per_litre, r.original_amount, r.discount_amount, r.final_amount, r.currency,
+       r.tickets_earned, host(r.ip_address) AS ip_address, r.user_agent, r.created_at
+  FROM redemption_schema.redemptions AS r
+ WHERE r.user_id = $1
+ ORDER BY r.created_at DESC, r.id DESC
+ LIMIT $2;
+
+-- name: export_tickets
+-- The person's tickets.
+SELECT t.ticket_number, t.source, t.raffle_code, t.status, t.expires_at, t.created_at
+  FROM redemption_schema.raffle_tickets AS t
+ WHERE t.user_id = $1
+ ORDER BY t.created_at DESC, t.id DESC
+ LIMIT $2;
+
+-- name: export_free_entries
+-- The person's tickets without purchase.
+SELECT e.raffle_code, e.entry_day, e.issuance_id, e.created_at
+  FROM redemption_schema.free_entries AS e
+ WHERE e.user_id = $1
+ ORDER BY e.created_at DESC, e.issuance_id
+ LIMIT $2;
+
+-- name: export_points
+-- The person's points, each movement.
+SELECT l.entry_number, l.entry_type, l.points, l.balance_after, l.source_reference, l.description, l.expires_at,
+       host(l.ip_address) AS ip_address, l.user_agent, l.created_at
+  FROM redemption_schema.points_ledger AS l
+ WHERE l.user_id = $1
+ ORDER BY l.entry_number DESC
+ LIMIT $2;
+
+-- name: export_assessments
+-- How the person's attempts were judged; not by which rules, which would teach how to pass them.
+SELECT f.transaction_reference, f.station_code, f.device_id, f.action_taken, f.risk_score,
+       host(f.ip_address) AS ip_address, f.user_agent, f.created_at
+  FROM redemption_schema.fraud_detection_log AS f
+ WHERE f.user_id = $1
+ ORDER BY f.created_at DESC, f.id DESC
+ LIMIT $2;
+
+-- name: export_employments
+-- Where the person works or worked, as the station service said last.
+SELECT e.employee_number, e.station_code, e.may_process_transactions, e.is_active, e.as_of
+  FROM redemption_schema.employments AS e
+ WHERE e.user_id = $1
+ ORDER BY e.as_of DESC, e.employee_number
+ LIMIT $2;
+
+-- name: note_erasure
+-- Keeps that an account is erased; what is known already stays.
+INSERT INTO redemption_schema.erased_users (user_id, erased_at) VALUES ($1, $2) ON CONFLICT (user_id) DO NOTHING;
+
+-- name: forget_person
+-- What tells who an erased user was goes; references, amounts and tickets in raffles stay.
+SELECT redemption_schema.forget_person($1);
