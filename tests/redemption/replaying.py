@@ -1,4 +1,4 @@
-"""A sample day played to the rules inside the database, in order of time: each attempt is assessed by what came before."""
+"""A sample day played to the rules inside the database: each attempt is assessed by what came before it."""
 
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -50,8 +50,8 @@ BEGIN
                 failed_at, failure_code)
         VALUES ('RDM-20261101-9' || lpad(v_shown.place::text, 8, '0'),
                 CASE v_scored.decision WHEN 'BLOCKED' THEN 'FAILED' ELSE 'COMPLETED' END, v_shown.user_id,
-                v_shown.coupon_code, 'SAMPLE', v_shown.station_code, v_shown.employee_number, 'SAMPLE-T1', v_shown.amount,
-                v_shown.amount, 'MXN', gen_random_uuid(), v_shown.at,
+                v_shown.coupon_code, 'SAMPLE', v_shown.station_code, v_shown.employee_number, 'SAMPLE-T1',
+                v_shown.amount, v_shown.amount, 'MXN', gen_random_uuid(), v_shown.at,
                 CASE WHEN v_scored.decision <> 'BLOCKED' THEN v_shown.at END,
                 CASE v_scored.decision WHEN 'BLOCKED' THEN v_shown.at END,
                 CASE v_scored.decision WHEN 'BLOCKED' THEN 'FRAUD_BLOCKED' END);
@@ -69,7 +69,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def play(admin: Connection, day: SampleDay) -> list[Judged]:
-    """The decisions of the day, in order. As superuser, without triggers: rows of the past are written as they ended."""
+    """The decisions of the day, in order. As superuser, without triggers: rows are written as they ended."""
     with admin.transaction():
         admin.execute("SET LOCAL session_replication_role = replica")
         _load(admin, day)

@@ -1,13 +1,13 @@
-"""The rules that a new platform begins with, on days of a busy station: nobody honest is blocked, every fraud is found."""
+"""The rules that a platform begins with, on a busy station's days: nobody honest is blocked, every fraud is found."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.redemption.replaying import Connection, play
 
 from gasolinera.redemption.models_fraud import Decision
 from gasolinera.redemption.sample_day import PLANTED, sample_day
+from tests.redemption.replaying import Connection, play
 
 _GRAVITY = list(Decision)
 _TODAY = datetime.now(UTC).date()

@@ -145,8 +145,11 @@ CREATE FUNCTION redemption_schema.great_circle_km(
     p_latitude_2 double precision, p_longitude_2 double precision) RETURNS double precision
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
-    SELECT 12742.0176 * asin(sqrt(least(1, sind((p_latitude_2 - p_latitude_1) / 2) ^ 2
-        + cosd(p_latitude_1) * cosd(p_latitude_2) * sind((p_longitude_2 - p_longitude_1) / 2) ^ 2)))
+    -- Differences are rounded to a centimetre: the square of a smaller one may be too small for a number.
+    SELECT 12742.0176 * asin(sqrt(least(1,
+        sind(round((p_latitude_2 - p_latitude_1)::numeric, 7)::double precision / 2) ^ 2
+        + cosd(p_latitude_1) * cosd(p_latitude_2)
+          * sind(round((p_longitude_2 - p_longitude_1)::numeric, 7)::double precision / 2) ^ 2)))
 $$;
 COMMENT ON FUNCTION redemption_schema.great_circle_km(
     double precision, double precision, double precision, double precision) IS
