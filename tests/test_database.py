@@ -12,6 +12,7 @@ from gasolinera import database
 from gasolinera.config import Settings
 from gasolinera.database import (
     Connection,
+    Database,
     RequestContext,
     fetch_all,
     fetch_one,
@@ -183,6 +184,72 @@ def test_a_connection_that_lay_idle_for_long_is_not_trusted(
 
     first, second = asyncio.run(run())
     assert first != second
+
+
+async def together(db: Database, count: int) -> set[int]:
+    """The connections of so many who are at it at once."""
+    everybody = asyncio.Barrier(count)
+
+    async def one() -> int:
+        async with db.connection() as conn:
+            await everybody.wait()
+            return await pid_of(conn)
+
+    return set(await asyncio.gather(*(one() for _ in range(count))))
+
+
+def test_nobody_notices_that_idle_connections_were_lost(settings: Settings, admin: psycopg.Connection[Any]) -> None:
+    async def run() -> None:
+        async with open_database(settings, "station") as db:
+            lost = await together(db, 4)
+            admin.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [list(lost)])
+            await asyncio.sleep(0.3)  # until the news is here
+            for _ in range(6):
+                async with db.connection() as conn:
+                    assert await pid_of(conn) not in lost
+
+    asyncio.run(run())
+
+
+def test_connections_that_only_a_rush_needed_are_closed(
+    settings: Settings, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def alive(pids: set[int]) -> int:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s::int[])"
+        row = admin.execute(query, [list(pids)]).fetchone()
+        assert row is not None
+        return row[0]
+
+    async def run() -> None:
+        async with open_database(settings, "station") as db:
+            rush = await together(db, 4)
+            monkeypatch.setattr(database, "_LONGEST_IDLE_S", 0.05)
+            for _ in range(6):
+                async with db.connection() as conn:
+                    await pid_of(conn)
+                await asyncio.sleep(0.02)
+            for _ in range(50):
+                if alive(rush) <= 1:
+                    return
+                await asyncio.sleep(0.02)
+            raise AssertionError("they stay open")
+
+    asyncio.run(run())
+
+
+def test_a_closing_that_is_cancelled_closes_all_the_same(settings: Settings) -> None:
+    async def run() -> None:
+        async with open_database(settings, "station") as db:
+            await together(db, 4)
+            closing = asyncio.create_task(db.close())
+            await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
+            with pytest.raises(asyncpg.InterfaceError):
+                async with db.connection():
+                    pass
+
+    asyncio.run(run())
 
 
 def test_opening_connects_to_nothing_until_somebody_asks() -> None:

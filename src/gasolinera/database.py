@@ -8,7 +8,7 @@ import asyncio
 import random
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.resources import files
 from time import monotonic
@@ -34,6 +34,7 @@ _ACQUIRE_TIMEOUT_S = 5.0
 _RELEASE_TIMEOUT_S = 5.0  # a statement that was given up may still have to be cancelled
 _CONNECT_TIMEOUT_S = 5.0
 _LONGEST_IDLE_S = 240.0  # a firewall may have forgotten it, and nobody would say so
+_RENEWED_AFTER_S = 1800.0  # to the pool and back, which closes a connection after many statements
 _NAME = re.compile(r"^-- name: *(.*?) *$", re.MULTILINE)
 # For one transaction, as the statement that begins one or as a part of it; takes `pairs_of` a context.
 SET_CONTEXT = """
@@ -61,6 +62,14 @@ _UNDONE = {asyncpg.SerializationError: "serialization", asyncpg.DeadlockDetected
 _names: dict[str, str] = {"BEGIN;": "begin", "COMMIT;": "commit", "ROLLBACK;": "rollback", SET_CONTEXT: "set_context"}
 
 
+class _Kept(msgspec.Struct):
+    """A connection, since when the pool has lent it, and since when nobody uses it."""
+
+    conn: "PoolConnectionProxy[asyncpg.Record]"
+    since: float
+    idle_since: float = 0.0
+
+
 class Database:
     """The pool of one service. Make it with `open_database`."""
 
@@ -68,51 +77,63 @@ class Database:
         self.service = service
         self._pool = pool
         self._gauges = metrics.PoolGauges(service, pool.get_max_size())
-        # Connections that the pool has lent for good, the warmest last: its own way in and out costs 0.1 ms, as much
-        # as a small statement. Nobody may wait at the pool while one lies here.
-        self._idle: list[tuple[PoolConnectionProxy[asyncpg.Record], float]] = []  # and since when
+        # What the pool has lent for longer, the warmest last: its own way in and out costs 0.1 ms, as much as a small
+        # statement. Nobody waits at the pool while a connection lies here.
+        self._idle: list[_Kept] = []
         self._waiting = 0
         self._is_closing = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """For reading with single statements, which need no transaction around them."""
-        conn = await self._lend()
+        kept = await self._lend()
         self._gauges.in_use.inc()
         is_clean = False
         try:
-            yield conn
-            is_clean = not (conn.is_closed() or conn.is_in_transaction())
+            yield kept.conn
+            is_clean = _is_clean(kept.conn)
         finally:
             self._gauges.in_use.dec()
-            if is_clean and not self._waiting and not self._is_closing:
-                self._idle.append((conn, monotonic()))
+            now = monotonic()
+            if is_clean and not self._waiting and not self._is_closing and now - kept.since < _RENEWED_AFTER_S:
+                kept.idle_since = now
+                self._idle.append(kept)
+                if now - self._idle[0].idle_since > _LONGEST_IDLE_S:
+                    await self._drop(self._idle.pop(0))
             else:
-                await self._pool.release(conn, timeout=_RELEASE_TIMEOUT_S)
+                await self._pool.release(kept.conn, timeout=_RELEASE_TIMEOUT_S)
 
     async def close(self) -> None:
         """Waits for the connections that are lent."""
         self._is_closing = True
-        while self._idle:
-            await self._pool.release(self._idle.pop()[0])
-        await self._pool.close()
+        try:
+            while self._idle:
+                await self._pool.release(self._idle.pop().conn)
+            await self._pool.close()
+        except BaseException:
+            self._pool.terminate()
+            raise
 
-    async def _lend(self) -> "PoolConnectionProxy[asyncpg.Record]":
-        while self._idle:
-            conn, since = self._idle.pop()
-            if not conn.is_closed():
-                if monotonic() - since < _LONGEST_IDLE_S:
-                    return conn
-                conn.terminate()
-            await self._pool.release(conn)
+    async def _lend(self) -> "_Kept":
+        while self._idle and not self._is_closing:
+            kept = self._idle.pop()
+            if _is_clean(kept.conn) and monotonic() - kept.idle_since < _LONGEST_IDLE_S:
+                return kept
+            await self._drop(kept)
         self._waiting += 1
         self._gauges.waiting.inc()
         try:
             async with asyncio.timeout(_ACQUIRE_TIMEOUT_S):  # the driver's own waits in a task of its own
-                return await self._pool.acquire()
+                return _Kept(await self._pool.acquire(), since=monotonic())
         finally:
             self._gauges.waiting.dec()
             self._waiting -= 1
+
+    async def _drop(self, kept: "_Kept") -> None:
+        """Closes it without a word to the server, which may not hear it."""
+        with suppress(asyncpg.InterfaceError):  # the driver has taken back what was lost
+            kept.conn.terminate()
+        await self._pool.release(kept.conn)
 
     @asynccontextmanager
     async def transaction(self, context: RequestContext | None = None) -> AsyncGenerator[Connection]:
@@ -149,6 +170,13 @@ class Database:
                 _log.info("transaction_retried", service=self.service, reason=reason, attempt=attempt)
             await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE_S * attempt))  # noqa: S311  keeps rivals apart
         raise AssertionError("the last try returns or raises")
+
+
+def _is_clean(conn: "PoolConnectionProxy[asyncpg.Record]") -> bool:
+    try:
+        return not (conn.is_closed() or conn.is_in_transaction())
+    except asyncpg.InterfaceError:  # it was lost, and the driver has taken it back
+        return False
 
 
 def _reason_to_retry(error: Exception, *, is_safe_when_lost: bool) -> str | None:

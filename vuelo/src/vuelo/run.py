@@ -1,4 +1,7 @@
-"""The commands over all services of a project, side by side: each has its own schema, history and connection."""
+"""The commands over all services of a project, side by side: each has its own schema, history and connection.
+
+Four at a time: while four wait for a lock, the others have not begun.
+"""
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +68,7 @@ class RunFailedError(VueloError):
 def migrate(
     project: Project, *, watch: Watch = _unwatched, tell: Tell = _unheard, **changed: Unpack[MigrateSettings]
 ) -> list[Result]:
-    """Bring every service up to date, all at once. Raises RunFailedError after all have ended.
+    """Bring every service up to date, four at a time. Raises RunFailedError after all have ended.
 
     `changed` are settings for this run alone. Raises VueloError, before any service is touched: `target.unknown` when
     none of them has the version that is the target, `cherry_pick.unknown`.
