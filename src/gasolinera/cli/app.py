@@ -8,7 +8,7 @@ import asyncpg
 import psycopg
 import typer
 
-from gasolinera.cli import db, demo, employees, events, jobs, keys, openapi, qr, serve, stations, users, worker
+from gasolinera.cli import db, demo, employees, events, jobs, keys, openapi, qr, serve, stations, tickets, users, worker
 from gasolinera.errors import GasolineraError, unavailable
 from vuelo import VueloError
 from vuelo.report import show_error
@@ -33,6 +33,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(qr.app, name="qr")
 app.add_typer(stations.app, name="stations")
+app.add_typer(tickets.app, name="tickets")
 app.add_typer(users.app, name="users")
 
 
