@@ -1,8 +1,17 @@
 """One person's data: given on request, and forgotten for good."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
-from gasolinera.config import Settings
+import pytest
+
+from gasolinera.app import ALL_PARTS
+from gasolinera.config import Settings, schema_of
+from gasolinera.database import open_database
+from gasolinera.events import Event
+from gasolinera.parts import Parts
 from tests.auth.administrators import bearer, headers
 from tests.auth.journeys import (
     ANA,
@@ -85,3 +94,49 @@ def test_an_administrator_erases_once_but_nobody_who_works(client: Client, setti
     for path in ("activate", "unlock"):
         assert problem(client.post(f"/api/auth/users/{ANA}/{path}", headers=shown)) == (409, "user.erased")
     assert good(client.get(f"/api/auth/users/{ANA}", headers=shown))["phone_number"] is None
+
+
+def hear_of_erasure(settings: Settings, part: Parts, user: str) -> None:
+    """As each consumer of the service hears an event of its own that says so."""
+    event = Event(
+        id=uuid4(),
+        type="user.erased",
+        source="urn:gasolinera:auth",
+        aggregate="user",
+        subject=user,
+        time=datetime.now(UTC),
+        data={"public_id": user, "role": "EMPLOYEE", "active": False},
+    )
+
+    async def hear() -> None:
+        async with open_database(settings, part.name) as db:
+            for consumer in [one for one in part.consumers if event.type in one.types]:
+                async with db.transaction() as conn:
+                    await consumer.handle(conn, event)
+
+    asyncio.run(hear())
+
+
+@pytest.mark.parametrize("part", ALL_PARTS, ids=lambda part: part.name)
+@pytest.mark.parametrize("user", [ANA, EMPLOYEE])
+def test_an_erasure_that_is_told_again_changes_nothing_anywhere(
+    part: Parts, user: str, settings: Settings, admin: Conn
+) -> None:
+    """But when it was last said: a service cannot know whether a backup came back in between."""
+    tables = admin.execute(
+        "SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r'",
+        (schema_of(part.name),),
+    ).fetchall()
+
+    def rows() -> set[str]:
+        told = "to_jsonb(t) - ARRAY['as_of', 'updated_at']"
+        return {
+            f"{table} {row}"
+            for (table,) in tables
+            for (row,) in admin.execute(f"SELECT ({told})::text FROM {table} AS t".encode())
+        }
+
+    hear_of_erasure(settings, part, user)
+    once = rows()
+    hear_of_erasure(settings, part, user)
+    assert rows() == once

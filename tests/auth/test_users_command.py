@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.auth.administrators import ADMINISTRATOR
-from tests.auth.journeys import ANA, ANA_PHONE, Conn
+from tests.auth.journeys import ANA, ANA_PHONE, EMPLOYEE, Conn
 
 COMMAND = (sys.executable, "-c", "from gasolinera.cli.main import main; main()", "users")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -57,13 +57,25 @@ def test_accounts_are_shown_deactivated_and_the_last_administrator_stays(run: Ru
     assert (nobody.returncode, "no such user" in nobody.stderr) == (1, True)
 
 
-def test_an_erasure_is_replayed_from_the_ledger_after_a_restore(run: Run, admin: Conn, tmp_path: Path) -> None:
-    row = {"public_id": ANA, "erased_at": "2026-11-01T00:00:00Z", "reason": "OWN_REQUEST", "requested_by": None}
-    gone = row | {"public_id": "00000000-0000-4000-8000-000000000000"}
-    (tmp_path / "ledger.json").write_text(json.dumps([row, gone]))
-    for told in ("1 erased again, 1 not in", "0 erased again, 1 not in"):
+def test_erasures_are_replayed_after_a_restore_and_who_cannot_be_erased_stops_nobody(
+    run: Run, admin: Conn, tmp_path: Path
+) -> None:
+    """The last administrator stays; an employment that came back with the backup is no reason to keep somebody."""
+    nobody = "00000000-0000-4000-8000-000000000000"
+    row = {"erased_at": "2026-11-01T00:00:00Z", "reason": "OWN_REQUEST", "requested_by": None}
+    ledger = [row | {"public_id": who} for who in (ANA, nobody, ADMINISTRATOR, EMPLOYEE)]
+    (tmp_path / "ledger.json").write_text(json.dumps(ledger))
+    for told in ("2 erased again, 0 erased already, 1 not in", "0 erased again, 2 erased already, 1 not in"):
         done = run("replay-erasures", "ledger.json")
-        assert (done.returncode, told in done.stdout) == (0, True), done
-    found = admin.execute("SELECT erased_at IS NOT NULL FROM auth_schema.users WHERE public_id = %s", (ANA,))
-    assert found.fetchone() == (True,)
-    assert [one["reason"] for one in json.loads(run("erasures", "--json").stdout)] == ["REPLAYED"]
+        assert (done.returncode, told in done.stdout) == (1, True), done
+        assert f"{ADMINISTRATOR} stays: this is the last active administrator" in done.stderr
+    found = admin.execute("SELECT public_id::text FROM auth_schema.users WHERE erased_at IS NOT NULL").fetchall()
+    assert {who for (who,) in found} == {ANA, EMPLOYEE}
+    works = "SELECT bool_or(is_active) FROM auth_schema.employments WHERE user_id = %s"
+    assert admin.execute(works, (EMPLOYEE,)).fetchone() == (False,)
+    assert [one["reason"] for one in json.loads(run("erasures", "--json").stdout)] == ["REPLAYED"] * 2
+    # Another service may have been restored alone: it hears of both people whenever the ledger is replayed.
+    told = "SELECT aggregate_key, count(*) FROM auth_schema.outbox_events WHERE event_type = 'user.erased' GROUP BY 1"
+    assert dict(admin.execute(told).fetchall()) == {ANA: 2, EMPLOYEE: 2}
+    (tmp_path / "ledger.json").write_text(json.dumps(ledger[:2]))
+    assert run("replay-erasures", "ledger.json").returncode == 0

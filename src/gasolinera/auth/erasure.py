@@ -86,7 +86,8 @@ async def erase_for(conn: Connection, actor: UUID | None, user_id: UUID) -> None
 
 
 async def erase(conn: Connection, user_id: UUID, reason: str) -> bool:
-    """False: it was done before. Everybody who keeps something about the person hears `user.erased`.
+    """False: it was done before. Everybody who keeps something about the person hears `user.erased`, of what is REPLAYED
+    even then: another service's database may be the one that came back from a backup.
 
     Raises UnknownError `user.unknown`, ConflictError `erasure.employed` or `user.last_administrator`.
     """
@@ -96,7 +97,7 @@ async def erase(conn: Connection, user_id: UUID, reason: str) -> bool:
     if made.outcome == "EMPLOYED":
         hint = "end the employment at the station first"
         raise ConflictError("erasure.employed", "this person works at a station", hint)
-    if made.outcome == "AGAIN":
+    if made.outcome == "AGAIN" and reason != "REPLAYED":
         return False
     assert made.role is not None, "a user has a role"
     await OUTBOX.publish(
@@ -106,7 +107,7 @@ async def erase(conn: Connection, user_id: UUID, reason: str) -> bool:
         subject=str(user_id),
         data={"public_id": str(user_id), "role": made.role.value, "active": False},
     )
-    return True
+    return made.outcome != "AGAIN"
 
 
 async def list_erasures(conn: Connection, since: datetime) -> Sequence[Erasure]:

@@ -22,7 +22,7 @@ from gasolinera.auth.phones import normalize_phone
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
 from gasolinera.database import Connection, RequestContext, open_database
-from gasolinera.errors import InputError, UnknownError, refusal
+from gasolinera.errors import ConflictError, GasolineraError, InputError, UnknownError, refusal
 from gasolinera.logs import configure_logs
 from gasolinera.permissions import Role
 
@@ -152,23 +152,59 @@ def erasures(
 def replay_erasures(
     ledger: Annotated[Path, typer.Argument(help="What `gasolinera users erasures --json` printed.")],
 ) -> None:
-    """Erase again whom a backup brought back. Doing it twice changes nothing."""
+    """Erase again whom a backup brought back, and tell the other services again, one person after the other. Doing it
+    twice changes nothing. Exit 1 when somebody cannot be erased.
+    """
     try:
         listed = msgspec.json.decode(ledger.read_bytes(), type=tuple[Erasure, ...])
     except msgspec.MsgspecError as error:
         raise InputError("erasures.malformed", f"{ledger} is no ledger: {error}") from None
+    with reachable_settings() as settings:
+        configure_logs(settings)
+        replay = asyncio.run(_replay(settings, listed))
+    for stays in replay.refused:
+        sys.stderr.write(f"{stays}\n")
+    sys.stdout.write(
+        f"{len(listed)} in the ledger: {replay.erased} erased again, {replay.known} erased already, "
+        f"{replay.unknown} not in the database, {len(replay.refused)} refused\n"
+    )
+    if replay.refused:
+        raise typer.Exit(1)
 
-    async def act(conn: Connection, _settings: Settings) -> tuple[int, int]:
-        done = unknown = 0
+
+class _Replay(msgspec.Struct):
+    erased: int = 0
+    known: int = 0
+    unknown: int = 0  # came after the backup
+    refused: list[str] = msgspec.field(default_factory=list[str])
+
+
+async def _replay(settings: Settings, listed: tuple[Erasure, ...]) -> _Replay:
+    """A transaction for each person: one who cannot be erased keeps nobody else's data."""
+    context = RequestContext(actor="command:users replay-erasures")
+    replay = _Replay()
+    async with open_database(settings, "auth") as db:
         for one in listed:
-            try:
-                done += await erasure.erase(conn, one.public_id, "REPLAYED")
-            except UnknownError:
-                unknown += 1  # came after the backup, and is not in it
-        return done, unknown
 
-    done, unknown = _run("replay-erasures", act)
-    sys.stdout.write(f"{len(listed)} in the ledger: {done} erased again, {unknown} not in the database\n")
+            async def erase(conn: Connection, user: UUID = one.public_id) -> bool:
+                return await erasure.erase(conn, user, "REPLAYED")
+
+            try:
+                if await db.run(erase, context, is_idempotent=True):
+                    replay.erased += 1
+                else:
+                    replay.known += 1
+            except UnknownError:
+                replay.unknown += 1
+            except ConflictError as error:
+                replay.refused.append(_stays(one, error))
+            except asyncpg.IntegrityConstraintViolationError as error:
+                replay.refused.append(_stays(one, refusal(error, refusals_of((PARTS,)))))
+    return replay
+
+
+def _stays(one: Erasure, error: GasolineraError) -> str:
+    return f"{one.public_id} stays: {error}" + (f"; {error.hint}" if error.hint else "")
 
 
 def _act(name: str, who: str, use_case: Callable[[Connection, UUID], Awaitable[User]], *, as_json: bool) -> None:

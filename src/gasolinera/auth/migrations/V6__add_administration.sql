@@ -239,10 +239,13 @@ BEGIN
     ELSIF v_user.erased_at IS NOT NULL THEN
         RETURN QUERY SELECT 'AGAIN', v_user.role;
         RETURN;
-    ELSIF EXISTS (SELECT FROM auth_schema.employments AS e WHERE e.user_id = p_user_id AND e.is_active) THEN
+    ELSIF p_reason <> 'REPLAYED'
+          AND EXISTS (SELECT FROM auth_schema.employments AS e WHERE e.user_id = p_user_id AND e.is_active) THEN
         RETURN QUERY SELECT 'EMPLOYED', v_user.role;
         RETURN;
     END IF;
+    -- Who was erased once had left before: what says otherwise came back with a backup. The station's next word counts.
+    UPDATE auth_schema.employments AS e SET is_active = false WHERE e.user_id = p_user_id AND e.is_active;
     -- First the account: its trigger ends the access tokens of the sessions that go below.
     UPDATE auth_schema.users AS u
        SET phone_number = NULL, first_name = NULL, last_name = NULL, email = NULL, metadata = '{}', is_active = false,
@@ -265,7 +268,8 @@ END
 $$;
 COMMENT ON FUNCTION auth_schema.erase_user(uuid, text) IS
     'ERASED: what told who it was is gone and the ledger says so. AGAIN: it was before. UNKNOWN and EMPLOYED change '
-    'nothing. The log keeps references alone and stays. Keeps the user''s row locked.';
+    'nothing; nobody is EMPLOYED whose erasure is REPLAYED. The log keeps references alone and stays. Keeps the user''s '
+    'row locked.';
 
 -- Retention of the logs -------------------------------------------------------------------------------------------
 
