@@ -47,6 +47,9 @@ class Permission(StrEnum):
     STATION_AUDIT_READ = "stations:audit"
     STATION_STATISTICS_READ = "stations:statistics"
     # coupons
+    CAMPAIGNS_READ = "campaigns:read"
+    CAMPAIGNS_MANAGE = "campaigns:manage"
+    CAMPAIGNS_APPROVE = "campaigns:approve"
     COUPONS_OWN = "coupons:own"
     COUPONS_ISSUE = "coupons:issue"
     COUPONS_MANAGE = "coupons:manage"
@@ -114,6 +117,7 @@ _STATION_ADMIN = _EMPLOYEE | {
     Permission.TERMINALS_MANAGE: Reach.STATION,
     Permission.STATION_AUDIT_READ: Reach.STATION,
     Permission.STATION_STATISTICS_READ: Reach.STATION,
+    Permission.CAMPAIGNS_READ: Reach.STATION,
     Permission.FRAUD_REVIEW: Reach.STATION,
 }
 _SYSTEM_ADMIN = {

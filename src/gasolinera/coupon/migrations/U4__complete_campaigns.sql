@@ -1,5 +1,9 @@
 -- Takes back V4: campaigns as the first migration left them. Counts by period and pending openings are lost.
 
+DROP FUNCTION coupon_schema.refresh_statistics();
+DROP VIEW coupon_schema.campaign_summary;
+DROP MATERIALIZED VIEW coupon_schema.redemption_statistics;
+DROP MATERIALIZED VIEW coupon_schema.coupon_statistics;
 DROP FUNCTION coupon_schema.explain_use(bigint, uuid, text, text, numeric, text, timestamptz, text, bigint);
 DROP TRIGGER campaign_stations_log_insert ON coupon_schema.campaign_stations;
 DROP TRIGGER campaign_stations_log_delete ON coupon_schema.campaign_stations;

@@ -1,5 +1,5 @@
 -- Campaigns complete: a limit of each user by day, week or month, approval by a second person, opening by the clock,
--- and one function that says what a coupon or campaign gives and every reason why not.
+-- one function that says what a coupon or campaign gives and every reason why not, and campaigns in figures.
 
 -- What a campaign says ---------------------------------------------------------------------------------------------
 
@@ -475,6 +475,111 @@ COMMENT ON FUNCTION coupon_schema.explain_use(
     'campaign''s zone. Dry run and use ask this one function; it locks nothing, so the triggers of '
     'coupon_usage_history have the last word.';
 
+-- Figures -----------------------------------------------------------------------------------------------------------
+
+-- Each of many is counted by itself before it meets a campaign: two lists side by side would multiply each other.
+CREATE MATERIALIZED VIEW coupon_schema.coupon_statistics AS
+SELECT g.id AS campaign_id,
+       coalesce(c.coupons, 0) AS coupons,
+       coalesce(c.active, 0) AS active,
+       coalesce(c.used, 0) AS used,
+       coalesce(c.expired, 0) AS expired,
+       coalesce(c.cancelled, 0) AS cancelled,
+       coalesce(c.suspended, 0) AS suspended,
+       coalesce(c.assigned, 0) AS assigned,
+       coalesce(c.redeemed, 0) AS redeemed,
+       coalesce(u.users, 0) AS users,
+       now() AS refreshed_at
+  FROM coupon_schema.campaigns AS g
+  LEFT JOIN (
+    SELECT k.campaign_id, count(*) AS coupons,
+           count(*) FILTER (WHERE k.status = 'ACTIVE') AS active,
+           count(*) FILTER (WHERE k.status = 'USED') AS used,
+           count(*) FILTER (WHERE k.status = 'EXPIRED') AS expired,
+           count(*) FILTER (WHERE k.status = 'CANCELLED') AS cancelled,
+           count(*) FILTER (WHERE k.status = 'SUSPENDED') AS suspended,
+           count(k.user_id) AS assigned,
+           count(*) FILTER (WHERE k.usage_count > 0) AS redeemed
+      FROM coupon_schema.coupons AS k
+     GROUP BY k.campaign_id
+  ) AS c ON c.campaign_id = g.id
+  LEFT JOIN (
+    SELECT n.campaign_id, count(*) AS users
+      FROM coupon_schema.campaign_user_usages AS n
+     WHERE n.used_count > 0
+     GROUP BY n.campaign_id
+  ) AS u ON u.campaign_id = g.id;
+COMMENT ON MATERIALIZED VIEW coupon_schema.coupon_statistics IS
+    'One row a campaign: its coupons by state, how many were redeemed and not given back, by how many users. As of the '
+    'last refresh.';
+-- What a concurrent refresh needs, and the look-up of one campaign.
+CREATE UNIQUE INDEX coupon_statistics_campaign_id_idx ON coupon_schema.coupon_statistics (campaign_id);
+
+CREATE MATERIALIZED VIEW coupon_schema.redemption_statistics AS
+SELECT c.campaign_id,
+       (h.used_at AT TIME ZONE g.time_zone)::date AS day,
+       h.station_code,
+       count(*) FILTER (WHERE h.restored_at IS NULL) AS redemptions,
+       count(h.restored_at) AS restored,
+       coalesce(sum(h.original_amount) FILTER (WHERE h.restored_at IS NULL), 0) AS original_amount,
+       coalesce(sum(h.discount_amount) FILTER (WHERE h.restored_at IS NULL), 0) AS discount_amount,
+       coalesce(sum(h.final_amount) FILTER (WHERE h.restored_at IS NULL), 0) AS final_amount,
+       coalesce(sum(h.raffle_tickets) FILTER (WHERE h.restored_at IS NULL), 0) AS raffle_tickets
+  FROM coupon_schema.coupon_usage_history AS h
+  JOIN coupon_schema.coupons AS c ON c.id = h.coupon_id
+  JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+ GROUP BY 1, 2, 3;
+COMMENT ON MATERIALIZED VIEW coupon_schema.redemption_statistics IS
+    'Uses of a campaign''s coupons by day of its zone and by station; those given back are counted apart and are in no '
+    'amount. As of the last refresh.';
+-- What a concurrent refresh needs, and a campaign's days.
+CREATE UNIQUE INDEX redemption_statistics_campaign_id_day_station_code_idx
+    ON coupon_schema.redemption_statistics (campaign_id, day, station_code);
+
+CREATE VIEW coupon_schema.campaign_summary AS
+SELECT g.id AS campaign_id, g.campaign_code, g.name, g.status, g.currency,
+       coalesce(k.coupons, 0) AS coupons,
+       coalesce(k.active, 0) AS active_coupons,
+       coalesce(k.used, 0) AS used_coupons,
+       coalesce(k.expired, 0) AS expired_coupons,
+       coalesce(k.cancelled, 0) AS cancelled_coupons,
+       coalesce(k.suspended, 0) AS suspended_coupons,
+       coalesce(k.assigned, 0) AS assigned_coupons,
+       coalesce(k.users, 0) AS users,
+       coalesce(r.redemptions, 0)::bigint AS redemptions,
+       coalesce(r.restored, 0)::bigint AS restored,
+       coalesce(r.original_amount, 0) AS original_amount,
+       coalesce(r.discount_amount, 0) AS discount_amount,
+       coalesce(r.final_amount, 0) AS final_amount,
+       coalesce(r.raffle_tickets, 0)::bigint AS raffle_tickets,
+       round(r.discount_amount / nullif(r.redemptions, 0), 2) AS average_discount,
+       round(100.0 * k.redeemed / nullif(k.coupons, 0), 1) AS redeemed_coupons_percent,
+       k.refreshed_at
+  FROM coupon_schema.campaigns AS g
+  LEFT JOIN coupon_schema.coupon_statistics AS k ON k.campaign_id = g.id
+  LEFT JOIN (
+    SELECT d.campaign_id, sum(d.redemptions) AS redemptions, sum(d.restored) AS restored,
+           sum(d.original_amount) AS original_amount, sum(d.discount_amount) AS discount_amount,
+           sum(d.final_amount) AS final_amount, sum(d.raffle_tickets) AS raffle_tickets
+      FROM coupon_schema.redemption_statistics AS d
+     GROUP BY d.campaign_id
+  ) AS r ON r.campaign_id = g.id;
+COMMENT ON VIEW coupon_schema.campaign_summary IS
+    'Each campaign in figures, from the two statistics; refreshed_at NULL: made since the last refresh.';
+
+CREATE FUNCTION coupon_schema.refresh_statistics() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    REFRESH MATERIALIZED VIEW CONCURRENTLY coupon_schema.coupon_statistics;
+    REFRESH MATERIALIZED VIEW CONCURRENTLY coupon_schema.redemption_statistics;
+END
+$$;
+COMMENT ON FUNCTION coupon_schema.refresh_statistics() IS
+    'Makes both statistics anew while everybody reads the old ones; two at the same time come one after the other.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.refresh_statistics() FROM PUBLIC;
+
 -- Rights ------------------------------------------------------------------------------------------------------------
 
 GRANT INSERT (per_user_period, per_user_period_limit, approval_needed_above, opens_by_clock),
@@ -485,5 +590,9 @@ GRANT SELECT (campaign_id, period_start, used_count, usage_limit, created_at, up
     ON coupon_schema.campaign_user_period_usages TO coupon_ro;
 GRANT EXECUTE ON FUNCTION
     coupon_schema.period_start(text, text, timestamptz),
-    coupon_schema.explain_use(bigint, uuid, text, text, numeric, text, timestamptz, text, bigint)
+    coupon_schema.explain_use(bigint, uuid, text, text, numeric, text, timestamptz, text, bigint),
+    coupon_schema.refresh_statistics()
     TO coupon_app;
+GRANT SELECT ON
+    coupon_schema.coupon_statistics, coupon_schema.redemption_statistics, coupon_schema.campaign_summary
+    TO coupon_app, coupon_ro;
