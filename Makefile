@@ -67,6 +67,10 @@ bench-migrations: .venv/development ## vuelo beside psql and other migration too
 bench-http: .venv/development ## Requests beside the bare SQL, CPU of each: docs/reference/http-benchmarks.md
 	$(BIN)/python -m bench.http $(ARGS)
 
+.PHONY: bench-qr
+bench-qr: .venv/development ## Codes verified, drawn, and read by a camera: docs/reference/qr-benchmarks.md
+	$(BIN)/python -m bench.qr $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write the lock files
 	$(COMPILE) pyproject.toml --extra build -o requirements.lock $(ARGS)
