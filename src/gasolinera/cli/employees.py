@@ -45,8 +45,11 @@ def import_command(
 
     async def bring(settings: Settings, sheet: Sheet) -> SheetResult:
         people = await _people(settings, sheet)
-        async with open_database(settings, "station") as db, db.transaction(_CONTEXT) as conn:
-            return await import_employees(conn, _CALLER, people, sheet, is_dry_run=dry_run, keeps_good=keep_good)
+        async with open_database(settings, "station") as db:
+            return await db.run(
+                lambda conn: import_employees(conn, _CALLER, people, sheet, is_dry_run=dry_run, keeps_good=keep_good),
+                _CONTEXT,
+            )
 
     import_table(file, read_employees, bring, report=report, as_json=as_json)
 

@@ -82,10 +82,12 @@ async def import_route(
 ) -> SheetResult:
     sheet = employees_sheet.read_employees(await file_of(request))
     people = await employees_sheet.find_people(users, sheet)
-    async with db.transaction(context) as conn:
-        return await employees_sheet.import_employees(
+    return await db.run(
+        lambda conn: employees_sheet.import_employees(
             conn, caller, people, sheet, is_dry_run=dry_run, keeps_good=keep_good
-        )
+        ),
+        context,
+    )
 
 
 HANDLERS = (export_route, import_route)

@@ -98,9 +98,10 @@ async def import_employees(
     """Each row as if it had been asked for alone, by the same rules and with the same events; `people` are those that
     `find_people` found for it.
 
-    Keeps nothing on a dry run, nor when a row is faulty unless `keeps_good`. Needs a transaction. Raises InputError
-    `sheet.too_many_faults`.
+    Keeps nothing on a dry run, nor when a row is faulty unless `keeps_good`. Needs a transaction. Takes the roster:
+    waits for another import. Raises InputError `sheet.too_many_faults`.
     """
+    await queries.take_roster(conn)
 
     async def work(tally: Tally) -> None:
         for number, row in sheet.rows.items():

@@ -22,6 +22,8 @@ from gasolinera.station.models_employees import (
 
 _SQL = load_sql("gasolinera.station", "queries_employees.sql")
 _LOCK_USER = _SQL["lock_user"]
+_TAKE_ROSTER = _SQL["take_roster"]
+_SHARE_ROSTER_AND_LOCK_USER = _SQL["share_roster_and_lock_user"]
 _NEXT_VERSION = _SQL["next_employment_version"]
 _HIRE = _SQL["hire"]
 _WHY_NOT_HIRED = _SQL["why_not_hired"]
@@ -84,6 +86,14 @@ class _Rule(msgspec.Struct, frozen=True):
 
 async def lock_user(conn: Connection, user_id: UUID) -> None:
     await conn.execute(_LOCK_USER, user_id)
+
+
+async def take_roster(conn: Connection) -> None:
+    await conn.execute(_TAKE_ROSTER)
+
+
+async def share_roster_and_lock_user(conn: Connection, user_id: UUID) -> None:
+    await conn.execute(_SHARE_ROSTER_AND_LOCK_USER, user_id)
 
 
 async def next_employment_version(conn: Connection) -> int:

@@ -5,6 +5,16 @@
 -- Hiring somebody and hearing that the account is deactivated come one after the other.
 SELECT pg_advisory_xact_lock(hashtextextended('station_schema.user.' || $1::uuid, 0));
 
+-- name: take_roster
+-- Whoever changes several employments in one transaction, in whatever order, is alone with that until its end: taken
+-- before anything else. Changes of a single one do not wait for it.
+SELECT pg_advisory_xact_lock(hashtextextended('station_schema.roster', 0));
+
+-- name: share_roster_and_lock_user
+-- For hearing of users, several in one transaction: waits for who has taken the roster, not for others that hear.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('station_schema.roster', 0)),
+       pg_advisory_xact_lock(hashtextextended('station_schema.user.' || $1::uuid, 0));
+
 -- name: next_employment_version
 -- Greater than that of everything told before of an employment, whose row is held.
 SELECT nextval('station_schema.employment_versions') AS version;

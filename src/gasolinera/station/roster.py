@@ -69,12 +69,12 @@ async def take_user_event(conn: Connection, event: Event) -> None:
     """An employment rests while its account is deactivated, goes on with it, and ends when it is erased. What was said
     before something that is known comes too late.
 
-    Raises msgspec.ValidationError for an event that is not what the catalogue says. Locks the user against hiring, and
-    the employment.
+    Raises msgspec.ValidationError for an event that is not what the catalogue says. Locks the roster against who
+    changes many, the user against hiring, and the employment, in this order.
     """
     is_erased = event.type == "user.erased"
     user = msgspec.convert({"active": False} | event.data, _User)
-    await queries.lock_user(conn, user.public_id)
+    await queries.share_roster_and_lock_user(conn, user.public_id)
     is_active = user.active and not is_erased
     is_news = await queries.note_user_state(
         conn, user.public_id, is_active=is_active, is_erased=is_erased, as_of=event.time

@@ -69,7 +69,11 @@ async def withdraw_certification(
 
 
 async def set_rule(conn: Connection, station_code: str, kind: CertificationKind | None) -> AppliedRule:
-    """What the station requires from now on; who has not got it loses the right at once. Raises UnknownError."""
+    """What the station requires from now on; who has not got it loses the right at once. Raises UnknownError.
+
+    Takes the roster.
+    """
+    await queries.take_roster(conn)
     if not await queries.set_required_certification(conn, station_code, kind):
         raise unknown_station()
     return AppliedRule(kind, await _withdraw_rights(conn, station_code=station_code))
@@ -100,6 +104,7 @@ async def _withdraw_rights(
 async def _look_at_certifications(db: Database, _arguments: Mapping[str, str]) -> str:
     """Takes rights whose training has expired, and tells each station how much expires soon."""
     async with db.transaction(RequestContext(actor="job:station.certifications_expiring")) as conn:
+        await queries.take_roster(conn)
         withdrawn = await _withdraw_rights(conn)
         expiring = await queries.list_expiring(conn, None, within_days=SOON_DAYS, limit=_MOST_EXPIRING)
     for station_code, count in sorted(Counter(one.station_code for one in expiring).items()):
