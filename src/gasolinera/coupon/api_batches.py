@@ -139,7 +139,7 @@ async def export_batch_route(
     batch = await exporting.begin_export_of_batch(db, batch_id, context)
     return Stream(
         exporting.batch_as_csv(db, batch, language=language),
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={"content-disposition": f'attachment; filename="coupons-{batch_id}.csv"', "cache-control": "no-store"},
     )
 
@@ -164,7 +164,7 @@ async def export_campaign_route(
     await exporting.begin_export_of_campaign(db, campaign, context)
     return Stream(
         exporting.campaign_as_csv(db, campaign, language=language),
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={"content-disposition": f'attachment; filename="coupons-{campaign}.csv"', "cache-control": "no-store"},
     )
 

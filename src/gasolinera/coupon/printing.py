@@ -220,8 +220,8 @@ def _runs(symbol: Symbol) -> Iterator[tuple[int, int, int]]:
 
 def _draw_cut_marks(canvas: Any, places: Sequence[Place]) -> None:
     """At the edges of the block, where the cuts begin and end: a stack of sheets is cut along them."""
-    xs = sorted({place.x for place in places} | {place.x + _WIDTH for place in places})
-    ys = sorted({place.y for place in places} | {place.y + _HEIGHT for place in places})
+    xs = sorted({round(x, 3) for place in places for x in (place.x, place.x + _WIDTH)})
+    ys = sorted({round(y, 3) for place in places for y in (place.y, place.y + _HEIGHT)})
     canvas.setLineWidth(0.25)
     for x in xs:
         canvas.line(x, ys[0] - _GAP - _MARK, x, ys[0] - _GAP)
