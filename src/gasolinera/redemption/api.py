@@ -110,7 +110,7 @@ Key: TypeAlias = Annotated[
     str,
     HeaderParameter(
         name="Idempotency-Key",
-        min_length=8,
+        min_length=16,
         max_length=255,
         pattern=r"^[!-~]+$(?!\n)",
         description="Names this request. Sent again with the same key, it has no second effect and gets the same "

@@ -125,7 +125,7 @@ class RedemptionRequest(Fuelling, frozen=True, kw_only=True, forbid_unknown_fiel
     fuel_type: Fuel
     currency: Currency | None = None
     customer: UUID | None = None
-    dispenser_code: DispenserCode | None = None
+    dispenser_code: DispenserCode
     device_id: DeviceId | None = None
 
 
