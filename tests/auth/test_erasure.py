@@ -1,22 +1,29 @@
 """One person's data: given on request, and forgotten for good."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
+from litestar.testing import TestClient
+from psycopg import errors
 
-from gasolinera.app import ALL_PARTS
+from gasolinera.app import ALL_PARTS, create_app
 from gasolinera.config import Settings, schema_of
 from gasolinera.database import open_database
 from gasolinera.events import Event
+from gasolinera.key_file import PURPOSES, new_keys
+from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.parts import Parts
 from tests.auth.administrators import bearer, headers
 from tests.auth.journeys import (
     ANA,
     ANA_PHONE,
     EMPLOYEE,
+    REGISTRATION,
+    STRANGER_PHONE,
     Client,
     Conn,
     code_sent_to,
@@ -94,6 +101,58 @@ def test_an_administrator_erases_once_but_nobody_who_works(client: Client, setti
     for path in ("activate", "unlock"):
         assert problem(client.post(f"/api/auth/users/{ANA}/{path}", headers=shown)) == (409, "user.erased")
     assert good(client.get(f"/api/auth/users/{ANA}", headers=shown))["phone_number"] is None
+
+
+def test_what_the_phone_asked_for_before_its_account_is_in_the_export_and_goes_with_it(
+    admin: Conn, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of such entries the log has the phone's hash alone, by the key of then; others' entries stay."""
+    ring = load_keyring(settings)
+    (made,) = new_keys(("phone",), datetime.now(UTC) - timedelta(days=9))
+    older = msgspec.structs.replace(made, id=2)
+    rotated = Keyring([older, *(key for purpose in PURPOSES for key in ring.all_of(purpose))])
+
+    def load(_settings: Settings) -> Keyring:
+        return rotated
+
+    monkeypatch.setattr("gasolinera.app.load_keyring", load)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        shown = {"user-agent": "Elena's phone"}
+        session = good(client.post("/api/auth/register", json=REGISTRATION, headers=shown), 202)["session_token"]
+        body = {"session_token": session, "code": code_sent_to(admin, STRANGER_PHONE)}
+        told = good(client.post("/api/auth/login/verify", json=body, headers=shown))
+        add = (
+            "INSERT INTO auth_schema.auth_audit_log (event_type, succeeded, phone_hash, reason, user_agent)"
+            " VALUES ('OTP_FAILED', false, %s, %s, 'an older phone')"
+        )
+        admin.execute(add, (Keyring([older]).mac("phone", STRANGER_PHONE.encode())[1], "WRONG"))
+        admin.execute(add, (Keyring([older]).mac("phone", b"+525587654321")[1], "UNKNOWN"))
+        token = bearer(told["access_token"])
+        log = good(client.get("/api/auth/export", headers=token))["log"]
+        found = [(one["event_type"], one["reason"], one["user_agent"]) for one in log]
+        assert {("OTP_REQUESTED", "REGISTRATION", "Elena's phone"), ("OTP_FAILED", "WRONG", "an older phone")} <= {
+            *found
+        }
+        assert "UNKNOWN" not in {reason for _, reason, _ in found}
+        assert [one["created_at"] for one in log] == sorted((one["created_at"] for one in log), reverse=True)
+        assert (
+            client.delete(f"/api/auth/users/{told['user']['public_id']}", headers=headers(settings)).status_code == 204
+        )
+        left = admin.execute(
+            "SELECT reason, user_agent FROM auth_schema.auth_audit_log WHERE phone_hash IS NOT NULL"
+            " OR user_agent IN ('Elena''s phone', 'an older phone')"
+        ).fetchall()
+        assert left == [("UNKNOWN", "an older phone")]
+
+
+def test_hashes_of_phones_are_cleared_by_the_erasure_itself_alone(
+    client: Client, settings: Settings, admin: Conn
+) -> None:
+    """Or the service could clean the traces of any phone by the name of somebody who was erased once."""
+    assert client.delete(f"/api/auth/users/{ANA}", headers=headers(settings)).status_code == 204
+    with pytest.raises(errors.RestrictViolation, match="was erased before"):
+        admin.execute("SELECT auth_schema.forget_addresses_of(%s, ARRAY[sha256('phone')])", (ANA,))
+    assert admin.execute("SELECT auth_schema.forget_addresses_of(%s, '{}')", (ANA,)).fetchone() == (0,)
 
 
 def hear_of_erasure(settings: Settings, part: Parts, user: str) -> None:

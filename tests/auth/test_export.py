@@ -189,4 +189,4 @@ def test_after_an_erasure_the_export_finds_a_reference_and_no_person(
 def test_the_service_cannot_clean_the_traces_of_somebody_who_is_there(admin: Conn) -> None:
     for person in (ADMINISTRATOR, str(UUID(int=1))):
         with pytest.raises(errors.RestrictViolation, match="is not erased"):
-            admin.execute("SELECT auth_schema.forget_addresses_of(%s)", (person,))
+            admin.execute("SELECT auth_schema.forget_addresses_of(%s, '{}')", (person,))

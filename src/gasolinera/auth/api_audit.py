@@ -217,10 +217,11 @@ async def own_audit_route(
 async def export_route(
     db: NamedDependency[Database],
     caller: NamedDependency[Caller],
+    keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
     elsewhere: NamedDependency[Elsewhere],
 ) -> Response[ExportedPerson]:
-    return await _export(db, context, elsewhere, _user_of(caller))
+    return await _export(db, keyring, context, elsewhere, _user_of(caller))
 
 
 @get(
@@ -232,20 +233,21 @@ async def export_route(
 )
 async def export_user_route(
     db: NamedDependency[Database],
+    keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
     elsewhere: NamedDependency[Elsewhere],
     public_id: UserId,
 ) -> Response[ExportedPerson]:
-    return await _export(db, context, elsewhere, public_id)
+    return await _export(db, keyring, context, elsewhere, public_id)
 
 
 async def _export(
-    db: Database, context: RequestContext, elsewhere: Elsewhere, user_id: UUID
+    db: Database, keyring: Keyring, context: RequestContext, elsewhere: Elsewhere, user_id: UUID
 ) -> Response[ExportedPerson]:
     """The others first: no connection is held while they are asked, and what fails was not given."""
     services = await elsewhere.gather(user_id)
     async with db.transaction(context) as conn:
-        return Response(await erasure.export(conn, user_id, services), headers=_UNKEPT)
+        return Response(await erasure.export(conn, keyring, user_id, services), headers=_UNKEPT)
 
 
 @post(
@@ -304,10 +306,11 @@ async def erase_own_route(
 async def erase_user_route(
     db: NamedDependency[Database],
     caller: NamedDependency[Caller],
+    keyring: NamedDependency[Keyring],
     context: NamedDependency[RequestContext],
     public_id: UserId,
 ) -> None:
-    await db.run(lambda conn: erasure.erase_for(conn, caller.user_id, public_id), context)
+    await db.run(lambda conn: erasure.erase_for(conn, keyring, caller.user_id, public_id), context)
 
 
 HANDLERS = (

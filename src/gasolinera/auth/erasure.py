@@ -12,7 +12,6 @@ from uuid import UUID
 from gasolinera.auth import codes
 from gasolinera.auth import queries_administration as queries
 from gasolinera.auth.administration import unknown_user
-from gasolinera.auth.audit import latest
 from gasolinera.auth.codes import CodeWay, read_answer, refusal_of
 from gasolinera.auth.errors import inactive
 from gasolinera.auth.models import AskedCode, Refusal
@@ -27,12 +26,15 @@ from gasolinera.personal_data import MAX_ROWS, ServiceData
 Row = TypeVar("Row")
 
 
-async def export(conn: Connection, user_id: UUID, services: tuple[ServiceData, ...]) -> ExportedPerson:
+async def export(
+    conn: Connection, keyring: Keyring, user_id: UUID, services: tuple[ServiceData, ...]
+) -> ExportedPerson:
     """With what the other `services` hold. Raises UnknownError `user.unknown`. That it was given is in the log."""
     await queries.record_export(conn, user_id)
     account = await queries.export_account(conn, user_id)
     if account is None:
         raise unknown_user()
+    hashes = _hashes(keyring, account.phone_number)
     limit = MAX_ROWS + 1  # one more than is given tells that there are more
     cut: list[str] = []
 
@@ -46,7 +48,7 @@ async def export(conn: Connection, user_id: UUID, services: tuple[ServiceData, .
         sessions=newest("sessions", await queries.export_sessions(conn, user_id, limit)),
         codes=newest("codes", await queries.export_codes(conn, user_id, limit)),
         employments=newest("employments", await queries.export_employments(conn, user_id, limit)),
-        log=newest("log", await queries.list_own_audit(conn, user_id, before=latest(), limit=limit)),
+        log=newest("log", await queries.export_log(conn, user_id, hashes, limit)),
         acts=newest("acts", await queries.export_acts(conn, user_id, limit)),
         notifications=newest("notifications", await queries.export_notifications(conn, user_id, limit)),
         preferences=await get_preferences(conn, user_id),
@@ -74,24 +76,25 @@ async def erase_own(
     tried = await queries.try_own_code(conn, user_id, session_hash=answer.session_hash, code_hash=answer.code_hash)
     refusal = refusal_of(tried.outcome, tried.retry_after_s, tried.tries_left)
     if refusal is None:
-        await erase(conn, user_id, "OWN_REQUEST")
+        await erase(conn, keyring, user_id, "OWN_REQUEST")
     return refusal
 
 
-async def erase_for(conn: Connection, actor: UUID | None, user_id: UUID) -> None:
+async def erase_for(conn: Connection, keyring: Keyring, actor: UUID | None, user_id: UUID) -> None:
     """By an administrator. Raises ForbiddenError `user.self` and what `erase` raises."""
     if actor == user_id:
         raise ForbiddenError("user.self", "nobody erases the own account here", "use the own account's erasure")
-    await erase(conn, user_id, "ADMINISTRATOR")
+    await erase(conn, keyring, user_id, "ADMINISTRATOR")
 
 
-async def erase(conn: Connection, user_id: UUID, reason: str) -> bool:
-    """False: it was done before. Everybody who keeps something about the person hears `user.erased`, of what is REPLAYED
-    even then: another service's database may be the one that came back from a backup.
+async def erase(conn: Connection, keyring: Keyring, user_id: UUID, reason: str) -> bool:
+    """False: it was done before. Everybody who keeps something about the person hears `user.erased`, when it
+    is REPLAYED even then: another service's database may be the one that came back from a backup.
 
     Raises UnknownError `user.unknown`, ConflictError `erasure.employed` or `user.last_administrator`.
     """
-    made = await queries.erase_user(conn, user_id, reason)
+    hashes = _hashes(keyring, await queries.lock_phone(conn, user_id))
+    made = await queries.erase_user(conn, user_id, reason, hashes)
     if made.outcome == "UNKNOWN":
         raise unknown_user()
     if made.outcome == "EMPLOYED":
@@ -108,6 +111,11 @@ async def erase(conn: Connection, user_id: UUID, reason: str) -> bool:
         data={"public_id": str(user_id), "role": made.role.value, "active": False},
     )
     return made.outcome != "AGAIN"
+
+
+def _hashes(keyring: Keyring, phone_number: str | None) -> list[bytes]:
+    """By what the log knows the phone where it knew no account: one hash for each key that is still accepted."""
+    return [mac for _, mac in keyring.macs("phone", phone_number.encode())] if phone_number else []
 
 
 async def list_erasures(conn: Connection, since: datetime) -> Sequence[Erasure]:

@@ -46,6 +46,7 @@ _SEARCH_AUDIT = _SQL["search_audit"]
 _SEARCH_AUDIT_OF_USER = _SQL["search_audit_of_user"]
 _SEARCH_AUDIT_OF_REQUEST = _SQL["search_audit_of_request"]
 _LIST_OWN_AUDIT = _SQL["list_own_audit"]
+_EXPORT_LOG = _SQL["export_log"]
 _EXPORT_ACCOUNT = _SQL["export_account"]
 _EXPORT_SESSIONS = _SQL["export_sessions"]
 _EXPORT_CODES = _SQL["export_codes"]
@@ -55,6 +56,7 @@ _EXPORT_NOTIFICATIONS = _SQL["export_notifications"]
 _RECORD_EXPORT = _SQL["record_export"]
 _TRY_OWN_CODE = _SQL["try_own_code"]
 _GET_OWN_PHONE = _SQL["get_own_phone"]
+_LOCK_PHONE = _SQL["lock_phone"]
 _ERASE_USER = _SQL["erase_user"]
 _LIST_ERASURES = _SQL["list_erasures"]
 
@@ -168,6 +170,10 @@ async def list_own_audit(
     return await fetch_all(conn, OwnAuditEntry, _LIST_OWN_AUDIT, user_id, *before, limit)
 
 
+async def export_log(conn: Connection, user_id: UUID, phone_hashes: Sequence[bytes], limit: int) -> list[OwnAuditEntry]:
+    return await fetch_all(conn, OwnAuditEntry, _EXPORT_LOG, user_id, phone_hashes, limit)
+
+
 async def export_account(conn: Connection, user_id: UUID) -> ExportedAccount | None:
     return await fetch_optional(conn, ExportedAccount, _EXPORT_ACCOUNT, user_id)
 
@@ -205,8 +211,13 @@ async def get_own_phone(conn: Connection, user_id: UUID) -> str | None:
     return phone
 
 
-async def erase_user(conn: Connection, user_id: UUID, reason: str) -> ErasureOutcome:
-    return await fetch_one(conn, ErasureOutcome, _ERASE_USER, user_id, reason)
+async def lock_phone(conn: Connection, user_id: UUID) -> str | None:
+    phone: str | None = await conn.fetchval(_LOCK_PHONE, user_id)
+    return phone
+
+
+async def erase_user(conn: Connection, user_id: UUID, reason: str, phone_hashes: Sequence[bytes]) -> ErasureOutcome:
+    return await fetch_one(conn, ErasureOutcome, _ERASE_USER, user_id, reason, phone_hashes)
 
 
 async def list_erasures(conn: Connection, since: datetime) -> list[Erasure]:

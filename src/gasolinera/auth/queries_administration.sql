@@ -171,6 +171,23 @@ SELECT a.id, a.event_type, a.succeeded, a.family_id AS session_id, a.reason,
  ORDER BY a.created_at DESC, a.id DESC
  LIMIT $4;
 
+-- name: export_log
+-- The same, and what the phone asked for while it had no account, by the hashes of its number.
+SELECT o.id, o.event_type, o.succeeded, o.family_id AS session_id, o.reason, o.by_you,
+       CASE WHEN o.by_you THEN host(o.ip_address) END AS ip_address,
+       CASE WHEN o.by_you THEN o.user_agent END AS user_agent, o.created_at
+  FROM (
+    SELECT a.id, a.event_type, a.succeeded, a.family_id, a.reason, a.ip_address, a.user_agent, a.created_at,
+           a.actor IS NULL OR a.actor = $1::uuid::text AS by_you
+      FROM auth_schema.auth_audit_log AS a
+     WHERE a.user_id = $1 AND a.created_at > now() - interval '1 year'
+     UNION ALL
+    SELECT a.id, a.event_type, a.succeeded, a.family_id, a.reason, a.ip_address, a.user_agent, a.created_at, true
+      FROM auth_schema.auth_audit_log AS a
+     WHERE a.phone_hash = ANY ($2::bytea[]) AND a.created_at > now() - interval '1 year') AS o
+ ORDER BY o.created_at DESC, o.id DESC
+ LIMIT $3;
+
 -- name: export_account
 -- Everything of the account but secrets.
 SELECT u.public_id, u.phone_number, u.first_name, u.last_name, u.email, u.role, u.is_active, u.preferred_language,
@@ -241,9 +258,13 @@ SELECT outcome, retry_after_s, tries_left FROM auth_schema.try_code($1, $2, ARRA
 -- Where a code to prove that it is you goes.
 SELECT u.phone_number FROM auth_schema.users AS u WHERE u.public_id = $1 AND u.is_active;
 
+-- name: lock_phone
+-- The number, which stays what it is until the transaction ends; nobody's where there is no such user.
+SELECT u.phone_number FROM auth_schema.users AS u WHERE u.public_id = $1 FOR NO KEY UPDATE;
+
 -- name: erase_user
 -- Forgets who it was, or says why not.
-SELECT outcome, role FROM auth_schema.erase_user($1, $2);
+SELECT outcome, role FROM auth_schema.erase_user($1, $2, $3);
 
 -- name: list_erasures
 -- The ledger in order.

@@ -23,6 +23,7 @@ from gasolinera.cli.connect import reachable_settings
 from gasolinera.config import Settings
 from gasolinera.database import Connection, RequestContext, open_database
 from gasolinera.errors import ConflictError, GasolineraError, InputError, UnknownError, refusal
+from gasolinera.keyring import load_keyring
 from gasolinera.logs import configure_logs
 from gasolinera.permissions import Role
 
@@ -182,12 +183,13 @@ class _Replay(msgspec.Struct):
 async def _replay(settings: Settings, listed: tuple[Erasure, ...]) -> _Replay:
     """A transaction for each person: one who cannot be erased keeps nobody else's data."""
     context = RequestContext(actor="command:users replay-erasures")
+    keyring = load_keyring(settings)
     replay = _Replay()
     async with open_database(settings, "auth") as db:
         for one in listed:
 
             async def erase(conn: Connection, user: UUID = one.public_id) -> bool:
-                return await erasure.erase(conn, user, "REPLAYED")
+                return await erasure.erase(conn, keyring, user, "REPLAYED")
 
             try:
                 if await db.run(erase, context, is_idempotent=True):

@@ -307,7 +307,7 @@ CREATE TABLE auth_schema.auth_audit_log (
 COMMENT ON TABLE auth_schema.auth_audit_log IS
     'What happened around logging in and accounts; append-only. It never holds a phone number, name, code or token: a '
     'user is the public reference, a phone that belongs to nobody is a keyed hash. So erasure leaves it alone but for '
-    'addresses and user agents, which its retention of a year ends. ACCOUNT_CREATED, ACCOUNT_ACTIVATED, '
+    'addresses, user agents and these hashes, which its retention of a year ends. ACCOUNT_CREATED, ACCOUNT_ACTIVATED, '
     'ACCOUNT_DEACTIVATED, ACCOUNT_LOCKED, ACCOUNT_UNLOCKED, ACCOUNT_ERASED, ROLE_CHANGED, PHONE_CHANGED and the second '
     'factor''s ENABLED and DISABLED are written by the trigger of users and by nothing else.';
 COMMENT ON COLUMN auth_schema.auth_audit_log.user_id IS

@@ -193,16 +193,21 @@ CREATE TRIGGER erasures_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auth_
     FOR EACH STATEMENT EXECUTE FUNCTION auth_schema.refuse_change();
 
 -- Only the log's own columns of where from, and only of somebody who is erased: the service cannot clean its traces.
-CREATE FUNCTION auth_schema.forget_addresses_of(p_user_id uuid) RETURNS integer
+CREATE FUNCTION auth_schema.forget_addresses_of(p_user_id uuid, p_phone_hashes bytea[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
+    v_erased_at timestamptz;
     v_count integer;
+    v_phones integer;
     v_partners integer;
 BEGIN
-    IF NOT EXISTS (SELECT FROM auth_schema.users AS u WHERE u.public_id = p_user_id AND u.erased_at IS NOT NULL) THEN
+    SELECT u.erased_at INTO v_erased_at FROM auth_schema.users AS u WHERE u.public_id = p_user_id;
+    IF v_erased_at IS NULL THEN
         RAISE EXCEPTION 'user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
+    ELSIF v_erased_at <> now() AND cardinality(p_phone_hashes) > 0 THEN
+        RAISE EXCEPTION 'user % was erased before, and has no phone', p_user_id USING ERRCODE = 'restrict_violation';
     END IF;
     PERFORM set_config('gasolinera.maintenance', 'on', true);
     -- What an administrator did to the account was done from the administrator's address.
@@ -212,20 +217,26 @@ BEGIN
             OR a.actor = p_user_id::text AND a.actor <> coalesce(a.user_id::text, ''))
        AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
     GET DIAGNOSTICS v_count = ROW_COUNT;
+    -- What the phone asked for while it had no account: its registration, above all.
+    UPDATE auth_schema.auth_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL, phone_hash = NULL
+     WHERE a.phone_hash = ANY (p_phone_hashes);
+    GET DIAGNOSTICS v_phones = ROW_COUNT;
     UPDATE auth_schema.partner_audit_log AS a
        SET ip_address = NULL, user_agent = NULL
      WHERE a.actor = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
     GET DIAGNOSTICS v_partners = ROW_COUNT;
     PERFORM set_config('gasolinera.maintenance', '', true);
-    RETURN v_count + v_partners;
+    RETURN v_count + v_phones + v_partners;
 END
 $$;
-COMMENT ON FUNCTION auth_schema.forget_addresses_of(uuid) IS
-    'Takes addresses and user agents out of what an erased user did, by the logs; what was done and when stays. Gives '
-    'how many entries that were. Refuses for anybody who is not erased.';
-REVOKE EXECUTE ON FUNCTION auth_schema.forget_addresses_of(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION auth_schema.forget_addresses_of(uuid, bytea[]) IS
+    'Takes addresses and user agents out of what an erased user did, by the logs, and the hash too where that is all they '
+    'know; what was done and when stays. p_phone_hashes: of the user''s phone, in the transaction that erases it, else '
+    'none. Gives how many entries that were. Refuses for anybody who is not erased.';
+REVOKE EXECUTE ON FUNCTION auth_schema.forget_addresses_of(uuid, bytea[]) FROM PUBLIC;
 
-CREATE FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text)
+CREATE FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text, p_phone_hashes bytea[])
     RETURNS TABLE (outcome text, role text)
     LANGUAGE plpgsql
     AS $$
@@ -262,14 +273,14 @@ BEGIN
      WHERE l.scope = 'PHONE' AND l.subject = v_user.phone_number
        AND l.window_start + make_interval(secs => l.window_s) <= now();
     INSERT INTO auth_schema.erasures (public_id, reason) VALUES (p_user_id, p_reason);
-    PERFORM auth_schema.forget_addresses_of(p_user_id);
+    PERFORM auth_schema.forget_addresses_of(p_user_id, p_phone_hashes);
     RETURN QUERY SELECT 'ERASED', v_user.role;
 END
 $$;
-COMMENT ON FUNCTION auth_schema.erase_user(uuid, text) IS
+COMMENT ON FUNCTION auth_schema.erase_user(uuid, text, bytea[]) IS
     'ERASED: what told who it was is gone and the ledger says so. AGAIN: it was before. UNKNOWN and EMPLOYED change '
-    'nothing; nobody is EMPLOYED whose erasure is REPLAYED. The log keeps references alone and stays. Keeps the user''s '
-    'row locked.';
+    'nothing; nobody is EMPLOYED whose erasure is REPLAYED. The log keeps references alone and stays. p_phone_hashes: by '
+    'what the log knows the user''s phone. Keeps the user''s row locked.';
 
 -- Retention of the logs -------------------------------------------------------------------------------------------
 
@@ -416,8 +427,8 @@ GRANT SELECT, INSERT (public_id, reason) ON auth_schema.erasures TO auth_app;
 GRANT EXECUTE ON FUNCTION
     auth_schema.prove_second_factor(uuid, uuid, bytea, bigint, bytea, text),
     auth_schema.remove_second_factor(uuid, boolean),
-    auth_schema.erase_user(uuid, text),
-    auth_schema.forget_addresses_of(uuid),
+    auth_schema.erase_user(uuid, text, bytea[]),
+    auth_schema.forget_addresses_of(uuid, bytea[]),
     auth_schema.forget_addresses(integer),
     auth_schema.refresh_statistics()
     TO auth_app;
