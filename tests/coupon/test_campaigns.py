@@ -198,8 +198,12 @@ def test_a_change_names_the_version_that_it_is_of(desk: Desk) -> None:
 
 def test_of_two_changes_of_one_version_one_is_made(desk: Desk) -> None:
     etag = desk.draft().headers["etag"]
+
+    def change(name: str) -> int:
+        return desk.change(version=etag, name=name).status_code
+
     with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda name: desk.change(version=etag, name=name).status_code, ("Una", "Otra")))
+        answers = list(pool.map(change, ("Una", "Otra")))
     assert sorted(answers) == [200, 412]
 
 
@@ -261,12 +265,17 @@ def test_who_raises_a_budget_ends_its_approval_and_does_not_give_it_anew(desk: D
 
 def test_the_database_itself_opens_no_large_budget_without_another_person(admin: Admin, as_role: Any) -> None:
     conn = as_role("coupon_app")
-    unapproved = {"approved_by": None, "approved_at": None, "approval_needed_above": 100}
-    for values in ({"budget_amount": 101}, {"budget_amount": None}, {"status": "DRAFT", "opens_by_clock": True}):
+    unapproved: dict[str, Any] = {"approved_by": None, "approved_at": None, "approval_needed_above": 100}
+    larger: list[dict[str, Any]] = [
+        {"budget_amount": 101},
+        {"budget_amount": None},
+        {"status": "DRAFT", "opens_by_clock": True},
+    ]
+    for values in larger:
         with pytest.raises(psycopg.errors.CheckViolation) as refused:
             new_campaign(conn, **unapproved | values)
         assert refused_by(refused) == "campaigns_budget_approved_check"
-    new_campaign(conn, **unapproved, budget_amount=100)
+    new_campaign(conn, **unapproved | {"budget_amount": 100})
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("UPDATE coupon_schema.campaigns SET raised_by = NULL")
 
@@ -420,7 +429,8 @@ def test_a_period_and_its_zone_are_fixed_once_the_campaign_has_opened(desk: Desk
     desk.draft(per_user_period="DAY", per_user_period_limit=1)
     assert desk.change(per_user_period="MONTH").status_code == 200
     desk.go("ACTIVE")
-    for values in ({"per_user_period": "DAY"}, {"time_zone": "America/Cancun"}):
+    changes: list[dict[str, Any]] = [{"per_user_period": "DAY"}, {"time_zone": "America/Cancun"}]
+    for values in changes:
         refused = desk.change(**values)
         assert (refused.status_code, refused.json()["code"]) == (409, "campaign.period_is_fixed")
     assert desk.change(per_user_period_limit=5).json()["per_user_period_limit"] == 5

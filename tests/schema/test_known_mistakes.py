@@ -126,6 +126,7 @@ def test_every_view_that_counts_is_one_of_those_compared_here(admin: Conn) -> No
     )
     compared = {
         "auth_schema.auth_summary",
+        "coupon_schema.campaign_summary",
         "coupon_schema.campaign_usage",
         "raffle_schema.raffle_summary",
         "raffle_schema.raffle_totals",
