@@ -14,8 +14,8 @@ Connection: TypeAlias = psycopg.Connection[Any]
 
 _numbers = count(1)
 DRIVER = UUID("b0000000-0000-4000-8000-000000000001")
-# By the law of cosines JSM001 to JSM005 is 461.6 km, to JSM004 56.3 km.
-PLACES = {"JSM001": (19.4270, -99.1332), "JSM004": (19.2900, -99.6500), "JSM005": (20.6700, -103.3500)}
+# By the law of cosines the first is 461.6 km from JSM905, 56.3 km from JSM904.
+PLACES = {"JSM001": (19.4270, -99.1332), "JSM904": (19.2900, -99.6500), "JSM905": (20.6700, -103.3500)}
 
 
 class Assessed(msgspec.Struct, frozen=True):
@@ -62,24 +62,20 @@ def begin(
     return row[0]
 
 
-def assess(app: Connection, reference: str, *, device: str | None = None, latitude: float | None = None) -> Assessed:
-    """`latitude`: with the longitude of the station's place; without it the station's own."""
+def assess(app: Connection, reference: str, *, device: str | None = None) -> Assessed:
     row = app.execute(
         """
-        SELECT r.station_code, r.user_id, r.coupon_code, r.employee_number, r.original_amount
-          FROM redemption_schema.redemptions AS r WHERE r.transaction_reference = %s
+        SELECT a.detection_id, a.risk_score, a.decision, a.fraud_type, a.rule_points
+          FROM redemption_schema.redemptions AS r
+         CROSS JOIN LATERAL redemption_schema.assess_redemption(
+               r.transaction_reference, r.user_id, r.coupon_code, r.station_code, r.employee_number, %s,
+               r.original_amount, r.currency) AS a
+         WHERE r.transaction_reference = %s
         """,
-        (reference,),
+        (device, reference),
     ).fetchone()
     assert row is not None
-    station, user, coupon, employee, amount = row
-    place = PLACES.get(station, (None, None))
-    found = app.execute(
-        "SELECT * FROM redemption_schema.assess_redemption(%s, %s, %s, %s, %s, %s, %s, 'MXN', %s, %s)",
-        (reference, user, coupon, station, employee, device, amount, latitude or place[0], place[1]),
-    ).fetchone()
-    assert found is not None
-    return Assessed(reference, found[0], found[1], Decision(found[2]), found[3], found[4])
+    return Assessed(reference, row[0], row[1], Decision(row[2]), row[3], row[4])
 
 
 def attempt(app: Connection, *, device: str | None = None, ends: str | None = "COMPLETED", **facts: Any) -> Assessed:

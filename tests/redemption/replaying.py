@@ -93,7 +93,8 @@ def _load(admin: Connection, day: SampleDay) -> None:
     )
     with admin.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO redemption_schema.station_positions (station_code, latitude, longitude) VALUES (%s, %s, %s)"
+            "INSERT INTO redemption_schema.station_positions (station_code, latitude, longitude, as_of)"
+            " VALUES (%s, %s, %s, now())"
             " ON CONFLICT (station_code) DO UPDATE SET latitude = excluded.latitude, longitude = excluded.longitude",
             [(place.station_code, place.latitude, place.longitude) for place in day.places],
         )

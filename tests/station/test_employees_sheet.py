@@ -57,7 +57,9 @@ def test_what_was_exported_changes_nothing_when_it_comes_back(staff: Staff, admi
         result = brought(staff, exported.text, staff.system).json()
         assert (result["rows_read"], result["unchanged"], result["faults"]) == (27, 27, [])
     assert employments(admin) == before
-    published = admin.execute("SELECT count(*) FROM station_schema.outbox_events").fetchone()
+    published = admin.execute(
+        "SELECT count(*) FROM station_schema.outbox_events WHERE event_type = 'employee.changed'"
+    ).fetchone()
     assert published == (0,)
     own = staff.get("/employees/export.csv", staff.manager).text.splitlines()
     assert [line.split(",")[0] for line in own[1:]] == ["EMP000011", "EMP000021", "EMP000022"]
@@ -80,7 +82,8 @@ def test_rows_hire_change_and_transfer(staff: Staff, admin: Admin) -> None:
         "rejected": 0,
     }, result
     told = admin.execute(
-        "SELECT payload ->> 'employee_number', payload ->> 'station_code' FROM station_schema.outbox_events ORDER BY id"
+        "SELECT payload ->> 'employee_number', payload ->> 'station_code' FROM station_schema.outbox_events"
+        " WHERE event_type = 'employee.changed' ORDER BY id"
     ).fetchall()
     assert told == [("EMP000001", "JSM003"), ("EMP000022", "JSM001"), ("EMP000023", "JSM001")]
 

@@ -1,13 +1,14 @@
 """What the service publishes, and what it takes in from others."""
 
 from gasolinera.events import Consumer, Outbox
-from gasolinera.redemption import employments
+from gasolinera.redemption import employments, fraud
 from gasolinera.redemption.personal import forget_erased_user
 from gasolinera.redemption.points import take_redemption_event
 
 OUTBOX = Outbox("redemption_schema")
 CONSUMERS: tuple[Consumer, ...] = (
     *employments.CONSUMERS,
+    *fraud.CONSUMERS,
     Consumer("redemption", frozenset({"redemption.completed", "redemption.cancelled"}), take_redemption_event),
     Consumer("redemption", frozenset({"user.erased"}), forget_erased_user),
 )

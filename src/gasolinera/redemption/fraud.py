@@ -1,13 +1,15 @@
 """Fraud while a redemption is made, and afterwards: the assessment, wrong codes, and the review queue."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta
 
 from gasolinera.database import Connection
 from gasolinera.errors import ForbiddenError, GasolineraError
+from gasolinera.events import Consumer, Event
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.permissions import Caller, Permission, Reach
 from gasolinera.redemption import queries_fraud as queries
@@ -27,6 +29,7 @@ from gasolinera.redemption.models_fraud import (
     ResolutionWish,
     Review,
     ReviewStatus,
+    StationPlace,
 )
 
 _REVIEW = Permission.FRAUD_REVIEW
@@ -54,6 +57,13 @@ async def assess(conn: Connection, attempt: Attempt) -> Assessment:
 async def note_refused_code(conn: Connection, refused: RefusedCode) -> None:
     """What the guessing rules count. In the transaction that records the refusal, which must not roll back."""
     await queries.note_refused_code(conn, refused)
+
+
+async def take_station_changed(conn: Connection, event: Event) -> None:
+    """Where a station is, for the rules of travel. Raises msgspec.ValidationError for an event that is not what the
+    catalogue says.
+    """
+    await queries.put_station_position(conn, msgspec.convert(event.data, StationPlace), event.time)
 
 
 async def list_reviews(
@@ -146,3 +156,6 @@ def _person(caller: Caller) -> UUID:
     if caller.user_id is None:
         raise ForbiddenError("auth.not_permitted", "this account may not do that")
     return caller.user_id
+
+
+CONSUMERS: Final = (Consumer("redemption", frozenset({"station.changed"}), take_station_changed),)

@@ -91,7 +91,7 @@ _Version = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """A redemption that is being made. `device_id` is the driver's own device; None where a terminal scans."""
+    """A redemption that is being made. `device_id` is the driver's own device, never a terminal."""
 
     transaction_reference: str | None
     user_id: UUID
@@ -101,8 +101,6 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str | None
     amount: Decimal
     currency: str
-    latitude: float | None = None  # of the station
-    longitude: float | None = None
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -124,6 +122,14 @@ class RefusedCode(msgspec.Struct, frozen=True, kw_only=True):
     employee_number: str | None = None
     user_id: UUID | None = None
     device_id: str | None = None
+
+
+class StationPlace(msgspec.Struct, frozen=True):
+    """What `station.changed` tells, as far as it matters here."""
+
+    station_code: str
+    latitude: float
+    longitude: float
 
 
 class FraudRule(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from gasolinera.redemption.models_fraud import (
     Simulated,
     SimulatedRule,
     SimulatedThresholds,
+    StationPlace,
     Thresholds,
     ThresholdsWish,
 )
@@ -30,6 +31,7 @@ from gasolinera.redemption.models_fraud import (
 _SQL = load_sql("gasolinera.redemption", "queries_fraud.sql")
 _ASSESS = _SQL["assess"]
 _NOTE_REFUSED_CODE = _SQL["note_refused_code"]
+_PUT_STATION_POSITION = _SQL["put_station_position"]
 _LIST_RULES = _SQL["list_rules"]
 _GET_THRESHOLDS = _SQL["get_thresholds"]
 _LIST_PARAMETERS = _SQL["list_parameters"]
@@ -64,8 +66,6 @@ async def assess(conn: Connection, attempt: Attempt) -> Assessment:
         attempt.device_id,
         attempt.amount,
         attempt.currency,
-        attempt.latitude,
-        attempt.longitude,
     )
 
 
@@ -79,6 +79,10 @@ async def note_refused_code(conn: Connection, refused: RefusedCode) -> None:
         refused.user_id,
         refused.device_id,
     )
+
+
+async def put_station_position(conn: Connection, place: StationPlace, as_of: datetime) -> None:
+    await conn.execute(_PUT_STATION_POSITION, place.station_code, place.latitude, place.longitude, as_of)
 
 
 async def list_rules(conn: Connection) -> list[FraudRule]:

@@ -3,11 +3,19 @@
 -- name: assess
 -- Score an attempt, record it, and say what to do. Holds the user and the device until the transaction ends.
 SELECT detection_id, risk_score, decision, fraud_type, rule_points
-  FROM redemption_schema.assess_redemption($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+  FROM redemption_schema.assess_redemption($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: note_refused_code
 -- A code was shown that is none.
 SELECT redemption_schema.note_refused_code($1, $2, $3, $4, $5, $6);
+
+-- name: put_station_position
+-- The newest word about a station wins.
+INSERT INTO redemption_schema.station_positions AS s (station_code, latitude, longitude, as_of)
+VALUES ($1, $2, $3, $4)
+    ON CONFLICT (station_code) DO UPDATE
+   SET latitude = excluded.latitude, longitude = excluded.longitude, as_of = excluded.as_of
+ WHERE s.as_of <= excluded.as_of;
 
 -- name: list_rules
 -- All of them, by name.
@@ -65,7 +73,7 @@ SELECT r.rule_name
 SELECT r.transaction_reference, r.created_at, l.action_taken AS was, s.decision AS would_be, s.risk_score,
        s.rule_points
   FROM (SELECT n.id, n.transaction_reference, n.user_id, n.coupon_code, n.station_code, n.employee_number, n.device_id,
-               n.validation_method, n.original_amount, n.currency, n.created_at
+               n.original_amount, n.currency, n.created_at
           FROM redemption_schema.redemptions AS n
          WHERE $3::text IS NULL OR n.station_code = $3
          ORDER BY n.id DESC
@@ -75,8 +83,7 @@ SELECT r.transaction_reference, r.created_at, l.action_taken AS was, s.decision 
         AND l.transaction_reference = r.transaction_reference
  CROSS JOIN LATERAL redemption_schema.score_attempt(
            ROW(r.transaction_reference, r.user_id, r.coupon_code, r.station_code, r.employee_number,
-               CASE r.validation_method WHEN 'PUMP_QR' THEN r.device_id END, r.original_amount, r.currency,
-               r.created_at, r.created_at)::redemption_schema.fraud_attempt,
+               r.device_id, r.original_amount, r.currency, r.created_at, r.created_at)::redemption_schema.fraud_attempt,
            ARRAY(SELECT f FROM jsonb_populate_recordset(NULL::redemption_schema.fraud_rules, $1) AS f),
            jsonb_populate_record(NULL::redemption_schema.fraud_thresholds, $2)) AS s
  ORDER BY r.id DESC;

@@ -1,7 +1,5 @@
 -- Takes back V8__add_fraud_rules.sql. Rules, verdicts' effects, refused codes and their audit are lost; the log stays.
-DROP FUNCTION redemption_schema.assess_begun(text, double precision, double precision);
-DROP FUNCTION redemption_schema.assess_redemption(
-    text, uuid, text, text, text, text, numeric, text, double precision, double precision);
+DROP FUNCTION redemption_schema.assess_redemption(text, uuid, text, text, text, text, numeric, text);
 DROP FUNCTION redemption_schema.score_attempt(
     redemption_schema.fraud_attempt, redemption_schema.fraud_rules[], redemption_schema.fraud_thresholds);
 DROP FUNCTION redemption_schema.fraud_finding(redemption_schema.fraud_attempt, text, jsonb);

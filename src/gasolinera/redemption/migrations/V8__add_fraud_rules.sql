@@ -127,6 +127,7 @@ CREATE TABLE redemption_schema.station_positions (
     station_code text NOT NULL,
     latitude double precision NOT NULL,
     longitude double precision NOT NULL,
+    as_of timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT station_positions_pk PRIMARY KEY (station_code),
@@ -135,8 +136,9 @@ CREATE TABLE redemption_schema.station_positions (
     CONSTRAINT station_positions_longitude_check CHECK (longitude BETWEEN -180 AND 180)
 );
 COMMENT ON TABLE redemption_schema.station_positions IS
-    'Where the stations are at which redemptions were tried: what the caller of assess_redemption said last. Travel can '
-    'only be judged between two such stations, so no other one need be known here.';
+    'Where the stations that take coupons are, as the station service told last by station.changed: the distance between '
+    'two redemptions of one driver. A station that nobody told of is not judged by.';
+COMMENT ON COLUMN redemption_schema.station_positions.as_of IS 'Time of the event; an older one changes nothing.';
 CREATE TRIGGER station_positions_set_updated_at BEFORE UPDATE ON redemption_schema.station_positions
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
@@ -605,8 +607,7 @@ COMMENT ON FUNCTION redemption_schema.score_attempt(
 
 CREATE FUNCTION redemption_schema.assess_redemption(
     p_transaction_reference text, p_user_id uuid, p_coupon_code text, p_station_code text, p_employee_number text,
-    p_device_id text, p_amount numeric, p_currency text,
-    p_latitude double precision DEFAULT NULL, p_longitude double precision DEFAULT NULL)
+    p_device_id text, p_amount numeric, p_currency text)
     RETURNS TABLE (detection_id uuid, risk_score integer, decision text, fraud_type text, rule_points jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -627,16 +628,6 @@ BEGIN
         PERFORM pg_advisory_xact_lock(80052, hashtext(p_device_id));
     END IF;
 
-    -- Asked first: the upsert would lock the station's row for every redemption.
-    IF p_latitude IS NOT NULL AND p_longitude IS NOT NULL AND NOT EXISTS (
-        SELECT FROM redemption_schema.station_positions AS s
-         WHERE s.station_code = p_station_code AND s.latitude = p_latitude AND s.longitude = p_longitude
-    ) THEN
-        INSERT INTO redemption_schema.station_positions AS s (station_code, latitude, longitude)
-        VALUES (p_station_code, p_latitude, p_longitude)
-            ON CONFLICT (station_code) DO UPDATE SET latitude = excluded.latitude, longitude = excluded.longitude;
-    END IF;
-
     SELECT t.* INTO STRICT v_thresholds FROM redemption_schema.fraud_thresholds AS t;
     SELECT s.* INTO STRICT v_scored
       FROM redemption_schema.score_attempt(
@@ -653,43 +644,13 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION redemption_schema.assess_redemption(
-    text, uuid, text, text, text, text, numeric, text, double precision, double precision) FROM PUBLIC;
+    text, uuid, text, text, text, text, numeric, text) FROM PUBLIC;
 COMMENT ON FUNCTION redemption_schema.assess_redemption(
-    text, uuid, text, text, text, text, numeric, text, double precision, double precision) IS
+    text, uuid, text, text, text, text, numeric, text) IS
 'Scores an attempt by the enabled rules, records it in fraud_detection_log, and says what to do: ALLOWED, FLAGGED and
 ALLOWED_WITH_REVIEW go on, BLOCKED does not. Called in the transaction that writes the redemption as PENDING, after the
-row and before the coupon is asked. p_device_id is the driver''s device, NULL where a terminal of the station scans: its
+row and before the coupon is asked. p_device_id is the driver''s own device, never a terminal of the station: that one''s
 redemptions are everybody''s. Holds the user, and the device, until the transaction ends: one attempt a transaction.';
-
-CREATE FUNCTION redemption_schema.assess_begun(
-    p_transaction_reference text, p_latitude double precision DEFAULT NULL, p_longitude double precision DEFAULT NULL)
-    RETURNS TABLE (risk_score integer, decision text)
-    LANGUAGE plpgsql
-    AS $$
-#variable_conflict use_column
-DECLARE
-    v_assessed record;
-BEGIN
-    SELECT a.risk_score, a.decision INTO v_assessed
-      FROM redemption_schema.redemptions AS r
-     CROSS JOIN LATERAL redemption_schema.assess_redemption(
-               r.transaction_reference, r.user_id, r.coupon_code, r.station_code, r.employee_number,
-               -- At the counter it is the station's device.
-               CASE r.validation_method WHEN 'PUMP_QR' THEN r.device_id END,
-               r.original_amount, r.currency, p_latitude, p_longitude) AS a
-     WHERE r.transaction_reference = p_transaction_reference;
-    IF v_assessed.decision = 'BLOCKED' THEN
-        UPDATE redemption_schema.redemptions AS r
-           SET status = 'FAILED', failure_code = 'FRAUD_BLOCKED',
-               failure_reason = 'The redemption was stopped by the rules against fraud.'
-         WHERE r.transaction_reference = p_transaction_reference AND r.status = 'PENDING';
-    END IF;
-    RETURN QUERY SELECT v_assessed.risk_score, v_assessed.decision;
-END
-$$;
-COMMENT ON FUNCTION redemption_schema.assess_begun(text, double precision, double precision) IS
-    'Assesses the redemption that the same transaction has just written as PENDING, with its station''s position, and '
-    'ends it as FAILED where it is BLOCKED: no crash leaves a blocked one for the recovery to drive on.';
 
 -- The rules to begin with, and the grants ---------------------------------------------------------------------------------
 
@@ -718,9 +679,7 @@ VALUES ('duplicate_coupon', 'DUPLICATE_COUPON', '{"window_minutes": 30}', 60),
        ('confirmed_before', 'CONFIRMED_BEFORE', '{"days": 90}', 40);
 
 GRANT EXECUTE ON FUNCTION
-    redemption_schema.assess_redemption(
-        text, uuid, text, text, text, text, numeric, text, double precision, double precision),
-    redemption_schema.assess_begun(text, double precision, double precision),
+    redemption_schema.assess_redemption(text, uuid, text, text, text, text, numeric, text),
     redemption_schema.score_attempt(
         redemption_schema.fraud_attempt, redemption_schema.fraud_rules[], redemption_schema.fraud_thresholds),
     redemption_schema.fraud_finding(redemption_schema.fraud_attempt, text, jsonb),
@@ -735,7 +694,9 @@ GRANT SELECT, INSERT (rule_name, kind, parameters, points, is_enabled), UPDATE (
       ON redemption_schema.fraud_rules TO redemption_app;
 GRANT SELECT, UPDATE (flagged_from, review_from, blocked_from)
       ON redemption_schema.fraud_thresholds TO redemption_app;
-GRANT SELECT ON redemption_schema.station_positions, redemption_schema.fraud_audit_log TO redemption_app;
+GRANT SELECT ON redemption_schema.fraud_audit_log TO redemption_app;
+GRANT SELECT, INSERT (station_code, latitude, longitude, as_of), UPDATE (latitude, longitude, as_of)
+      ON redemption_schema.station_positions TO redemption_app;
 GRANT SELECT, INSERT (code_sha256, reason, station_code, employee_number, user_id, device_id)
       ON redemption_schema.code_refusals TO redemption_app;
 GRANT UPDATE (taken_by, taken_at, resolution) ON redemption_schema.fraud_reviews TO redemption_app;
