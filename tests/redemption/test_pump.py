@@ -1,0 +1,138 @@
+"""The pump's code: the employee shows it, one driver scans it, and it completes once, with a coupon or without."""
+
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar.testing import TestClient
+
+from gasolinera.app import create_app
+from gasolinera.config import Settings
+from gasolinera.permissions import Caller, Role
+from gasolinera.redemption.pump import ticket_amounts
+from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
+from tests.redemption.desk import ATTENDANT, DRIVER, OTHER_DRIVER, Conn, Desk, problem, totals_disagree, user
+
+WISH = {"dispenser_code": "D03", "currency": "CRC", "amount": "17500", "fuel_type": "REGULAR"}
+
+
+@pytest.fixture
+def desk(settings: Settings) -> Generator[Desk]:
+    app = create_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as opened:
+        yield Desk(app, opened)
+
+
+def show(desk: Desk, **change: Any) -> str:
+    answer = desk.post("/pump-codes", ATTENDANT, WISH | change)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["nonce"]
+
+
+def scan(desk: Desk, nonce: str, who: Caller = DRIVER) -> Any:
+    return desk.post(f"/pump-codes/{nonce}/scan", who, {})
+
+
+def activate(desk: Desk, nonce: str, who: Caller = DRIVER, **body: Any) -> Any:
+    return desk.post(f"/pump-codes/{nonce}/activate", who, body)
+
+
+def test_five_thousand_colones_are_a_ticket_and_a_rest_is_none(desk: Desk) -> None:
+    answer = desk.post("/pump-codes", ATTENDANT, WISH).json()
+    assert (answer["base_tickets"], answer["amount"], answer["status"]) == (3, "17500.00", "GENERATED")
+    assert answer["link"].endswith(f"/p/{answer['nonce']}")
+    multiples = desk.post("/pump-codes", ATTENDANT, {"dispenser_code": "D03", "currency": "CRC", "multiples": 4})
+    assert (multiples.json()["base_tickets"], multiples.json()["amount"]) == (4, "20000.00")
+    both = desk.post("/pump-codes", ATTENDANT, WISH | {"multiples": 1})
+    cents = desk.post("/pump-codes", ATTENDANT, WISH | {"amount": "17500.50"})
+    assert [problem(both), problem(cents)] == [(422, "redemption.amount")] * 2
+
+
+def test_a_driver_scans_and_activates_and_has_the_tickets_of_the_amount_once(desk: Desk, admin: Conn) -> None:
+    nonce = show(desk)
+    assert problem(activate(desk, nonce)) == (404, "pump.unknown")
+    assert scan(desk, nonce).json()["status"] == "SCANNED"
+    assert scan(desk, nonce).status_code == 200
+    first = activate(desk, nonce)
+    assert first.status_code == 201, first.text
+    told = first.json()
+    assert (told["tickets_earned"], told["coupon_code"], told["final_amount"], told["employee_number"]) == (
+        3,
+        None,
+        "17500.00",
+        "EMP000022",
+    )
+    assert activate(desk, nonce).json() == told
+    status = admin.execute("SELECT status FROM redemption_schema.qr_validations WHERE nonce = %s", (nonce,)).fetchone()
+    assert status == ("COMPLETED",)
+    tickets = admin.execute(
+        "SELECT count(*) FROM redemption_schema.raffle_tickets AS t JOIN redemption_schema.redemptions AS r"
+        " ON r.id = t.redemption_id WHERE r.transaction_reference = %s",
+        (told["transaction_reference"],),
+    ).fetchone()
+    assert tickets == (3,)
+    assert totals_disagree(admin) == []
+
+
+def test_a_coupon_comes_on_top_and_a_refused_one_leaves_the_code_for_another(desk: Desk, admin: Conn) -> None:
+    campaign = make_campaign(admin, "PUMP", raffle_tickets_per_coupon=2, currency="CRC")
+    bad = make_coupon(admin, campaign, status="SUSPENDED", status_reason="Seen in two cities.")
+    good = make_coupon(admin, campaign)
+    nonce = show(desk)
+    scan(desk, nonce)
+    # A driver is told nothing of why, whatever was shown.
+    assert problem(activate(desk, nonce, code=bad)) == (409, "coupon.not_redeemable")
+    assert problem(activate(desk, nonce, qr=signed_text(admin, bad))) == (409, "coupon.not_redeemable")
+    told = activate(desk, nonce, code=good).json()
+    assert (told["tickets_earned"], told["discount_amount"], told["status"]) == (5, "1750.00", "COMPLETED")
+    assert problem(activate(desk, nonce)) == (409, "pump.busy")
+    assert totals_disagree(admin) == []
+
+
+def test_of_many_who_scan_at_once_one_has_it(desk: Desk, admin: Conn) -> None:
+    nonce = show(desk)
+    drivers = [Caller(role=Role.CUSTOMER, user_id=user(number)) for number in range(500, 520)]
+    headers = [desk.headers(driver) | {"idempotency-key": str(uuid4())} for driver in drivers]
+
+    def ask(known: dict[str, str]) -> int:
+        return desk.client.post(f"/api/redemptions/pump-codes/{nonce}/scan", json={}, headers=known).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(ask, headers))
+    assert sorted(answers) == [200] + [409] * 19
+    scanned = admin.execute(
+        "SELECT scanned_by FROM redemption_schema.qr_validations WHERE nonce = %s", (nonce,)
+    ).fetchone()
+    assert scanned == (drivers[answers.index(200)].user_id,)
+
+
+def test_somebody_elses_code_cannot_be_activated_nor_one_that_is_over(desk: Desk, admin: Conn) -> None:
+    taken, late = show(desk), show(desk)
+    scan(desk, taken)
+    scan(desk, late)
+    assert problem(scan(desk, taken, OTHER_DRIVER)) == (409, "pump.taken")
+    assert problem(activate(desk, taken, OTHER_DRIVER)) == (404, "pump.unknown")
+    admin.execute(
+        "UPDATE redemption_schema.qr_validations SET created_at = now() - interval '20 minutes',"
+        " expires_at = now() - interval '5 minutes' WHERE nonce = %s",
+        (late,),
+    )
+    assert problem(activate(desk, late)) == (410, "pump.expired")
+    assert problem(scan(desk, late, OTHER_DRIVER)) == (409, "pump.taken")
+    assert problem(scan(desk, str(uuid4()))) == (404, "pump.unknown")
+
+
+def test_only_who_may_process_transactions_shows_codes(desk: Desk, admin: Conn) -> None:
+    admin.execute("UPDATE redemption_schema.employments SET may_process_transactions = false")
+    assert problem(desk.post("/pump-codes", ATTENDANT, WISH)) == (403, "redemption.not_employed")
+    assert problem(desk.post("/pump-codes", DRIVER, WISH)) == (403, "auth.not_permitted")
+
+
+@given(st.dictionaries(st.sampled_from(["MXN", "CRC", "USD"]), st.integers(1, 9_999_999), min_size=1))
+def test_the_rule_is_read_as_it_is_written(amounts: dict[str, int]) -> None:
+    rule = ",".join(f"{currency}={amount}" for currency, amount in amounts.items())
+    assert ticket_amounts(rule) == amounts
