@@ -1,8 +1,10 @@
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -15,6 +17,7 @@ from gasolinera.security import issue_access_token
 from gasolinera.service_tokens import issue_service_token
 
 Headers = dict[str, str]
+UntilWaiting = Callable[[int], None]
 
 
 def user(number: int) -> str:
@@ -77,3 +80,20 @@ def staff(settings: Settings) -> Generator[Staff]:
     app = create_app(settings)
     with TestClient(app, raise_server_exceptions=False) as opened:
         yield Staff(app, opened)
+
+
+@pytest.fixture
+def until_waiting(as_role: Callable[[str], psycopg.Connection[Any]]) -> UntilWaiting:
+    """Returns when so many connections of the service wait for a lock."""
+    watcher = as_role("postgres")
+
+    def wait(wanted: int) -> None:
+        deadline = monotonic() + 10
+        while watcher.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            " AND application_name = 'gasolinera-station'"
+        ).fetchone() != (wanted,):
+            assert monotonic() < deadline, f"there are not {wanted} that wait"
+            sleep(0.02)
+
+    return wait

@@ -1,15 +1,12 @@
 """Tables of employees while others change employments: everybody waits for a turn, nobody for each other."""
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
 import psycopg
-import pytest
 
 from gasolinera.config import Settings
 from gasolinera.database import open_database
@@ -17,7 +14,7 @@ from gasolinera.events import Event
 from gasolinera.metrics import REGISTRY
 from gasolinera.station.events import CONSUMERS
 from gasolinera.station.training import CERTIFICATIONS_EXPIRING
-from tests.station.conftest import Staff, user
+from tests.station.conftest import Staff, UntilWaiting, user
 
 Admin = psycopg.Connection[Any]
 
@@ -36,25 +33,8 @@ def deadlocks() -> float:
     return REGISTRY.get_sample_value("db_transaction_retries_total", {"service": "station", "reason": "deadlock"}) or 0
 
 
-@pytest.fixture
-def until_waiting(as_role: Callable[[str], Admin]) -> Callable[[int], None]:
-    """Returns when so many connections of the service wait for a lock."""
-    watcher = as_role("postgres")
-
-    def wait(wanted: int) -> None:
-        deadline = monotonic() + 10
-        while watcher.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            " AND application_name = 'gasolinera-station'"
-        ).fetchone() != (wanted,):
-            assert monotonic() < deadline, f"there are not {wanted} that wait"
-            sleep(0.02)
-
-    return wait
-
-
 def test_tables_of_the_same_employees_in_opposite_order_are_both_brought_in(
-    staff: Staff, admin: Admin, until_waiting: Callable[[int], None]
+    staff: Staff, admin: Admin, until_waiting: UntilWaiting
 ) -> None:
     before = deadlocks()
     with ThreadPoolExecutor() as pool:
@@ -74,7 +54,7 @@ def test_tables_of_the_same_employees_in_opposite_order_are_both_brought_in(
 
 
 def test_user_events_taken_in_while_a_table_comes_in(
-    staff: Staff, settings: Settings, admin: Admin, until_waiting: Callable[[int], None]
+    staff: Staff, settings: Settings, admin: Admin, until_waiting: UntilWaiting
 ) -> None:
     """The inbox takes several events in one transaction, in the order in which they came."""
     (consumer,) = [one for one in CONSUMERS if "user.changed" in one.types]
@@ -112,7 +92,7 @@ def test_user_events_taken_in_while_a_table_comes_in(
 
 
 def test_rights_whose_training_expired_go_while_a_table_comes_in(
-    staff: Staff, settings: Settings, admin: Admin, until_waiting: Callable[[int], None]
+    staff: Staff, settings: Settings, admin: Admin, until_waiting: UntilWaiting
 ) -> None:
     lapse = (
         "UPDATE station_schema.stations SET required_certification = 'FIRST_AID'"

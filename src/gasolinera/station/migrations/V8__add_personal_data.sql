@@ -1,6 +1,7 @@
 -- One person's data: what somebody did is found for an export, what tells who it was goes when the account is erased,
 -- and from where something was done goes after a year.
 -- vuelo: allow require-concurrent-index-creation a partitioned table's cannot be made so; months are small as yet
+-- vuelo: allow locking-several-tables each gains an index or a trigger: all locks together last milliseconds
 
 -- What somebody did (export_acts, forget_person).
 CREATE INDEX station_audit_log_actor_created_at_idx ON station_schema.station_audit_log (actor, created_at);
@@ -19,6 +20,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM station_schema.user_states AS u WHERE u.user_id = p_user_id AND u.is_erased) THEN
         RAISE EXCEPTION 'the account of user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
     END IF;
+    -- Whoever writes of these employments has ended, or sees from here on that the account is erased (the triggers below).
+    PERFORM FROM station_schema.employees AS e WHERE e.user_id = p_user_id ORDER BY e.id FOR NO KEY UPDATE;
     UPDATE station_schema.employees AS e
        SET termination_reason = NULL
      WHERE e.user_id = p_user_id AND e.termination_reason <> 'the account was erased';
@@ -45,6 +48,48 @@ COMMENT ON FUNCTION station_schema.forget_person(uuid) IS
     'Forgets texts and certificates of an erased user''s employments, in the log too, and from where the user did what. '
     'References, days and hours of work stay. Again changes nothing; refuses for anybody who is not erased.';
 REVOKE EXECUTE ON FUNCTION station_schema.forget_person(uuid) FROM PUBLIC;
+
+-- The employment's row is held by whoever writes and by forget_person: so one of them sees what the other did.
+CREATE FUNCTION station_schema.forget_late_reason() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM station_schema.user_states AS u WHERE u.user_id = NEW.user_id AND u.is_erased) THEN
+        NEW.termination_reason := NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION station_schema.forget_late_reason() IS
+    'BEFORE trigger: no reason is kept why the employment of an erased person ended.';
+CREATE TRIGGER employees_forget_late_reason BEFORE INSERT OR UPDATE ON station_schema.employees
+    FOR EACH ROW WHEN (NEW.termination_reason <> 'the account was erased')
+    EXECUTE FUNCTION station_schema.forget_late_reason();
+
+CREATE FUNCTION station_schema.forget_late_certificate() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM FROM station_schema.employees AS e WHERE e.id = NEW.employee_id FOR SHARE;
+    IF EXISTS (
+        SELECT FROM station_schema.employees AS e
+          JOIN station_schema.user_states AS u ON u.user_id = e.user_id AND u.is_erased
+         WHERE e.id = NEW.employee_id)
+    THEN
+        NEW.certificate_number := NULL;
+        NEW.withdrawal_reason := CASE WHEN NEW.withdrawal_reason IS NOT NULL THEN 'erased' END;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION station_schema.forget_late_certificate() IS
+    'BEFORE trigger: of an erased person neither the certificate nor why it was withdrawn is kept, only that it was. '
+    'Holds the employment until the end.';
+CREATE TRIGGER employee_certifications_forget_late BEFORE INSERT OR UPDATE ON station_schema.employee_certifications
+    FOR EACH ROW WHEN (NEW.certificate_number IS NOT NULL OR NEW.withdrawal_reason <> 'erased')
+    EXECUTE FUNCTION station_schema.forget_late_certificate();
 
 CREATE FUNCTION station_schema.forget_addresses(p_limit integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -80,4 +125,5 @@ REVOKE EXECUTE ON FUNCTION station_schema.forget_addresses(integer) FROM PUBLIC;
 
 -- Rights -----------------------------------------------------------------------------------------------------------
 
+GRANT EXECUTE ON FUNCTION station_schema.forget_late_reason(), station_schema.forget_late_certificate() TO station_app;
 GRANT EXECUTE ON FUNCTION station_schema.forget_person(uuid), station_schema.forget_addresses(integer) TO station_app;
