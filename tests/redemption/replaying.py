@@ -17,12 +17,15 @@ _COLUMNS = "place, at, user_id, device_id, station_code, employee_number, coupon
 _PLAY = """
 DO $$
 DECLARE
-    v_rules CONSTANT redemption_schema.fraud_rules[] := ARRAY(SELECT r FROM redemption_schema.fraud_rules AS r);
+    v_rules redemption_schema.fraud_rule_set;
     v_thresholds redemption_schema.fraud_thresholds;
     v_shown record;
     v_scored record;
 BEGIN
     SELECT t.* INTO STRICT v_thresholds FROM redemption_schema.fraud_thresholds AS t;
+    SELECT array_agg(r.rule_name), array_agg(r.kind), array_agg(r.parameters), array_agg(r.points), array_agg(r.version)
+      INTO v_rules
+      FROM redemption_schema.fraud_rules AS r;
     FOR v_shown IN SELECT * FROM shown WHERE place > 0 ORDER BY at LOOP
         IF v_shown.refused_as IS NOT NULL THEN
             INSERT INTO redemption_schema.code_refusals

@@ -307,7 +307,9 @@ def test_a_score_is_the_sum_of_points_up_to_100_and_decides_by_the_thresholds(
             SELECT s.risk_score, s.decision, s.fraud_type FROM redemption_schema.score_attempt(
                 ROW('other', %s, 'COUPONX00001', 'JSM001', NULL, NULL, 5, 'MXN', now(), 'infinity'
                    )::redemption_schema.fraud_attempt,
-                ARRAY(SELECT f FROM jsonb_populate_recordset(NULL::redemption_schema.fraud_rules, %s) AS f),
+                (SELECT ROW(array_agg(f.rule_name), array_agg(f.kind), array_agg(f.parameters), array_agg(f.points),
+                            array_agg(f.version))::redemption_schema.fraud_rule_set
+                   FROM jsonb_populate_recordset(NULL::redemption_schema.fraud_rules, %s) AS f),
                 jsonb_populate_record(NULL::redemption_schema.fraud_thresholds, %s)) AS s
             """,
             (uuid4(), Jsonb(rules), Jsonb(thresholds)),

@@ -84,7 +84,10 @@ SELECT r.transaction_reference, r.created_at, l.action_taken AS was, s.decision 
  CROSS JOIN LATERAL redemption_schema.score_attempt(
            ROW(r.transaction_reference, r.user_id, r.coupon_code, r.station_code, r.employee_number,
                r.device_id, r.original_amount, r.currency, r.created_at, r.created_at)::redemption_schema.fraud_attempt,
-           ARRAY(SELECT f FROM jsonb_populate_recordset(NULL::redemption_schema.fraud_rules, $1) AS f),
+           (SELECT ROW(array_agg(f.rule_name), array_agg(f.kind), array_agg(f.parameters), array_agg(f.points),
+                       array_agg(f.version))::redemption_schema.fraud_rule_set
+              FROM jsonb_populate_recordset(NULL::redemption_schema.fraud_rules, $1) AS f
+             WHERE f.is_enabled),
            jsonb_populate_record(NULL::redemption_schema.fraud_thresholds, $2)) AS s
  ORDER BY r.id DESC;
 

@@ -1,9 +1,10 @@
 -- Takes back V8__add_fraud_rules.sql. Rules, verdicts' effects, refused codes and their audit are lost; the log stays.
 DROP FUNCTION redemption_schema.assess_redemption(text, uuid, text, text, text, text, numeric, text);
 DROP FUNCTION redemption_schema.score_attempt(
-    redemption_schema.fraud_attempt, redemption_schema.fraud_rules[], redemption_schema.fraud_thresholds);
+    redemption_schema.fraud_attempt, redemption_schema.fraud_rule_set, redemption_schema.fraud_thresholds);
 DROP FUNCTION redemption_schema.fraud_finding(redemption_schema.fraud_attempt, text, jsonb);
 DROP FUNCTION redemption_schema.outlier(numeric, jsonb, numeric[]);
+DROP TYPE redemption_schema.fraud_rule_set;
 DROP TYPE redemption_schema.fraud_attempt;
 DROP TRIGGER fraud_reviews_audit ON redemption_schema.fraud_reviews;
 DROP TABLE redemption_schema.fraud_standings;

