@@ -71,6 +71,10 @@ bench-http: .venv/development ## Requests beside the bare SQL, CPU of each: docs
 bench-qr: .venv/development ## Codes verified, drawn, and read by a camera: docs/reference/qr-benchmarks.md
 	$(BIN)/python -m bench.qr $(ARGS)
 
+.PHONY: bench-issuing
+bench-issuing: .venv/development ## A million signed coupons beside bare signing and COPY: docs/how-to/issue-coupons.md
+	$(BIN)/python -m bench.issuing $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write the lock files
 	$(COMPILE) pyproject.toml --extra build -o requirements.lock $(ARGS)

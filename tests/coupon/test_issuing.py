@@ -1,7 +1,6 @@
 """Batches: exactly as many coupons as were asked for, whoever dies and however many work on them."""
 
 import asyncio
-import os
 import random
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -128,20 +126,6 @@ def test_four_workers_on_one_batch_never_double(settings: Settings, admin: Admin
     assert len(found) == 3 * CHUNK + 1
     assert len({row[0] for row in found}) == len(found)
     assert number(admin, "SELECT count(*) FROM coupon_schema.coupon_batches WHERE status = 'COMPLETED'") == 1
-
-
-@pytest.fixture
-def process_environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
-    """For processes that sign with one and the same key."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")},
-        "GASOLINERA_ENVIRONMENT": "test",
-        "GASOLINERA_COUPON_DATABASE_URL": settings.service_url("coupon"),
-        "GASOLINERA_KEYS_FILE": str(tmp_path / "keys.json"),
-    }
-    command = [str(Path(sys.executable).with_name("gasolinera")), "keys", "generate"]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    return environment
 
 
 def test_processes_killed_at_any_moment_leave_exactly_what_was_asked_for(

@@ -8,7 +8,22 @@ import asyncpg
 import psycopg
 import typer
 
-from gasolinera.cli import db, demo, employees, events, jobs, keys, openapi, qr, serve, stations, tickets, users, worker
+from gasolinera.cli import (
+    coupons,
+    db,
+    demo,
+    employees,
+    events,
+    jobs,
+    keys,
+    openapi,
+    qr,
+    serve,
+    stations,
+    tickets,
+    users,
+    worker,
+)
 from gasolinera.errors import GasolineraError, unavailable
 from vuelo import VueloError
 from vuelo.report import show_error
@@ -26,6 +41,7 @@ app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("worker")(worker.command)
 app.command("openapi")(openapi.command)
+app.add_typer(coupons.app, name="coupons")
 app.add_typer(db.app, name="db")
 app.add_typer(employees.app, name="employees")
 app.add_typer(events.app, name="events")
