@@ -64,6 +64,22 @@ def test_development_makes_its_own_ring_once_for_its_owner_alone(tmp_path: Path)
     assert [file.name for file in (tmp_path / "below").iterdir()] == ["keys.json"]
 
 
+def test_development_adds_what_a_ring_from_before_lacks_and_changes_nothing_else(tmp_path: Path) -> None:
+    def without_two(data: dict[str, Any]) -> None:
+        data["environment"] = "development"
+        data["keys"] = [key for key in data["keys"] if key["purpose"] not in {"display", "coupon"}]
+
+    path = written(tmp_path / "keys.json", without_two)
+    before = read_key_file(path, Environment.DEVELOPMENT).keys
+    ring = load_keyring(settings_of(path, "development"))
+    assert ring.has("display")
+    assert ring.has("coupon")
+    after = path.read_bytes()
+    assert read_key_file(path, Environment.DEVELOPMENT).keys[:-2] == before
+    load_keyring(settings_of(path, "development"))
+    assert path.read_bytes() == after
+
+
 @pytest.mark.parametrize(("change", "code"), UNFIT)
 def test_a_ring_that_is_not_fit_is_refused_without_showing_a_secret(tmp_path: Path, change: Change, code: str) -> None:
     path = written(tmp_path / "keys.json", change)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nacl.signing import SigningKey, VerifyKey
 
 from gasolinera.config import Environment, Settings
-from gasolinera.errors import ConfigError, ConflictError, UnauthenticatedError
+from gasolinera.errors import ConfigError, UnauthenticatedError
 from gasolinera.key_file import (
     PURPOSES,
     SIGNING,
@@ -209,17 +209,27 @@ def _keys_of_tests() -> tuple[Key, ...]:
 
 
 def _make_for_development(path: Path) -> None:
-    if path.exists():
+    """A ring where there is none; where one is from before a purpose came, the key that it lacks."""
+    development = Environment.DEVELOPMENT
+    if path.exists() and not _lacking(read_key_file(path, development)):
         return
     try:
-        with lock_folder(path):
-            ring = KeyFile(environment=Environment.DEVELOPMENT, keys=new_keys(PURPOSES, datetime.now(UTC)))
-            write_key_file(path, ring, is_new=True)
-    except ConflictError:
-        return  # another process of the same developer was first
+        with lock_folder(path):  # another process of the same developer may have been first
+            is_new = not path.exists()
+            ring = KeyFile(environment=development, keys=()) if is_new else read_key_file(path, development)
+            lacking = PURPOSES if is_new else _lacking(ring)
+            if lacking:
+                more = new_keys(lacking, datetime.now(UTC))
+                write_key_file(path, msgspec.structs.replace(ring, keys=(*ring.keys, *more)), is_new=is_new)
     except OSError as error:
         hint = "name a place for it with GASOLINERA_KEYS_FILE"
         raise ConfigError("keys.unwritable", f"no key ring can be made at {path}: {error.strerror}", hint) from None
+
+
+def _lacking(ring: KeyFile) -> list[Purpose]:
+    """But for `token`: a process without it verifies by what another publishes."""
+    held = {key.purpose for key in ring.keys}
+    return [purpose for purpose in PURPOSES if purpose not in held and purpose != "token"]
 
 
 def _watch(path: Path, environment: Environment) -> Callable[[], KeyFile | None]:

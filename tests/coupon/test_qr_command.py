@@ -5,8 +5,10 @@ import subprocess
 import sys
 import zlib
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -92,6 +94,37 @@ def test_documents_that_are_none_are_an_error_and_no_verdict(documents: list[str
         assert (told.returncode, told.stdout) == (1, "")
         assert told.stderr.startswith("error: ")
     assert command("verify", "x", "--revocations", "list").returncode == 2
+
+
+class _Published(BaseHTTPRequestHandler):
+    """A platform that publishes two documents."""
+
+    documents: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        found = self.documents.get(self.path)
+        self.send_response(404 if found is None else 200)
+        self.end_headers()
+        self.wfile.write(found or b"")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's own name
+        """Nothing: the test says what matters."""
+
+
+def test_what_a_platform_publishes_is_enough(documents: list[str]) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Published) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        away = command("verify", text_of(), "--url", url)
+        assert (away.returncode, away.stdout) == (1, "")
+        assert "does not answer" in away.stderr
+        _Published.documents = {
+            "/api/coupons/qr/keys": Path(documents[1]).read_bytes(),
+            "/api/coupons/qr/revocations": Path(documents[3]).read_bytes(),
+        }
+        told = [command("verify", text, "--url", url).returncode for text in (text_of(), text_of(dense_index=3))]
+        server.shutdown()
+    assert told == [0, 1]
 
 
 def test_the_database_knows_the_coupons_status(database_url: str, admin: Admin) -> None:
