@@ -136,9 +136,9 @@ def _consistent(raw: bytes) -> Receipt:
     numbers = set(receipt.numbers)
     if (
         _canonical(receipt) != raw
+        or any(at.utcoffset() for at in (receipt.issued_at, receipt.expires_at))
         or receipt.issuer != ISSUER
-        or len(numbers) != len(receipt.numbers) != 0 != receipt.count
-        or receipt.count != len(numbers)
+        or not receipt.count == len(receipt.numbers) == len(numbers)
         or any(normalized_number(number) != number for number in numbers)
     ):
         raise ReceiptError("receipt.inconsistent", "the receipt is signed, and yet its parts do not fit together")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import ConflictError, ForbiddenError, InputError, UnknownError
@@ -142,7 +142,7 @@ async def put_raffle(conn: Connection, raffle_code: str, wish: RaffleWish) -> Ti
     """What a raffle takes from now on; tickets that are in it stay. Raises InputError `raffle.*`."""
     try:
         ZoneInfo(wish.time_zone)
-    except (OSError, ValueError):
+    except (ZoneInfoNotFoundError, OSError, ValueError):
         raise InputError("raffle.time_zone", "nobody knows this time zone") from None
     if not timedelta() < wish.closes_at - wish.opens_at <= _LONGEST_RAFFLE:
         raise InputError("raffle.window", "a raffle closes after it opens, and within three years")
