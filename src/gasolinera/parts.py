@@ -17,6 +17,7 @@ from gasolinera.errors import GasolineraError
 from gasolinera.events import Consumer, Outbox
 from gasolinera.jobs import Job
 from gasolinera.personal_data import ExportPerson
+from gasolinera.terminal_calls import VerifyTerminal
 
 
 class Poller(msgspec.Struct, frozen=True):
@@ -42,7 +43,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     what the service's routes share while the process answers: in the application's state as `<name>_opened`; with
     `has_pages` they show templates, which the service keeps in its `templates/`. `export_person` gives what the
     service holds about one person: auth, which answers the person, gathers it wherever the service runs.
-    `coupon_desk` is what the coupon service answers the redemption service with.
+    `coupon_desk` is what the coupon service answers the redemption service with, `verify_terminal` what the
+    station service does.
     """
 
     name: str
@@ -62,3 +64,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     has_pages: bool = False
     export_person: ExportPerson | None = None
     coupon_desk: CouponDesk | None = None
+    verify_terminal: VerifyTerminal | None = None

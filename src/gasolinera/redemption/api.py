@@ -1,8 +1,9 @@
 """Redemptions over HTTP: for who serves at the pump, and for who looks at them."""
 
+import hashlib
 from typing import Annotated, Any, Final, TypeAlias
 
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -13,6 +14,7 @@ from gasolinera.authentication import requires
 from gasolinera.coupon_calls import Coupons
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.keyring import to_base64url
 from gasolinera.limits import Limit as RateLimit
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
@@ -26,6 +28,7 @@ from gasolinera.redemption.models import (
     Status,
     Validation,
 )
+from gasolinera.terminal_calls import HEADER, KnownTerminal, SignedByTerminal, Terminals
 
 _PROCESS: Final = [requires(Permission.REDEMPTIONS_PROCESS, fresh=True)]
 _READ: Final = [requires(Permission.REDEMPTIONS_READ)]
@@ -118,6 +121,14 @@ Key: TypeAlias = Annotated[
         examples=[Example(value="6f0f6f3e-6a51-4b0e-9d1c-0d5d0c1f8f0a")],
     ),
 ]
+_Signature: TypeAlias = Annotated[
+    str | None,
+    HeaderParameter(
+        name=HEADER,
+        max_length=300,
+        description="Of an enrolled terminal: terminal=…, time=…, nonce=…, signature=…; each request is signed anew.",
+    ),
+]
 _Reference: TypeAlias = Annotated[
     str, PathParameter(pattern=r"^RDM-[0-9]{8}-[0-9]{6,18}$(?!\n)", description="As the redemption's answer says it.")
 ]
@@ -144,11 +155,14 @@ async def redeem_route(
     db: NamedDependency[Database],
     context: NamedDependency[RequestContext],
     caller: NamedDependency[Caller],
-    state: State,
+    request: Request[Any, Any, Any],
     idempotency_key: Key,
     data: JSONBody[RedemptionRequest],
+    terminal_signature: _Signature = None,
 ) -> Redemption:
-    return await redeeming.redeem(db, coupons_in(state), context, caller, idempotency_key, data)
+    terminal = await _terminal_of(request, context, terminal_signature)
+    coupons = coupons_in(request.app.state)
+    return await redeeming.redeem(db, coupons, context, caller, idempotency_key, data, terminal=terminal)
 
 
 @post(
@@ -164,11 +178,14 @@ async def validate_route(
     db: NamedDependency[Database],
     context: NamedDependency[RequestContext],
     caller: NamedDependency[Caller],
-    state: State,
+    request: Request[Any, Any, Any],
     idempotency_key: Key,
     data: JSONBody[RedemptionRequest],
+    terminal_signature: _Signature = None,
 ) -> Validation:
-    return await redeeming.validate(db, coupons_in(state), context, caller, idempotency_key, data)
+    terminal = await _terminal_of(request, context, terminal_signature)
+    coupons = coupons_in(request.app.state)
+    return await redeeming.validate(db, coupons, context, caller, idempotency_key, data, terminal=terminal)
 
 
 @post(
@@ -265,6 +282,24 @@ async def get_route(
 ) -> Redemption:
     async with db.connection() as conn:
         return await reading.get_redemption(conn, caller, reference)
+
+
+async def _terminal_of(
+    request: Request[Any, Any, Any], context: RequestContext, signature: str | None
+) -> KnownTerminal | None:
+    if signature is None:
+        return None
+    terminals: Terminals = request.app.state["terminals"]
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    target = path.split(b"?")[0] + (b"?" + query if query else b"")
+    signed = SignedByTerminal(
+        signature=signature,
+        method=request.method,
+        target=target.decode("latin-1"),
+        body_sha256=to_base64url(hashlib.sha256(await request.body()).digest()),
+    )
+    return await terminals.verify(context, signed)
 
 
 def coupons_in(state: State) -> Coupons:

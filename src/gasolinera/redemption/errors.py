@@ -89,6 +89,15 @@ def customer_needed() -> InputError:
     return InputError("redemption.customer_needed", "it is not known who redeems", hint)
 
 
+def other_terminal() -> ForbiddenError:
+    return ForbiddenError("redemption.other_terminal", "this terminal belongs to another station")
+
+
+def place_needed() -> InputError:
+    hint = "name the dispenser, or let an enrolled terminal sign the request"
+    return InputError("redemption.place", "it is not known where it is redeemed", hint)
+
+
 def unknown_pump_code() -> UnknownError:
     return UnknownError("pump.unknown", "there is no such code at a pump")
 

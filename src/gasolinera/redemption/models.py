@@ -118,14 +118,17 @@ class Fuelling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class RedemptionRequest(Fuelling, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`customer` is needed where the coupon names nobody. `currency`: the coupon's, unless told otherwise."""
+    """`customer` is needed where the coupon names nobody. `currency`: the coupon's, unless told otherwise.
+
+    `dispenser_code` is needed where no terminal signs the request: a redemption says where it was.
+    """
 
     qr: ScannedText | None = None
     code: TypedCode | None = None
     fuel_type: Fuel
     currency: Currency | None = None
     customer: UUID | None = None
-    dispenser_code: DispenserCode
+    dispenser_code: DispenserCode | None = None
     device_id: DeviceId | None = None
 
 

@@ -45,6 +45,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     request_sha256: bytes
     flow: Flow
     employee: Employee
+    terminal_code: str | None
     user_id: UUID
     coupon_code: str
     campaign_code: str
@@ -99,6 +100,7 @@ async def begin(conn: Connection, context: RequestContext, intent: Intent) -> St
         intent.employee.user_id,
         intent.employee.employee_number,
         intent.employee.station_code,
+        intent.terminal_code,
         intent.user_id,
         intent.coupon_code,
         intent.campaign_code,

@@ -7,7 +7,7 @@ SELECT redemption_schema.ensure_all_month_partitions();
 SELECT b.outcome, b.reference,
        CASE b.outcome WHEN 'NEW' THEN redemption_schema.assess_begun($1, $2, b.reference) ELSE b.facts END AS facts
   FROM redemption_schema.begin_redemption(
-           $1, $2, $3, $4, $5, $6, $7, $8, NULL, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) AS b;
+           $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) AS b;
 
 -- name: start_redemption
 -- The second step: what the pump says.

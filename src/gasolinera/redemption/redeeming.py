@@ -32,6 +32,7 @@ from gasolinera.redemption.models import (
 )
 from gasolinera.redemption.models_fraud import RefusedAs, RefusedCode
 from gasolinera.redemption.queries import Employee, Intent
+from gasolinera.terminal_calls import KnownTerminal
 
 _ONE_SHOT_PATIENCE: Final = timedelta(seconds=30)  # longer than any request may take
 TWO_STEP_PATIENCE: Final = timedelta(minutes=30)  # to validate, queue, pump and pay
@@ -47,24 +48,38 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 async def redeem(
-    db: Database, coupons: Coupons, context: RequestContext, caller: Caller, key: str, asked: RedemptionRequest
+    db: Database,
+    coupons: Coupons,
+    context: RequestContext,
+    caller: Caller,
+    key: str,
+    asked: RedemptionRequest,
+    *,
+    terminal: KnownTerminal | None = None,
 ) -> Redemption:
     """A coupon redeemed in one request. The same request under the same key gets the same answer.
 
     Raises ForbiddenError, InputError, UnavailableError, and what `errors.refusal_of` makes of a refused coupon.
     """
-    begun, _ = await _begin(db, coupons, context, caller, key, asked, Flow.ONE_SHOT)
+    begun, _ = await _begin(db, coupons, context, caller, key, asked, Flow.ONE_SHOT, terminal)
     return ended(await drive(db, coupons, context, begun, device_id=asked.device_id))
 
 
 async def validate(
-    db: Database, coupons: Coupons, context: RequestContext, caller: Caller, key: str, asked: RedemptionRequest
+    db: Database,
+    coupons: Coupons,
+    context: RequestContext,
+    caller: Caller,
+    key: str,
+    asked: RedemptionRequest,
+    *,
+    terminal: KnownTerminal | None = None,
 ) -> Validation:
     """The first of two steps: says what the coupon would give for the amount that was named, and reserves nothing.
 
     The redemption waits half an hour for its second step. Raises as `redeem` does.
     """
-    begun, found = await _begin(db, coupons, context, caller, key, asked, Flow.TWO_STEP)
+    begun, found = await _begin(db, coupons, context, caller, key, asked, Flow.TWO_STEP, terminal)
     if begun.status is not Status.PENDING:
         kept = ended(begun)
         return Validation(
@@ -251,8 +266,13 @@ async def _begin(
     key: str,
     asked: RedemptionRequest,
     flow: Flow,
+    terminal: KnownTerminal | None,
 ) -> tuple[Redemption, Found]:
     employee = employee_of(caller)
+    if terminal is not None and terminal.station_code != employee.station_code:
+        raise errors.other_terminal()
+    if terminal is None and asked.dispenser_code is None:
+        raise errors.place_needed()
     found = await find_shown(
         db, coupons, context, qr=asked.qr, code=asked.code, who=employee, device_id=asked.device_id
     )
@@ -266,6 +286,7 @@ async def _begin(
         request_sha256=fingerprint(asked),
         flow=flow,
         employee=employee,
+        terminal_code=None if terminal is None else terminal.terminal_code,
         user_id=user_id,
         coupon_code=found.coupon_code,
         campaign_code=found.campaign_code,

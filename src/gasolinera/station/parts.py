@@ -20,6 +20,7 @@ from gasolinera.station.errors_employees import EMPLOYEE_REFUSALS
 from gasolinera.station.events import CONSUMERS, OUTBOX
 from gasolinera.station.jobs import JOBS
 from gasolinera.station.personal import export_person
+from gasolinera.station.terminal_desk import verify_for_others
 from gasolinera.station.terminals import FORGET_TERMINAL_TRACES
 from gasolinera.station.training import CERTIFICATIONS_EXPIRING
 
@@ -50,4 +51,5 @@ PARTS = Parts(
     refusals={**REFUSALS, **EMPLOYEE_REFUSALS},
     is_current=roster.is_current,
     export_person=export_person,
+    verify_terminal=verify_for_others,
 )
