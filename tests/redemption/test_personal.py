@@ -1,0 +1,124 @@
+"""What the service tells of one person, and what it forgets when the account is erased."""
+
+import asyncio
+from collections.abc import Callable, Generator
+from uuid import UUID
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import errors
+
+from gasolinera.config import Settings
+from gasolinera.database import open_database
+from gasolinera.personal_data import PersonalData
+from gasolinera.redemption.personal import export_person
+from tests.redemption.holders import ANA, BEA, Admin, People, good, hear, issue, met
+from tests.schema.redemption_steps import completed
+
+SECRETS = ("ana-phone-4711", "203.0.113.9", "Ana's browser", "ana's car wash", "ana complained", "home of ana")
+RAFFLE = "FREE-2027"
+
+
+@pytest.fixture
+def people(settings: Settings) -> Generator[People]:
+    with met(settings) as found:
+        yield found
+
+
+def exported(settings: Settings, user: UUID) -> dict[str, list[dict[str, object]]]:
+    async def ask() -> PersonalData:
+        async with open_database(settings, "redemption") as db, db.connection() as conn:
+            return await export_person(conn, user)
+
+    found = msgspec.json.decode(msgspec.json.encode(asyncio.run(ask())))
+    return {one["name"]: one["rows"] for one in found["holdings"]}
+
+
+def dump(admin: Admin) -> str:
+    tables = admin.execute(
+        "SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relnamespace = 'redemption_schema'::regnamespace"
+        " AND c.relkind = 'r'"
+    ).fetchall()
+    return "\n".join(
+        row for (table,) in tables for (row,) in admin.execute(f"SELECT t::text FROM {table} AS t".encode()).fetchall()
+    )
+
+
+@pytest.fixture
+def lived(people: People, admin: Admin, as_role: Callable[[str], Admin]) -> str:
+    """Ana redeemed, has tickets that wait and one in a raffle, and points; Bea too. Ana's transaction reference."""
+    people.open_raffle(RAFFLE)
+    app = as_role("redemption_app")
+    references: list[str] = []
+    for holder, address, phone in ((BEA, "198.51.100.7", "bea-phone"), (ANA, "203.0.113.9", "ana-phone-4711")):
+        for name, value in (("ip_address", address), ("user_agent", "Ana's browser" if holder == ANA else "Bea's")):
+            app.execute("SELECT set_config(%s, %s, false)", (f"gasolinera.{name}", value))
+        reference = completed(app, holder=holder, tickets=2)
+        references.append(reference)
+        admin.execute(
+            "UPDATE redemption_schema.redemptions SET device_id = %s WHERE transaction_reference = %s",
+            (phone, reference),
+        )
+        app.execute(
+            "INSERT INTO redemption_schema.points_ledger (user_id, entry_type, points, source_reference, description)"
+            " VALUES (%s, 'EARNED', 10, 'p', %s), (%s, 'ADJUSTED', 5, 'q', %s)",
+            (holder, "ana's car wash" if holder == ANA else "bea's", holder, "ana complained"
+             if holder == ANA else "bea complained"),
+        )  # fmt: skip
+        app.execute(
+            "INSERT INTO redemption_schema.fraud_detection_log (user_id, transaction_reference, device_id, risk_score,"
+            " action_taken, details) VALUES (%s, %s, %s, 3, 'ALLOWED', %s)",
+            (holder, reference, phone, '{"place": "home of ana"}' if holder == ANA else '{"place": "of bea"}'),
+        )
+    good(people.post("/tickets/free-entries", {"raffle_code": RAFFLE}), 201)
+    issue(admin, 1, holder=BEA)
+    return references[-1]
+
+
+def test_an_export_holds_every_kind_and_nothing_of_others(settings: Settings, lived: str) -> None:
+    found = exported(settings, ANA)
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "account_state": 0, "redemptions": 1, "tickets": 3, "free_entries": 1, "points": 2, "assessments": 1,
+        "employments": 0,
+    }  # fmt: skip
+    assert found["redemptions"][0]["transaction_reference"] == lived
+    text = str(found)
+    assert [secret for secret in SECRETS if secret not in text] == ["home of ana"], "what the rules saw is theirs"
+    assert "bea" not in text.lower()
+    assert all(not rows for rows in exported(settings, UUID(int=7)).values())
+
+
+def test_an_erased_account_leaves_references_amounts_and_nothing_that_tells_who_it_was(
+    settings: Settings, admin: Admin, lived: str
+) -> None:
+    before = dump(admin)
+    assert [secret for secret in SECRETS if secret not in before] == []
+    hear(settings, "user.erased", str(ANA), {"public_id": str(ANA), "role": "CUSTOMER", "active": False})
+    rows = dump(admin)
+    assert [secret for secret in SECRETS if secret in rows] == []
+    assert [text for text in ("198.51.100.7", "bea-phone", "bea complained", "of bea") if text not in rows] == []
+    found = exported(settings, ANA)
+    assert found["account_state"][0]["is_erased"] is True
+    assert (found["redemptions"][0]["transaction_reference"], found["redemptions"][0]["final_amount"]) == (
+        lived,
+        "500.00",
+    )
+    assert sorted(str(one["status"]) for one in found["tickets"]) == ["CANCELLED", "CANCELLED", "ENTERED"]
+    assert [one["balance_after"] for one in found["points"]] == [15, 10]
+    assert sorted(str(one["status"]) for one in exported(settings, BEA)["tickets"]) == ["ACTIVE"] * 3
+
+
+def test_an_erased_account_earns_no_points_any_more(settings: Settings, admin: Admin, lived: str) -> None:
+    hear(settings, "user.erased", str(ANA), {"public_id": str(ANA), "role": "CUSTOMER", "active": False})
+    hear(settings, "redemption.completed", lived, {"reference": lived})
+    assert len(exported(settings, ANA)["points"]) == 2
+
+
+@pytest.mark.usefixtures("lived")
+def test_the_service_cannot_forget_somebody_whose_account_is_there(
+    admin: Admin, as_role: Callable[[str], psycopg.Connection[object]]
+) -> None:
+    with pytest.raises(errors.RestrictViolation, match="is not erased"):
+        as_role("redemption_app").execute("SELECT redemption_schema.forget_person(%s)", (ANA,))
+    assert "ana-phone-4711" in dump(admin)
