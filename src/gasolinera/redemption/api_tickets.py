@@ -49,7 +49,7 @@ _HAD = problem_spec(HTTPStatus.TOO_MANY_REQUESTS, "free_entry.limit", "this pers
 _COMMON = {422: INVALID, 503: UNAVAILABLE}
 
 _TICKET_EXAMPLE = {
-    "ticket_number": "TKT0000000000000000",
+    "ticket_number": "TKT3GGV37KHSHQRRJ7M",
     "status": "ACTIVE",
     "raffle_code": None,
     "source": "COUPON_REDEMPTION",
@@ -68,7 +68,7 @@ _RAFFLE_EXAMPLE = {
 }
 _ENTRY_EXAMPLE = {
     "raffle_code": "MONTHLY-2026-12",
-    "ticket_number": "TKT0000000000000000",
+    "ticket_number": "TKT3GGV37KHSHQRRJ7M",
     "issuance_id": "6f1c1d0e-4b9e-8a54-9d2c-6d1d9a4c2f10",
     "receipt": "eyJhbGciOiJFZERTQSJ9.eyJjb3VudCI6MX0.c2lnbmF0dXJl",
 }
@@ -214,7 +214,7 @@ async def put_raffle_route(
         200: good(
             Chosen,
             "Which are there now.",
-            {"raffle_code": "MONTHLY-2026-12", "ticket_numbers": ["TKT0000000000000000"], "already": 0},
+            {"raffle_code": "MONTHLY-2026-12", "ticket_numbers": ["TKT3GGV37KHSHQRRJ7M"], "already": 0},
         ),
         404: _UNKNOWN,
         409: _NOT_FREE,

@@ -21,7 +21,7 @@ _LOOK_ALIKES: Final = str.maketrans({"O": "0", "I": "1", "L": "1", " ": None, "-
 
 RAFFLE_PATTERN: Final = r"^[A-Z0-9][A-Z0-9-]{2,49}$(?!\n)"
 RaffleCode = Annotated[str, Meta(pattern=RAFFLE_PATTERN, examples=["MONTHLY-2026-12"])]
-TicketNumber = Annotated[str, Meta(min_length=19, max_length=40, examples=["TKT9JQ2K5M7P0R3S4TV"])]
+TicketNumber = Annotated[str, Meta(min_length=19, max_length=40, examples=["TKT3GGV37KHSHQRRJ7M"])]
 
 
 class TicketStatus(StrEnum):
