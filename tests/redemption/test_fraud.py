@@ -249,6 +249,28 @@ def test_the_service_writes_no_audit_and_takes_nothing_back(app: Connection) -> 
             app.execute(statement.encode())
 
 
+def test_an_erased_persons_devices_and_traces_go_and_the_verdicts_stay(app: Connection) -> None:
+    for _ in range(9):
+        attempt(app, device="phone")
+    guess(app, 1, user=DRIVER)
+    app.execute("SELECT redemption_schema.note_refused_code('x', 'INVALID_CODE', NULL, NULL, %s, 'phone')", (DRIVER,))
+    app.execute("INSERT INTO redemption_schema.erased_users (user_id, erased_at) VALUES (%s, now())", (DRIVER,))
+    left = app.execute(
+        """
+        SELECT (SELECT count(*) FROM redemption_schema.fraud_reviews WHERE user_id = %(driver)s AND risk_score >= 80),
+               (SELECT count(*) FROM redemption_schema.fraud_reviews
+                 WHERE user_id = %(driver)s AND (device_id IS NOT NULL OR details <> '{}')),
+               (SELECT count(*) FROM redemption_schema.code_refusals
+                 WHERE user_id = %(driver)s AND device_id IS NOT NULL),
+               (SELECT count(*) FROM redemption_schema.fraud_audit_log WHERE event_type LIKE 'REVIEW%%')
+        """,
+        {"driver": DRIVER},
+    ).fetchone()
+    assert left == (4, 0, 0, 0)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        app.execute("UPDATE redemption_schema.code_refusals SET device_id = NULL")
+
+
 # Formulas against independent ones
 
 

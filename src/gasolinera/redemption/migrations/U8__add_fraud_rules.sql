@@ -6,6 +6,8 @@ DROP FUNCTION redemption_schema.fraud_finding(redemption_schema.fraud_attempt, t
 DROP FUNCTION redemption_schema.outlier(numeric, jsonb, numeric[]);
 DROP TYPE redemption_schema.fraud_rule_set;
 DROP TYPE redemption_schema.fraud_attempt;
+DROP TRIGGER erased_users_forget_fraud_traces ON redemption_schema.erased_users;
+DROP FUNCTION redemption_schema.forget_fraud_traces();
 DROP TRIGGER fraud_reviews_audit ON redemption_schema.fraud_reviews;
 DROP TABLE redemption_schema.fraud_standings;
 DROP TABLE redemption_schema.fraud_thresholds;

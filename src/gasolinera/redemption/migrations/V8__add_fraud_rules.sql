@@ -315,7 +315,7 @@ CREATE TABLE redemption_schema.fraud_audit_log (
     CONSTRAINT fraud_audit_log_pk PRIMARY KEY (id, created_at),
     CONSTRAINT fraud_audit_log_event_type_check CHECK (event_type IN (
         'RULE_INSERT', 'RULE_UPDATE', 'RULE_DELETE', 'THRESHOLDS_INSERT', 'THRESHOLDS_UPDATE', 'THRESHOLDS_DELETE',
-        'REVIEW_UPDATE', 'REVIEW_DELETE')),
+        'REVIEW_UPDATE')),
     CONSTRAINT fraud_audit_log_subject_check CHECK (length(subject) BETWEEN 1 AND 50),
     CONSTRAINT fraud_audit_log_old_values_check CHECK (jsonb_typeof(old_values) = 'object'),
     CONSTRAINT fraud_audit_log_new_values_check CHECK (jsonb_typeof(new_values) = 'object')
@@ -365,8 +365,39 @@ CREATE TRIGGER fraud_rules_audit AFTER INSERT OR UPDATE OR DELETE ON redemption_
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.audit_fraud('RULE');
 CREATE TRIGGER fraud_thresholds_audit AFTER INSERT OR UPDATE OR DELETE ON redemption_schema.fraud_thresholds
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.audit_fraud('THRESHOLDS');
-CREATE TRIGGER fraud_reviews_audit AFTER UPDATE OR DELETE ON redemption_schema.fraud_reviews
-    FOR EACH ROW EXECUTE FUNCTION redemption_schema.audit_fraud('REVIEW');
+CREATE TRIGGER fraud_reviews_audit AFTER UPDATE ON redemption_schema.fraud_reviews
+    FOR EACH ROW
+    WHEN ((OLD.status, OLD.taken_by, OLD.resolution, OLD.reviewed_by, OLD.notes)
+          IS DISTINCT FROM (NEW.status, NEW.taken_by, NEW.resolution, NEW.reviewed_by, NEW.notes))
+    EXECUTE FUNCTION redemption_schema.audit_fraud('REVIEW');
+
+-- An erased person ----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION redemption_schema.forget_fraud_traces() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    UPDATE redemption_schema.fraud_reviews AS v
+       SET device_id = NULL, details = '{}'
+     WHERE v.user_id = NEW.user_id AND (v.device_id IS NOT NULL OR v.details <> '{}');
+    UPDATE redemption_schema.fraud_standings AS s
+       SET device_id = NULL
+     WHERE s.user_id = NEW.user_id AND s.device_id IS NOT NULL;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE redemption_schema.code_refusals AS c
+       SET device_id = NULL
+     WHERE c.user_id = NEW.user_id AND c.device_id IS NOT NULL;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_fraud_traces() FROM PUBLIC;
+COMMENT ON FUNCTION redemption_schema.forget_fraud_traces() IS
+    'AFTER INSERT trigger: devices, and what the rules saw of an erased person, go with the account; verdicts stay, under '
+    'a public id that names nobody any more.';
+CREATE TRIGGER erased_users_forget_fraud_traces AFTER INSERT ON redemption_schema.erased_users
+    FOR EACH ROW EXECUTE FUNCTION redemption_schema.forget_fraud_traces();
 
 -- The assessment ------------------------------------------------------------------------------------------------------
 
