@@ -223,6 +223,31 @@ def test_internal_routes_are_for_services_alone(client: TestClient[Litestar], ke
     assert answer(client.get("/shop/mine", headers={"authorization": f"Bearer {token}"})) == (403, "auth.not_permitted")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "service"),
+    [
+        ("GET", "/api/auth/internal/revocations", "auth"),
+        ("POST", "/api/auth/internal/api-keys", "auth"),
+        ("GET", f"/api/auth/internal/users/{ANA}", "auth"),
+        ("POST", "/api/stations/internal/terminals/verify", "station"),
+        ("POST", "/api/coupons/internal/find", "coupon"),
+    ],
+)
+def test_a_token_for_one_service_opens_no_route_of_another_in_the_same_process(
+    method: str, path: str, service: str, settings: Settings, keyring: Keyring
+) -> None:
+    with TestClient(create_app(settings), raise_server_exceptions=False) as all_services:
+        for audience in ("auth", "station", "coupon", "redemption"):
+            token = issue_service_token(keyring, "redemption", audience, now=datetime.now(UTC))
+            headers = {"authorization": f"Bearer {token}"}
+            body: dict[str, str] | None = {} if method == "POST" else None
+            response = all_services.request(method, path, headers=headers, json=body)
+            if audience == service:
+                assert response.status_code in {200, 400, 404, 422}, response.text
+            else:
+                assert answer(response) == (403, "auth.other_service")
+
+
 def test_the_public_keys_are_published_without_anything_secret(client: TestClient[Litestar], keyring: Keyring) -> None:
     response = client.get("/.well-known/jwks.json")
     assert response.headers["cache-control"] == "public, max-age=300"

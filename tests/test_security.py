@@ -291,7 +291,9 @@ def test_a_mac_is_hmac_sha_256_with_a_key_of_its_own_for_each_purpose(keyring: K
 def test_a_service_token_is_good_for_one_service_and_a_minute(keyring: Keyring) -> None:
     token = issue_service_token(keyring, "station", "auth", now=NOW)
     auth, station = frozenset({"auth"}), frozenset({"station"})
-    assert verify_service_token(keyring, token, auth, NOW) == Caller(role=Role.SERVICE, service="station")
+    assert verify_service_token(keyring, token, auth, NOW) == Caller(
+        role=Role.SERVICE, service="station", audience="auth"
+    )
     last = NOW + timedelta(seconds=64)
     assert verify_service_token(keyring, token, auth, last).service == "station"
     for audiences, at in ((station, NOW), (auth, NOW + timedelta(seconds=66)), (auth, NOW - timedelta(seconds=6))):

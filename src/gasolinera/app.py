@@ -24,7 +24,7 @@ from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.metrics import metrics_route
 from gasolinera.openapi import openapi_config, openapi_route
 from gasolinera.parts import Parts
-from gasolinera.personal_data import Elsewhere, open_elsewhere, personal_data_router
+from gasolinera.personal_data import ASKER, Elsewhere, open_elsewhere, personal_data_router
 from gasolinera.redemption.parts import PARTS as REDEMPTION
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
@@ -93,7 +93,7 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
             app.state["gate"] = await stack.enter_async_context(_gate(settings, keyring, parts, databases))
             users = open_users(here, settings.auth_url, tokens_of(keyring, parts[0].name))
             app.state["users"] = await stack.enter_async_context(users)
-            elsewhere = _elsewhere(settings, databases, tokens_of(keyring, parts[0].name))
+            elsewhere = _elsewhere(settings, databases, tokens_of(keyring, ASKER))
             app.state["elsewhere"] = await stack.enter_async_context(elsewhere)
             desk = next((part.coupon_desk for part in parts if part.coupon_desk is not None), None)
             coupons = open_coupons(settings, databases, desk, keyring, tokens_of(keyring, parts[0].name))

@@ -216,6 +216,9 @@ class Requires(msgspec.Struct, frozen=True):
         caller = require_caller(connection)
         if caller.reach(self.permission) is None:
             raise ForbiddenError("auth.not_permitted", "this account may not do that")
+        if caller.role is Role.SERVICE and caller.audience not in _services_of(handler):
+            # A process may serve several, and each of them is told what is meant for it alone.
+            raise ForbiddenError("auth.other_service", "this token is for another service")
         if self.second_factor and not caller.has_second_factor:
             hint = "log in again and confirm with the second factor"
             raise ForbiddenError("auth.second_factor_needed", "this needs a login with the second factor", hint)
@@ -235,7 +238,7 @@ def requires(permission: Permission, *, second_factor: bool = False, fresh: bool
 async def _require_current(connection: AnyConnection, handler: BaseRouteHandler, caller: Caller) -> None:
     """A service that mirrors what it needs asks its own tables; another asks the auth service. Neither guesses."""
     gate: Gate = connection.app.state["gate"]
-    for service in handler.resolve_tags() if isinstance(handler, HTTPRouteHandler) else ():
+    for service in _services_of(handler):
         if service in gate.is_current:
             database, is_current = gate.is_current[service]
             async with database.connection() as conn:
@@ -244,6 +247,11 @@ async def _require_current(connection: AnyConnection, handler: BaseRouteHandler,
     await gate.lost_access.hear()
     if gate.lost_access.covers(connection.scope["auth"]):
         raise access_ended()
+
+
+def _services_of(handler: BaseRouteHandler) -> Sequence[str]:
+    """Whose route it is: `service_router` tags it so."""
+    return handler.resolve_tags() if isinstance(handler, HTTPRouteHandler) else ()
 
 
 def require_caller(connection: AnyConnection) -> Caller:

@@ -137,7 +137,9 @@ MATRIX: dict[Role, dict[Permission, Reach]] = {
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks. `user_id` is users.public_id; a partner has `partner_code` and `scopes`, a service `service`."""
+    """Who asks. `user_id` is users.public_id; a partner has `partner_code` and `scopes`, a service `service`, and
+    `audience`: which service its token is for.
+    """
 
     role: Role
     user_id: UUID | None = None
@@ -148,6 +150,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     partner_code: str | None = None
     scopes: frozenset[Permission] = frozenset()
     service: str | None = None
+    audience: str | None = None
 
     @property
     def actor(self) -> str:

@@ -22,8 +22,8 @@ from litestar.params import PathParameter
 from gasolinera.authentication import requires
 from gasolinera.calls import Patience, Peer, TokenFor, open_peer
 from gasolinera.database import Connection, Database
-from gasolinera.errors import HTTPStatus, UnavailableError, problem_spec, unavailable
-from gasolinera.permissions import Permission
+from gasolinera.errors import ForbiddenError, HTTPStatus, UnavailableError, problem_spec, unavailable
+from gasolinera.permissions import Caller, Permission
 from gasolinera.routing import service_router
 
 # Of one kind, for one person: what an answer holds in memory is a few megabytes at most.
@@ -31,6 +31,8 @@ MAX_ROWS: Final = 10_000
 # Such an answer takes longer than the word about a user; two tries fit into a request's own limit.
 _PATIENCE: Final = Patience(try_s=5.0, tries=2)
 _PATH: Final = "/api/internal/personal-data"
+# The one service that gathers for people, and is told.
+ASKER: Final = "auth"
 _UserId = Annotated[UUID, PathParameter(description="Public reference of the user.")]
 
 
@@ -167,7 +169,11 @@ def personal_data_router(service: str, export_person: ExportPerson) -> Router:
         guards=[requires(Permission.PERSONAL_DATA_READ)],
         responses={200: _ANSWER, 404: _NO_REFERENCE},
     )
-    async def personal_data_route(db: NamedDependency[Database], public_id: _UserId) -> Response[PersonalData]:
+    async def personal_data_route(
+        db: NamedDependency[Database], caller: NamedDependency[Caller], public_id: _UserId
+    ) -> Response[PersonalData]:
+        if caller.service != ASKER:
+            raise ForbiddenError("auth.not_permitted", "this service may not ask that")
         async with db.transaction() as conn:
             found = await export_person(conn, public_id)
         return Response(found, headers={"cache-control": "no-store"})

@@ -42,7 +42,7 @@ def issue_service_token(keyring: Keyring, service: str, audience: str, *, now: d
 
 
 def verify_service_token(keyring: Keyring, token: str, audiences: frozenset[str], now: datetime) -> Caller:
-    """Which service asks; `audiences` are those that this process serves. Raises UnauthenticatedError."""
+    """Which service asks which; `audiences` are those that this process serves. Raises UnauthenticatedError."""
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise invalid_token()
     try:
@@ -62,4 +62,4 @@ def verify_service_token(keyring: Keyring, token: str, audiences: frozenset[str]
         raise invalid_token()
     if claims.aud not in audiences:
         raise invalid_token()
-    return Caller(role=Role.SERVICE, service=claims.iss)
+    return Caller(role=Role.SERVICE, service=claims.iss, audience=claims.aud)

@@ -117,9 +117,17 @@ def test_strangers_others_and_people_at_the_internal_route_get_nothing(
     for shown in (ana, headers(settings), headers(settings, EMPLOYEE, role=Role.EMPLOYEE)):
         assert problem(client.get(INTERNAL, headers=shown)) == (403, "auth.not_permitted")
     keyring = load_keyring(settings)
-    for audience, status in (("station", 200), ("raffle", 401)):
-        token = issue_service_token(keyring, "auth", audience, now=keyring.clock())
-        assert client.get(INTERNAL, headers=bearer(token)).status_code == status
+    # The process serves auth, station, coupon and redemption; only auth may ask, and the station alone may be told.
+    for asker, audience, status in (
+        ("auth", "station", 200),
+        ("auth", "auth", 403),
+        ("auth", "coupon", 403),
+        ("redemption", "station", 403),
+        ("station", "station", 403),
+        ("auth", "raffle", 401),
+    ):
+        token = issue_service_token(keyring, asker, audience, now=keyring.clock())
+        assert (asker, audience, client.get(INTERNAL, headers=bearer(token)).status_code) == (asker, audience, status)
     assert "DATA_EXPORTED" not in str(events_of(admin))
 
 
