@@ -213,7 +213,9 @@ def test_an_archive_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None
     assert refusal(files) == "feed.damaged"
 
 
-@pytest.mark.parametrize("name", ["\u00a0", "\u200b", "\u00a0 \u200b\ufeff\u2060", "\u3000", "\u00ad", ". - ."])
+@pytest.mark.parametrize(
+    "name", ["\u00a0", "\u200b", "\u00a0 \u200b\ufeff\u2060", "\u3000", "\u00ad", ". - .", "\u3164", "Pemex \u202e77"]
+)
 def test_a_name_that_nobody_can_read_is_rejected(name: str, tmp_path: Path) -> None:
     found = read(written(tmp_path, [*GOOD, Place("9", permit(9), name=name)], GOOD_PRICES))
     assert [fault.reason for fault in found.faults if fault.action is Action.REJECTED] == ["name_invalid"]

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from gasolinera.station.feed import can_be_read
 from tests.station.conftest import Staff, problem
 
 Admin = psycopg.Connection[Any]
@@ -33,6 +34,16 @@ def test_every_letter_and_digit_counts_and_no_sign_does(admin: Admin) -> None:
     assert sorted(hex(code) for code in JUDGED if code in shown and code not in letters) == []
 
 
+def test_whatever_name_the_feed_has_the_tables_take_what_reading_it_let_through(admin: Admin) -> None:
+    refused = admin.execute(
+        "SELECT c FROM generate_series(1, 1114111) AS c"
+        " WHERE c NOT BETWEEN 55296 AND 57343 AND NOT station_schema.is_readable(chr(c))"
+    ).fetchall()
+    assert [hex(code) for (code,) in refused if can_be_read(chr(code))] == []
+    turned = ("a\u061c", "a\u200e", "a\u200f", "a\u202a", "a\u202e", "a\u2066", "a\u2069")
+    assert [text for text in turned if can_be_read(text)] == []
+
+
 @pytest.mark.parametrize("text", ["Ñandú", "加油站", "Станция", "7", "(3ª)", "e\u0301", "½", "a👍"])
 def test_what_people_write_can_be_read(text: str, admin: Admin) -> None:
     assert admin.execute("SELECT station_schema.is_readable(%s)", (text,)).fetchone() == (True,)
@@ -57,3 +68,6 @@ def test_what_nobody_can_read_is_no_reason_and_no_name(text: str, staff: Staff) 
     }
     renamed = staff.client.patch(f"/api/stations/terminals/{first}", json={"name": text}, headers=manager)
     assert problem(renamed) == (422, "request.invalid" if turns else "terminal.name")
+    version = {"if-match": staff.get("/JSM001", manager).headers["etag"]}
+    renamed = staff.client.patch("/api/stations/JSM001", json={"name": text}, headers=manager | version)
+    assert problem(renamed) == (422, "request.invalid" if turns else "station.name")

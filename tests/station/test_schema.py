@@ -41,6 +41,8 @@ def test_a_station_may_be_known_only_roughly(as_role: Connect) -> None:
         ({"name": "U&'\\00A0'"}, "stations_name_check"),
         ({"name": "U&'\\200B \\FEFF'"}, "stations_name_check"),
         ({"name": "U&'\\3000\\2060\\00AD\\0085'"}, "stations_name_check"),
+        ({"name": "'. - .'"}, "stations_name_readable_check"),
+        ({"name": "U&'Pemex \\202E77'"}, "stations_name_readable_check"),
         ({"country": "'FR'"}, "stations_country_check"),
         ({"postal_code": "'1234'"}, "stations_postal_code_check"),
         ({"country": "'SV'", "postal_code": "'12345'"}, "stations_postal_code_check"),

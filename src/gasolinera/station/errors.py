@@ -43,6 +43,7 @@ REFUSALS: Mapping[str, Callable[[], GasolineraError]] = {
     "stations_permit_number_key": _conflict("station.permit_taken", "another station has this permit"),
     "stations_status_change_check": _conflict("station.status", "the station cannot take this status from its present"),
     "stations_name_check": _invalid("name", "the name holds nothing that can be read"),
+    "stations_name_readable_check": _invalid("name", f"the name {UNREADABLE}"),
     "stations_address_check": _invalid("address", "the address is not of 1 to 300 characters"),
     "stations_texts_readable_check": _invalid("text", f"a text {UNREADABLE}"),
     "stations_opened_on_check": _invalid("opened_on", "the day is before 1900"),

@@ -45,6 +45,8 @@ _PRICE = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
 _CHUNK_BYTES = 16 * 1024
 _XZ_MEMORY_BYTES = 100 * 1024 * 1024  # `xz -9` asks for 65 MB to unpack; an archive may ask for 4 GB
 _XZ_MAGIC = b"\xfd7zXZ\x00"
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters by name, which show nothing
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FUELS = {"regular": Fuel.REGULAR, "premium": Fuel.PREMIUM, "diesel": Fuel.DIESEL}
 
 _FETCH = "fetch the file again"
@@ -125,7 +127,7 @@ def _judge_place(element: Element) -> FeedPlace | Fault:
         return rejected("place_id_invalid", place_id)
     if not _PERMIT.fullmatch(permit):
         return rejected("permit_invalid", permit)
-    if not (len(name) <= MAX_NAME and _can_be_read(name)):
+    if not (len(name) <= MAX_NAME and can_be_read(name)):
         return rejected("name_invalid", name)
     if not (_DEGREES.fullmatch(x) and _DEGREES.fullmatch(y)):
         return rejected("coordinates_invalid", f"{x} {y}")
@@ -226,9 +228,13 @@ def _text(value: str | None) -> str:
     return " ".join((value or "").split())
 
 
-def _can_be_read(name: str) -> bool:
-    """Not of white space, zero-width characters and punctuation alone."""
-    return any(unicodedata.category(character)[0] in "LN" for character in name)
+def can_be_read(name: str) -> bool:
+    """Not of white space, signs and fillers alone, and in the order in which it is written. What passes here passes
+    the constraint, which would refuse the whole feed.
+    """
+    return _TURNS.isdisjoint(name) and any(
+        unicodedata.category(character)[0] in "LN" and character not in _FILLERS for character in name
+    )
 
 
 def _place_elements(path: Path, watch: Watch) -> Iterator[Element]:

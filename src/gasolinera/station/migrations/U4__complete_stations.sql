@@ -51,6 +51,7 @@ DROP FUNCTION station_schema.may_become(text, text);
 ALTER TABLE station_schema.stations
     DROP CONSTRAINT stations_opening_hours_valid_check,
     DROP CONSTRAINT stations_opened_on_check,
+    DROP CONSTRAINT stations_name_readable_check,
     DROP CONSTRAINT stations_texts_readable_check,
     DROP CONSTRAINT stations_status_reason_check,
     DROP COLUMN status_reason,

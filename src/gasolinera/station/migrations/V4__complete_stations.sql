@@ -156,6 +156,7 @@ ALTER TABLE station_schema.stations
     ADD CONSTRAINT stations_texts_readable_check CHECK (
         station_schema.is_readable(address) AND station_schema.is_readable(city)
         AND station_schema.is_readable(state) AND station_schema.is_readable(status_reason)) NOT VALID,
+    ADD CONSTRAINT stations_name_readable_check CHECK (station_schema.is_readable(name)) NOT VALID,
     ADD CONSTRAINT stations_opened_on_check CHECK (opened_on >= '1900-01-01') NOT VALID,
     ADD CONSTRAINT stations_opening_hours_valid_check CHECK (station_schema.are_opening_hours(opening_hours)) NOT VALID;
 COMMENT ON COLUMN station_schema.stations.status_reason IS 'Why it has its status; for the staff.';
