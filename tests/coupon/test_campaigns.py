@@ -275,7 +275,8 @@ def test_the_database_itself_opens_no_large_budget_without_another_person(admin:
         with pytest.raises(psycopg.errors.CheckViolation) as refused:
             new_campaign(conn, **unapproved | values)
         assert refused_by(refused) == "campaigns_budget_approved_check"
-    new_campaign(conn, **unapproved | {"budget_amount": 100})
+    small: dict[str, Any] = unapproved | {"budget_amount": 100}
+    new_campaign(conn, **small)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("UPDATE coupon_schema.campaigns SET raised_by = NULL")
 

@@ -151,6 +151,17 @@ def test_places_fuels_currencies_and_minimums(admin: Admin) -> None:
     assert why_not(admin, None, **good) == ["STATION_NOT_ELIGIBLE"]
 
 
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [({"station_scope": "LISTED"}, "not for this station"), ({"fuel_types": ["DIESEL"]}, "not for this fuel")],
+)
+def test_no_use_is_counted_where_the_campaign_does_not_hold(admin: Admin, terms: dict[str, Any], reason: str) -> None:
+    """Even of a statement that did not ask what the coupon gives; an unknown fuel is none of the campaign's."""
+    (coupon,) = new_coupons(admin, new_campaign(admin, **terms))
+    with pytest.raises(psycopg.errors.CheckViolation, match=reason):
+        use(admin, coupon)
+
+
 def test_audiences(admin: Admin) -> None:
     stranger = str(uuid4())
     everybody = new_coupons(admin, new_campaign(admin, "EVERYBODY"), 3)

@@ -139,6 +139,12 @@ BEGIN
                 WHEN u.used_at >= c.valid_until THEN 'it is not valid any more'
                 WHEN c.user_id <> u.user_id THEN 'it is somebody else''s'
                 WHEN c.currency <> u.currency THEN 'its currency is ' || c.currency
+                WHEN coalesce(u.fuel_type <> ALL (g.fuel_types), cardinality(g.fuel_types) < 3)
+                    THEN 'it is not for this fuel, or which one it was is not known'
+                WHEN g.station_scope = 'LISTED' AND NOT EXISTS (
+                    SELECT FROM coupon_schema.campaign_stations AS s
+                     WHERE s.campaign_id = g.id AND s.station_code = u.station_code)
+                    THEN 'it is not for this station'
                 WHEN u.original_amount < c.minimum_purchase THEN 'the purchase is below ' || c.minimum_purchase
                 WHEN u.discount_amount > coupon_schema.discount_amount(
                     c.discount_type, c.discount_value, c.maximum_discount, c.currency, u.original_amount)
