@@ -18,6 +18,7 @@ from gasolinera.redemption.points import EXPIRE_POINTS
 from tests.redemption.holders import ANA, BEA, Admin, People, good, hear, met, problem, run_job
 from tests.schema.redemption_steps import completed, move
 
+KNOWN = UUID("a0000000-0000-4000-8000-000000000055")  # a driver of the sample data, without points
 _references = count(1)
 
 
@@ -225,7 +226,7 @@ def test_many_spend_expire_and_earn_at_once_and_the_ledger_adds_up(
 
 
 def test_an_adjustment_needs_a_reason_a_second_factor_and_an_administrator(people: People, admin: Admin) -> None:
-    path = f"/points/users/{ANA}/adjustments"
+    path = f"/points/users/{KNOWN}/adjustments"
     body = {"points": 50, "reference": "complaint-17", "reason": "the pump counted wrongly"}
     assert good(people.manage("POST", path, body), 201)["balance_after"] == 50
     assert good(people.manage("POST", path, body), 201)["balance_after"] == 50
@@ -233,11 +234,12 @@ def test_an_adjustment_needs_a_reason_a_second_factor_and_an_administrator(peopl
     assert problem(people.manage("POST", path, body | {"points": 0, "reference": "y"})) == (422, "points.zero")
     assert problem(people.manage("POST", path, body | {"reason": " "})) == (422, "request.invalid")
     assert problem(people.post(path, body)) == (403, "auth.not_permitted")
+    assert problem(people.manage("POST", f"/points/users/{ANA}/adjustments", body)) == (404, "user.unknown")
     weak = people.headers(UUID("a0000000-0000-4000-8000-000000000001"), Role.SYSTEM_ADMIN, second_factor=False)
     answer = people.client.post(f"/api{path}", json=body, headers=weak | {"idempotency-key": "k"})
     assert problem(answer) == (403, "auth.second_factor_needed")
     row = admin.execute(
-        "SELECT entry_type, description, actor FROM redemption_schema.points_ledger WHERE user_id = %s", (ANA,)
+        "SELECT entry_type, description, actor FROM redemption_schema.points_ledger WHERE user_id = %s", (KNOWN,)
     ).fetchall()
     assert row == [("ADJUSTED", "the pump counted wrongly", "a0000000-0000-4000-8000-000000000001")]
 

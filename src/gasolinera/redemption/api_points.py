@@ -9,8 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gasolinera.authentication import requires
+from gasolinera.calls import UserDirectory
 from gasolinera.database import Database, RequestContext
-from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.errors import HTTPStatus, UnknownError, problem_spec
 from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import points
@@ -30,6 +31,7 @@ _READ = [requires(Permission.POINTS_READ)]
 _REDEEM = [requires(Permission.POINTS_REDEEM, fresh=True)]
 _MANAGE = [requires(Permission.POINTS_MANAGE, second_factor=True, fresh=True)]
 _COMMON = {422: INVALID, 503: UNAVAILABLE}
+_UNKNOWN = problem_spec(HTTPStatus.NOT_FOUND, "user.unknown", "there is no such user")
 _TOO_FEW = problem_spec(HTTPStatus.CONFLICT, "points.too_few", "there are not as many points")
 
 _ENTRY_EXAMPLE = {
@@ -120,6 +122,7 @@ async def redeem_route(
     description="With a reason, which stays in the ledger. Adjusted points do not expire.",
     responses={
         201: good(Entry, "The entry.", _ENTRY_EXAMPLE | {"entry_type": "ADJUSTED"}),
+        404: _UNKNOWN,
         409: _TOO_FEW,
         **_COMMON,
     },
@@ -127,9 +130,12 @@ async def redeem_route(
 async def adjust_route(
     db: NamedDependency[Database],
     context: NamedDependency[RequestContext],
+    users: NamedDependency[UserDirectory],
     user_id: Annotated[UUID, PathParameter(description="Public reference of the account's owner.")],
     data: JSONBody[Adjustment],
 ) -> Entry:
+    if await users.find(user_id) is None:
+        raise UnknownError("user.unknown", "there is no such user")
     async with db.transaction(context) as conn:
         return await points.adjust(conn, user_id, data)
 
