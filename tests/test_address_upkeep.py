@@ -3,6 +3,8 @@
 import asyncio
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +89,44 @@ def test_two_at_the_same_time_do_the_work_once(service: str, settings: Settings,
     counts = [int(sentence.split()[5]) for sentence in said]
     assert sum(counts) == len(OLD)
     assert with_address(admin, log, service) == len(KEPT)
+
+
+ERASED_MEANWHILE = "UPDATE {log} SET {nothing} WHERE created_at < now() - interval '700 days'"
+
+
+@pytest.mark.parametrize("service", ["auth", "station"])
+@pytest.mark.parametrize("other", ["SELECT {schema}.forget_addresses(2)", ERASED_MEANWHILE], ids=["job", "erasure"])
+def test_fewer_than_asked_for_means_that_none_are_left_whoever_else_cleared_some_meanwhile(
+    service: str, other: str, admin: Conn, as_role: Callable[[str], Conn]
+) -> None:
+    log, app = filled(admin, service), as_role(f"{service}_app")
+    nothing = ", ".join(f"{column.strip()} = NULL" for column in PERSONAL[service].strip("()").split(","))
+    done: list[Any] = []
+
+    def forget() -> None:
+        done.append(app.execute(f"SELECT {schema_of(service)}.forget_addresses(3)".encode()).fetchone())
+
+    waiting = threading.Thread(target=forget)
+    with admin.transaction():
+        admin.execute("SELECT set_config('gasolinera.maintenance', 'on', true)")
+        admin.execute(other.format(schema=schema_of(service), log=log, nothing=nothing).encode())
+        waiting.start()
+        until_it_waits(admin)
+    waiting.join()
+    left = len(OLD) - (2 if "forget" in other else 1)
+    assert done == [(left,)]
+    assert with_address(admin, log, service) == len(KEPT)
+
+
+def until_it_waits(admin: Conn) -> None:
+    ends = time.monotonic() + 20
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while time.monotonic() < ends:
+        admin.execute("SELECT pg_stat_clear_snapshot()")
+        if admin.execute(waits).fetchone() == (1,):
+            return
+        time.sleep(0.02)
+    raise AssertionError("it does not wait")
 
 
 @pytest.mark.parametrize("service", ["auth", "station"])

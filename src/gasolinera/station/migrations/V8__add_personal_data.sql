@@ -98,29 +98,39 @@ CREATE FUNCTION station_schema.forget_addresses(p_limit integer) RETURNS integer
 DECLARE
     v_first timestamptz;
     v_last timestamptz;
-    v_count integer;
+    v_found integer;
+    v_count integer := 0;
 BEGIN
     IF p_limit NOT BETWEEN 1 AND 100000 THEN
         RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- A window of time, and no list of keys: months that it does not touch are not looked at.
-    SELECT min(o.created_at), max(o.created_at) INTO v_first, v_last
-      FROM (SELECT a.created_at FROM station_schema.station_audit_log AS a
-             WHERE a.created_at < now() - interval '1 year' AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)
-             ORDER BY a.created_at LIMIT p_limit) AS o;
+    -- Two at the same time come one after the other: each looks for what the one before has left.
+    PERFORM pg_advisory_xact_lock(hashtextextended('station_schema.forget_addresses', 0));
     PERFORM set_config('gasolinera.maintenance', 'on', true);
-    UPDATE station_schema.station_audit_log AS a
-       SET ip_address = NULL, user_agent = NULL
-     WHERE a.created_at >= v_first AND a.created_at <= v_last
-       AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
-    GET DIAGNOSTICS v_count = ROW_COUNT;
+    -- Looked for again where an erasure took some of what was found. A window of time, and no list of keys: months that
+    -- it does not touch are not looked at.
+    WHILE v_count < p_limit LOOP
+        SELECT min(o.created_at), max(o.created_at) INTO v_first, v_last
+          FROM (SELECT a.created_at FROM station_schema.station_audit_log AS a
+                 WHERE a.created_at < now() - interval '1 year'
+                   AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)
+                 ORDER BY a.created_at LIMIT p_limit - v_count) AS o;
+        EXIT WHEN v_first IS NULL;
+        UPDATE station_schema.station_audit_log AS a
+           SET ip_address = NULL, user_agent = NULL
+         WHERE a.created_at >= v_first AND a.created_at <= v_last
+           AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+        GET DIAGNOSTICS v_found = ROW_COUNT;
+        v_count := v_count + v_found;
+    END LOOP;
     PERFORM set_config('gasolinera.maintenance', '', true);
     RETURN v_count;
 END
 $$;
 COMMENT ON FUNCTION station_schema.forget_addresses(integer) IS
     'Takes addresses and user agents out of p_limit entries of the log that are older than a year, the oldest first, and '
-    'out of those of the same moment as the last. Fewer than p_limit: no more are left. What, who and when stay.';
+    'out of those of the same moment as the last. Fewer than p_limit: no more are left, whatever else runs. What, who '
+    'and when stay.';
 REVOKE EXECUTE ON FUNCTION station_schema.forget_addresses(integer) FROM PUBLIC;
 
 -- Rights -----------------------------------------------------------------------------------------------------------
