@@ -6,6 +6,7 @@ with other codes. So there are exactly as many coupons as were asked for.
 """
 
 import asyncio
+import struct
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -17,7 +18,7 @@ import structlog
 from gasolinera.config import Settings
 from gasolinera.coupon import qr
 from gasolinera.coupon import queries_issuing as queries
-from gasolinera.coupon.codes import code_of, new_numbers
+from gasolinera.coupon.codes import LENGTH, code_of, new_numbers
 from gasolinera.coupon.errors_coupons import campaign_not_open, outside_of_campaign, unknown_batch, unknown_campaign
 from gasolinera.coupon.events import OUTBOX
 from gasolinera.coupon.models_coupons import Batch, BatchStatus, NewBatch
@@ -36,10 +37,16 @@ _SLICE: Final = 500  # coupons that are signed while those before them are on th
 _GRANTS: Final = 100
 _CODE_TRIES: Final = 3
 _CODE_KEY: Final = "coupons_coupon_code_key"
-_COLUMNS: Final = (
-    "coupon_code",
+# PostgreSQL's COPY in binary: signature, flags and extension; rows of fields, each with its length; an end.
+_COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_END: Final = b"\xff\xff"
+_FIELDS: Final = struct.Struct(">h")
+_LENGTH: Final = struct.Struct(">i")
+_SHORT: Final = struct.Struct(">h")
+_INDEX: Final = struct.Struct(">q")
+# The same in all coupons of a chunk, in the order in which its claim sends them.
+_FIXED: Final = (
     "campaign_id",
-    "user_id",
     "discount_type",
     "discount_value",
     "maximum_discount",
@@ -49,11 +56,8 @@ _COLUMNS: Final = (
     "valid_from",
     "valid_until",
     "max_usage",
-    "dense_index",
-    "qr_key_id",
-    "qr_payload",
-    "qr_signature",
 )
+_OWN: Final = ("qr_key_id", "dense_index", "qr_payload", "qr_signature")
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Draw = Callable[[int], Sequence[int]]  # so many random numbers of 60 bits
@@ -131,8 +135,13 @@ class Issuer:
                     chunk = await queries.claim_chunk(conn, batch_id)
                     if chunk is None:
                         break
-                    rows = _signed_rows(partial(_rows_of_chunk, chunk, key, self._draw), chunk.coupon_count)
-                    await _copy(conn, rows)
+                    await conn.copy_to_table(
+                        "coupons",
+                        schema_name="coupon_schema",
+                        columns=("coupon_code", *_FIXED, *_OWN),
+                        source=_signed(partial(_pack_slice, chunk, key, self._draw), chunk.coupon_count),
+                        format="binary",
+                    )
                     await queries.mark_chunk_issued(conn, chunk.batch_id, chunk.chunk)
                 return chunk.coupon_count
             except asyncpg.UniqueViolationError as error:
@@ -161,7 +170,8 @@ class Issuer:
                 return 0
             numbers = self._draw(len(grants))
             rows = [_row_of_grant(grant, key, number) for grant, number in zip(grants, numbers, strict=True)]
-            await _copy(conn, rows)
+            columns = ("coupon_code", "user_id", *_FIXED, *_OWN)
+            await conn.copy_records_to_table("coupons", schema_name="coupon_schema", columns=columns, records=rows)
             codes = [code_of(number) for number in numbers]
             await queries.settle_grants(conn, codes)
             for grant, code in zip(grants, codes, strict=True):
@@ -195,58 +205,50 @@ async def issue_coupons(settings: Settings, db: Database, stop: asyncio.Event) -
 ISSUING: Final = Poller("coupons", issue_coupons)
 
 
-async def _copy(conn: Connection, rows: Any) -> None:
-    await conn.copy_records_to_table("coupons", schema_name="coupon_schema", columns=_COLUMNS, records=rows)
-
-
-async def _signed_rows(make: Callable[[int, int], list[Row]], count: int) -> AsyncGenerator[Row]:
-    """The rows, signed by a thread one slice ahead: libsodium lets go of the interpreter while it signs, and the server
-    keeps its indexes meanwhile.
+async def _signed(make: Callable[[int, int], bytes], count: int) -> AsyncGenerator[bytes]:
+    """A chunk as COPY takes it, signed by a thread one slice ahead: libsodium lets go of the interpreter while it
+    signs, and the server keeps its indexes meanwhile.
     """
-    ahead: asyncio.Task[list[Row]] | None = None
+    ahead: asyncio.Task[bytes] | None = None
+    yield _COPY_HEAD
     try:
         for start in range(0, count + _SLICE, _SLICE):
-            rows = [] if ahead is None else await ahead
+            done = b"" if ahead is None else await ahead
             size = min(_SLICE, count - start)
             ahead = asyncio.create_task(asyncio.to_thread(make, start, size)) if size > 0 else None
-            for row in rows:
-                yield row
+            if done:
+                yield done
     finally:
         if ahead is not None:
             await asyncio.gather(ahead, return_exceptions=True)
+    yield _COPY_END
 
 
-def _rows_of_chunk(chunk: Chunk, key: Key, draw: Draw, start: int, count: int) -> list[Row]:
-    first = chunk.first_dense_index + start
-    head = (chunk.campaign_id, None, *_terms(chunk))
+def _pack_slice(chunk: Chunk, key: Key, draw: Draw, start: int, count: int) -> bytes:
+    """Coupons in COPY's binary format, put together by hand: the driver would encode ten equal values for each, which
+    takes a third as long as the signature.
+    """
+    head = _FIELDS.pack(1 + len(_FIXED) + len(_OWN)) + _LENGTH.pack(LENGTH)
+    fixed = b"".join(map(_field, chunk.sent)) + _field(_SHORT.pack(key.id)) + _LENGTH.pack(8)
+    before_body, before_signature = _LENGTH.pack(qr.BODY_BYTES), _LENGTH.pack(qr.SIGNATURE_BYTES)
     packed = qr.packer(_body(chunk, key, is_personal=False))
     signed = qr.signer(key)
-    rows: list[Row] = []
-    for dense_index, number in enumerate(draw(count), first):
+    pieces: list[bytes] = []
+    for dense_index, number in enumerate(draw(count), chunk.first_dense_index + start):
         body = packed(dense_index, number)
-        rows.append((code_of(number), *head, dense_index, key.id, body, signed(body)))
-    return rows
+        code = code_of(number).encode()
+        pieces += (head, code, fixed, _INDEX.pack(dense_index), before_body, body, before_signature, signed(body))
+    return b"".join(pieces)
+
+
+def _field(value: bytes | None) -> bytes:
+    return _LENGTH.pack(-1) if value is None else _LENGTH.pack(len(value)) + value
 
 
 def _row_of_grant(grant: Grant, key: Key, number: int) -> Row:
     body = qr.packer(_body(grant, key, is_personal=True))(grant.first_dense_index, number)
-    terms = _terms(grant)
-    row = (code_of(number), grant.campaign_id, grant.user_id, *terms, grant.first_dense_index, key.id, body)
-    return (*row, qr.sign(body, key))
-
-
-def _terms(terms: Terms) -> Row:
-    return (
-        terms.discount_type,
-        terms.discount_value,
-        terms.maximum_discount,
-        terms.minimum_purchase,
-        terms.currency,
-        terms.raffle_tickets,
-        terms.valid_from,
-        terms.valid_until,
-        terms.max_usage,
-    )
+    own = (key.id, grant.first_dense_index, body, qr.sign(body, key))
+    return (code_of(number), grant.user_id, *(getattr(grant, name) for name in _FIXED), *own)
 
 
 def _body(terms: Terms, key: Key, *, is_personal: bool) -> qr.CouponBody:

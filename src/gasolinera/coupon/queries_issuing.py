@@ -67,6 +67,7 @@ class Chunk(Terms, frozen=True, kw_only=True):
     batch_id: int
     chunk: int
     coupon_count: int
+    sent: tuple[bytes | None, ...]  # of the columns of Terms from campaign_id on, in their order
 
 
 class Grant(Terms, frozen=True, kw_only=True):

@@ -73,10 +73,15 @@ SELECT set_config('statement_timeout', '300000', true);
 
 -- name: claim_chunk
 -- The next chunk that nobody holds, of batch $1 or of any; held until the transaction ends, and with it the batch
--- against being cancelled.
+-- against being cancelled. `sent`: what is the same in all its coupons, as COPY in binary takes it.
 SELECT c.batch_id, c.chunk, c.first_dense_index, c.coupon_count, b.campaign_id, g.campaign_code,
        g.station_scope = 'LISTED' AS is_for_listed_stations, b.discount_type, b.discount_value, b.maximum_discount,
-       b.minimum_purchase, b.currency, b.raffle_tickets, b.valid_from, b.valid_until, b.max_usage
+       b.minimum_purchase, b.currency, b.raffle_tickets, b.valid_from, b.valid_until, b.max_usage,
+       ARRAY[
+           int8send(b.campaign_id), textsend(b.discount_type), numeric_send(b.discount_value),
+           numeric_send(b.maximum_discount), numeric_send(b.minimum_purchase), textsend(b.currency),
+           int2send(b.raffle_tickets), timestamptz_send(b.valid_from), timestamptz_send(b.valid_until),
+           int4send(b.max_usage)] AS sent
   FROM coupon_schema.coupon_batch_chunks AS c
   JOIN coupon_schema.coupon_batches AS b ON b.id = c.batch_id
   JOIN coupon_schema.campaigns AS g ON g.id = b.campaign_id
