@@ -95,6 +95,8 @@ WITHOUT_SECOND_FACTOR = {
     Permission.STATION_UPDATE: "a station's administrator keeps phone and hours true, on the station's computer",
     Permission.SHIFTS_CLOCK: "who stands at the pump clocks in many times a day",
     Permission.EMPLOYEES_MANAGE: "shifts alone: planned anew each week, and nothing of value hangs on them",
+    Permission.REDEMPTIONS_PROCESS: "who serves at the pump; the statement refuses whoever works at no station",
+    Permission.REDEMPTIONS_CANCEL: "who serves at the pump; of the chain's administrators the use case demands it",
 }
 SHIFTS = {"POST /api/stations/employees/{number:str}/shifts", "POST /api/stations/shifts/{shift_id:uuid}/cancel"}
 

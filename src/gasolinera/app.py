@@ -28,6 +28,7 @@ from gasolinera.personal_data import ASKER, Elsewhere, open_elsewhere, personal_
 from gasolinera.redemption.parts import PARTS as REDEMPTION
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
+from gasolinera.terminal_calls import open_terminals
 from gasolinera.tracing import exported_traces
 from gasolinera.web.assets import asset_route
 from gasolinera.web.failures import for_browsers
@@ -96,8 +97,11 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
             elsewhere = _elsewhere(settings, databases, tokens_of(keyring, ASKER))
             app.state["elsewhere"] = await stack.enter_async_context(elsewhere)
             desk = next((part.coupon_desk for part in parts if part.coupon_desk is not None), None)
-            coupons = open_coupons(settings, databases, desk, keyring, tokens_of(keyring, parts[0].name))
+            coupons = open_coupons(settings, databases, desk, keyring, tokens_of(keyring, "redemption"))
             app.state["coupons"] = await stack.enter_async_context(coupons)
+            verify = next((part.verify_terminal for part in parts if part.verify_terminal is not None), None)
+            terminals = open_terminals(settings, databases, verify, keyring, tokens_of(keyring, "redemption"))
+            app.state["terminals"] = await stack.enter_async_context(terminals)
             for part in parts:
                 if part.opened is not None:
                     shared = await stack.enter_async_context(part.opened(settings, databases[part.name]))

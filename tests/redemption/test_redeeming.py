@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from litestar.testing import TestClient
 
@@ -244,6 +245,8 @@ def test_the_time_to_cancel_grows_with_who_asks(desk: Desk, admin: Conn) -> None
     admin.execute("ALTER TABLE redemption_schema.redemptions ENABLE TRIGGER USER")
     path, body = f"/{reference}/cancel", {"reason": "Too late for some."}
     assert problem(desk.post(path, ATTENDANT, body)) == (409, "redemption.too_late")
+    one_factor = msgspec.structs.replace(ADMINISTRATOR, has_second_factor=False)
+    assert problem(desk.post(path, one_factor, body)) == (403, "auth.second_factor_needed")
     assert desk.post(path, MANAGER, body).status_code == 200
 
 

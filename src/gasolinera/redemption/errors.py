@@ -12,7 +12,7 @@ from gasolinera.errors import (
     InputError,
     UnknownError,
 )
-from gasolinera.redemption.models import Redemption
+from gasolinera.redemption.models import SIGNED, Redemption
 
 NOT_REDEEMABLE: Final = "COUPON_REFUSED"
 
@@ -49,7 +49,7 @@ def not_redeemable() -> ConflictError:
 def refusal_of(redemption: Redemption) -> GasolineraError:
     """What a FAILED redemption means to the one who asked for it; the same each time."""
     code = redemption.failure_code or NOT_REDEEMABLE
-    if code == "FRAUD_BLOCKED":
+    if code == "FRAUD_BLOCKED" and redemption.validation_method in SIGNED:
         return ForbiddenError("redemption.blocked", "this redemption is stopped", "ask the station's administrator")
     if code == "NOT_COMPLETED":
         return over()

@@ -59,6 +59,10 @@ class Method(StrEnum):
     BARCODE = "BARCODE"
 
 
+# What was shown carries our signature, so the one who scanned it may know why not.
+SIGNED: Final = frozenset({Method.QR_SCAN, Method.NFC, Method.BARCODE})
+
+
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):
     """One redemption. Amounts are the server's own. A pump's redemption may have no coupon."""
 

@@ -15,10 +15,11 @@ import structlog
 from gasolinera import coupon_calls
 from gasolinera.coupon_calls import Coupons, Found, Given, Purchase, Refused, Restoration
 from gasolinera.database import Database, RequestContext
-from gasolinera.errors import InputError, UnavailableError
+from gasolinera.errors import ForbiddenError, InputError, UnavailableError
 from gasolinera.permissions import Caller, Permission, Reach, Role
 from gasolinera.redemption import errors, fraud, queries
 from gasolinera.redemption.models import (
+    SIGNED,
     Cancelled,
     Completion,
     Flow,
@@ -41,8 +42,6 @@ _CANCEL_WITHIN: Final = {
     Role.STATION_ADMIN: timedelta(hours=24),
     Role.SYSTEM_ADMIN: timedelta(days=30),
 }
-# What was shown carries our signature, so the one who scanned it may know why not.
-_SIGNED: Final = frozenset({Method.QR_SCAN, Method.NFC, Method.BARCODE})
 _GUESSES: Final = frozenset(RefusedAs)
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -170,6 +169,9 @@ async def cancel(
     ConflictError `redemption.under_way` or `redemption.too_late`, and `errors.refusal_of` for one that failed.
     """
     is_chain = caller.reach(Permission.REDEMPTIONS_CANCEL) is Reach.ALL
+    if is_chain and not caller.has_second_factor:
+        hint = "log in again and confirm with the second factor"
+        raise ForbiddenError("auth.second_factor_needed", "this needs a login with the second factor", hint)
     employee = None if is_chain else employee_of(caller)
     async with db.connection() as conn:
         step = await queries.cancel(
@@ -317,14 +319,14 @@ def _purchase_of(redemption: Redemption, coupon_code: str, device_id: str | None
         currency=redemption.currency,
         fuel_type=redemption.fuel_type,
         employee_number=redemption.employee_number,
-        method="QR_SCAN" if redemption.validation_method in _SIGNED else "MANUAL_ENTRY",
+        method="QR_SCAN" if redemption.validation_method in SIGNED else "MANUAL_ENTRY",
         device_id=device_id,
     )
 
 
 async def _fail(db: Database, context: RequestContext, redemption: Redemption, refused: Refused) -> Redemption:
     code, reason = errors.NOT_REDEEMABLE, "The coupon was not redeemable."
-    if redemption.validation_method in _SIGNED:
+    if redemption.validation_method in SIGNED:
         code, reason = refused.reasons[0], ", ".join(refused.reasons)
     async with db.connection() as conn:
         return await queries.fail(conn, context, redemption.transaction_reference, code, reason)
