@@ -145,3 +145,24 @@ SELECT 'EMP' || to_char(e.number, 'FM000000'), ('a0000000-0000-4000-8000-' || lp
          UNION ALL
         VALUES (11, 'JSM001'), (12, 'JSM005'), (13, 'JSM009')) AS e (number, station_code)
     ON CONFLICT ON CONSTRAINT employments_pk DO NOTHING;
+
+-- Points that end soon; raffles: one that takes tickets and gives a free one a day, one that is over.
+INSERT INTO redemption_schema.points_ledger (user_id, entry_type, points, source_reference, description, expires_at)
+SELECT s.user_id::uuid, 'EARNED', s.points, s.source_reference, 'From the old programme', now() + s.life
+  FROM (VALUES
+        (1, 'a0000000-0000-4000-8000-000000000052', 120, 'sample-points-52-1', interval '20 days'),
+        (2, 'a0000000-0000-4000-8000-000000000052', 340, 'sample-points-52-2', interval '200 days'),
+        (3, 'a0000000-0000-4000-8000-000000000053', 75, 'sample-points-53-1', interval '3 days')
+       ) AS s (position, user_id, points, source_reference, life)
+ WHERE NOT EXISTS (
+           SELECT FROM redemption_schema.points_ledger AS l
+            WHERE l.user_id = s.user_id::uuid AND l.entry_type = 'EARNED' AND l.source_reference = s.source_reference)
+ ORDER BY s.position;
+INSERT INTO redemption_schema.ticket_raffles
+       (raffle_code, opens_at, closes_at, takes_choices, free_entries_per_day, time_zone)
+SELECT s.raffle_code, now() + s.opens, now() + s.closes, true, s.free_entries, 'America/Mexico_City'
+  FROM (VALUES
+        ('MONTHLY-2026-12', interval '-21 days', interval '30 days', 1),
+        ('WEEKLY-2026-47', interval '-21 days', interval '-7 days', 0)
+       ) AS s (raffle_code, opens, closes, free_entries)
+    ON CONFLICT (raffle_code) DO NOTHING;
