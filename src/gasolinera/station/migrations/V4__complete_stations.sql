@@ -102,7 +102,8 @@ CREATE FUNCTION station_schema.are_opening_hours(p_hours jsonb) RETURNS boolean
     END;
 COMMENT ON FUNCTION station_schema.are_opening_hours(jsonb) IS 'Whether it is the hours of a week, by day.';
 
--- Without a loop, so that it becomes part of the query that calls it: 14,000 stations are looked at in 20 ms, not 300.
+-- Without a loop, so that it becomes part of the query that calls it. Still no small thing: asking for the nearest open
+-- one while all of 14,000 are closed looks at each, which takes 150 ms of a shared core; where they are open, 1 ms.
 CREATE FUNCTION station_schema.is_within(p_windows jsonb, p_minute text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(
