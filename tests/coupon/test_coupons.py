@@ -269,6 +269,15 @@ def test_two_lists_at_once_give_a_coupon_to_one_user(chain: Chain, admin: Admin)
     assert sum(result["rejected"] for result in results) == len(codes)
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_moments_at_the_ends_of_the_calendar_are_refused_and_break_nothing(
+    chain: Chain, admin: Admin, moment: str
+) -> None:
+    new_campaign(admin)
+    for name in ("valid_from", "valid_until"):
+        assert chain.post("/batches", {"campaign_code": "TEST", "count": 1, name: moment}).status_code == 422
+
+
 def test_coupons_whose_time_is_over_expire_in_bounded_batches_and_others_stay(settings: Settings, admin: Admin) -> None:
     campaign = new_campaign(admin)
     admin.execute(

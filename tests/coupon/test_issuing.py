@@ -19,7 +19,7 @@ from nacl.signing import VerifyKey
 from gasolinera.config import Settings
 from gasolinera.coupon import qr
 from gasolinera.coupon.codes import code_of, new_numbers, normalised, number_of
-from gasolinera.coupon.issuing import Issuer, cancel_batch, get_batch, open_batch
+from gasolinera.coupon.issuing import Issuer, cancel_batch, get_batch, issue_coupons, open_batch
 from gasolinera.coupon.models_coupons import CHUNK, Batch, BatchStatus, NewBatch
 from gasolinera.database import Database, RequestContext, open_database
 from gasolinera.errors import ConflictError, InputError, UnknownError
@@ -159,6 +159,27 @@ def test_processes_killed_at_any_moment_leave_exactly_what_was_asked_for(
     assert len({row[0] for row in found}) == asked
     assert number(admin, "SELECT count(*) FROM coupon_schema.coupon_batches WHERE status = 'COMPLETED'") == 1
     assert number(admin, "SELECT count(*) FROM coupon_schema.outbox_events WHERE event_type = 'coupon.issued'") == 1
+
+
+def test_a_worker_issues_what_it_is_asked_for_while_it_runs(settings: Settings, admin: Admin) -> None:
+    new_campaign(admin)
+
+    async def run() -> Batch:
+        stop = asyncio.Event()
+        async with opened(settings) as (db, _):
+            working = asyncio.create_task(issue_coupons(settings, db, stop))
+            batch = await ask(db, count=CHUNK + 1)
+            async with asyncio.timeout(60):
+                while batch.status is BatchStatus.ISSUING:
+                    await asyncio.sleep(0.05)
+                    async with db.connection() as conn:
+                        batch = await get_batch(conn, batch.batch_id)
+            stop.set()
+            await working
+            return batch
+
+    batch = asyncio.run(run())
+    assert (batch.status, batch.issued_count) == (BatchStatus.COMPLETED, CHUNK + 1)
 
 
 def test_a_code_that_exists_already_makes_the_chunk_be_made_anew(settings: Settings, admin: Admin) -> None:

@@ -73,6 +73,8 @@ async def open_batch(conn: Connection, new: NewBatch) -> Batch:
 
     Raises UnknownError, ConflictError `coupon.campaign_not_open`, InputError `coupon.window`.
     """
+    if any(moment is not None and not 1900 < moment.year < 9000 for moment in (new.valid_from, new.valid_until)):
+        raise outside_of_campaign()  # the driver cannot bring the ends of the calendar into UTC
     batch = await queries.open_batch(conn, new)
     if batch is None:
         window = await queries.campaign_window(conn, new.campaign_code)
