@@ -1,5 +1,6 @@
 -- Campaigns complete: a limit of each user by day, week or month, approval by a second person, opening by the clock,
 -- one function that says what a coupon or campaign gives and every reason why not, and campaigns in figures.
+-- vuelo: allow locking-several-tables nothing is read but the few coupons from before bulk issue: milliseconds
 
 -- What a campaign says ---------------------------------------------------------------------------------------------
 
