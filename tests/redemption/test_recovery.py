@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from gasolinera.app import ALL_PARTS
 from gasolinera.config import Settings
 from gasolinera.coupon_calls import Coupons, no_coupons
 from gasolinera.errors import GasolineraError
@@ -20,6 +21,7 @@ from gasolinera.redemption import queries, redeeming
 from gasolinera.redemption.jobs import JOBS
 from gasolinera.redemption.models import Completion, Fuel, Redemption, RedemptionRequest, Status
 from gasolinera.redemption.recovery import recover
+from gasolinera.worker import run_worker
 from tests.coupon.at_hand import make_campaign, make_coupon
 from tests.redemption.desk import ATTENDANT, Conn, Services, due_now, open_services, totals_disagree, user
 
@@ -312,3 +314,25 @@ def test_fuels_are_those_of_the_schema(admin: Conn) -> None:
     ).fetchone()
     assert found is not None
     assert all(fuel in found[0] for fuel in Fuel)
+
+
+def test_a_worker_finds_what_was_left_and_ends_it(run: Run, admin: Conn, settings: Settings) -> None:
+    code = make_coupon(admin, make_campaign(admin, "WORKER"))
+
+    async def crash(services: Services) -> None:
+        with pytest.raises(CrashError):
+            await redeem(services, request(code), "a-key-for-a-worker", crashing(services.coupons, "after consume"))
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        worker = asyncio.create_task(run_worker(settings, ALL_PARTS, [part.name for part in ALL_PARTS], stop))
+        async with asyncio.timeout(20):
+            while statuses(admin, code) != Counter({"COMPLETED": 1}):  # noqa: ASYNC110  another process would tell nobody
+                await asyncio.sleep(0.05)
+        stop.set()
+        await worker
+
+    run(crash)
+    due_now(admin)
+    asyncio.run(work())
+    assert totals_disagree(admin) == []
