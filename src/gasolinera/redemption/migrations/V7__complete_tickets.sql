@@ -307,7 +307,7 @@ CREATE TABLE redemption_schema.erased_users (
     CONSTRAINT erased_users_pk PRIMARY KEY (user_id)
 );
 COMMENT ON TABLE redemption_schema.erased_users IS
-    'Accounts that are no more, as the auth service said. Nothing new is made for them.';
+    'Accounts that are no more, as the auth service said: they earn no points, and forget_person may clean after them.';
 COMMENT ON COLUMN redemption_schema.erased_users.user_id IS 'Personal data: public id that the account had.';
 
 CREATE FUNCTION redemption_schema.forget_person(p_user_id uuid) RETURNS void
