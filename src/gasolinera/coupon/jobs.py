@@ -19,8 +19,6 @@ async def _keep_to_the_clock(db: Database, _arguments: Mapping[str, str]) -> str
 
 async def _refresh_statistics(db: Database, _arguments: Mapping[str, str]) -> str:
     async with db.transaction() as conn:
-        # Millions of coupons take longer than a request may.
-        await conn.execute("SET LOCAL statement_timeout = '30min'")
         await queries_campaigns.refresh_statistics(conn)
     return "the campaigns' figures are of now"
 

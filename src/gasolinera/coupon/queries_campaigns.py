@@ -36,6 +36,7 @@ _EXISTS = _SQL["campaign_exists"]
 _AUDIT = _SQL["audit"]
 _EXPLAIN_CAMPAIGN = _SQL["explain_campaign"]
 _EXPLAIN_COUPON = _SQL["explain_coupon"]
+_ALLOW_HALF_AN_HOUR = _SQL["allow_half_an_hour"]
 _REFRESH_STATISTICS = _SQL["refresh_statistics"]
 _STATISTICS = _SQL["campaign_statistics"]
 _ONE_CAMPAIGNS_STATISTICS = _SQL["one_campaigns_statistics"]
@@ -189,6 +190,7 @@ def _values_of(purchase: Purchase) -> tuple[Any, ...]:
 
 
 async def refresh_statistics(conn: Connection) -> None:
+    await conn.execute(_ALLOW_HALF_AN_HOUR)
     await conn.execute(_REFRESH_STATISTICS)
 
 

@@ -205,6 +205,10 @@ SELECT e.campaign_code, e.currency, e.discount_amount, e.final_amount, e.raffle_
  CROSS JOIN LATERAL coupon_schema.explain_use(c.id, $2, $3, $4, $5, $6, $7, $8) AS e
  WHERE c.coupon_code = $1 AND (NOT $9 OR c.user_id = $2) AND ($10::text IS NULL OR e.campaign_code = $10);
 
+-- name: allow_half_an_hour
+-- Each statement of this transaction: millions of coupons take longer than a request may.
+SELECT set_config('statement_timeout', '30min', true);
+
 -- name: refresh_statistics
 -- The figures of campaigns, made anew while everybody reads the old ones.
 SELECT coupon_schema.refresh_statistics();
