@@ -287,7 +287,7 @@ async def put_thresholds_route(
 @post(
     "/fraud/simulations",
     status_code=200,
-    guards=_READ_RULES,
+    guards=_CHANGE_RULES,
     opt={"limits": (Limit("user", 10, 60),)},
     summary="What other rules would have done",
     description="With the newest redemptions, each judged by what was known when it was made. Nothing is written.",
