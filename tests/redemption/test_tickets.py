@@ -2,12 +2,15 @@
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from gasolinera.config import Settings
+from gasolinera.paging import encode_cursor
+from gasolinera.redemption.models_tickets import TicketPosition
 from gasolinera.redemption.tickets import EXPIRE_TICKETS
 from tests.redemption.holders import ANA, BEA, Admin, People, good, issue, met, overdue, problem, run_job, told
 
@@ -51,6 +54,12 @@ def test_pages_hold_every_own_ticket_once_and_nobody_elses(people: People, admin
     assert set(seen) == mine
     moments = [one["issued_at"] for one in good(people.get("/tickets?limit=100"))["items"]]
     assert moments == sorted(moments, reverse=True)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_cursor_at_the_ends_of_the_calendar_is_none_of_ours(people: People, moment: str) -> None:
+    cursor = encode_cursor(TicketPosition(datetime.fromisoformat(moment), 1))
+    assert problem(people.get(f"/tickets?cursor={cursor}")) == (422, "request.cursor")
 
 
 def test_filters_know_that_a_tickets_time_is_over_before_the_job_does(people: People, admin: Admin) -> None:
@@ -191,6 +200,8 @@ def test_the_same_request_again_has_its_answer_and_no_second_effect(people: Peop
         ({"time_zone": "Europe/Atlantis"}, "raffle.time_zone"),
         ({"closes_at": "2026-01-01T00:00:00Z"}, "raffle.window"),
         ({"closes_at": "2036-01-01T00:00:00Z"}, "raffle.window"),
+        ({"opens_at": "0001-01-01T00:00:00+14:00", "closes_at": "0001-02-01T00:00:00Z"}, "raffle.window"),
+        ({"opens_at": "9999-12-01T00:00:00Z", "closes_at": "9999-12-31T23:59:59-12:00"}, "raffle.window"),
         ({"free_entries_per_day": 11}, "request.invalid"),
     ],
 )

@@ -1,7 +1,7 @@
 """Tickets of a holder: what there is, which raffle they go to, and the end of those that nobody chose a raffle for."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -52,9 +52,16 @@ async def list_tickets(
 ) -> Page[Ticket]:
     """The newest first. Raises InputError `request.cursor`."""
     after = decode_cursor(TicketPosition, cursor)
+    if after is not None and not _is_of_our_time(after.issued_at):
+        raise InputError("request.cursor", "the cursor is not one that a page of this list gave")
     found = await queries.list_tickets(conn, user_id, wanted, after=after, limit=limit + 1)
     page = page_of(found, limit=limit, position=lambda row: TicketPosition(row.issued_at, row.id))
     return Page(tuple(_shown(row) for row in page.items), page.next_cursor)
+
+
+def _is_of_our_time(moment: datetime) -> bool:
+    """The driver cannot bring the ends of the calendar into UTC."""
+    return 1900 < moment.year < 9000
 
 
 def _shown(row: TicketRow) -> Ticket:
@@ -144,7 +151,10 @@ async def put_raffle(conn: Connection, raffle_code: str, wish: RaffleWish) -> Ti
         ZoneInfo(wish.time_zone)
     except (ZoneInfoNotFoundError, OSError, ValueError):
         raise InputError("raffle.time_zone", "nobody knows this time zone") from None
-    if not timedelta() < wish.closes_at - wish.opens_at <= _LONGEST_RAFFLE:
+    if (
+        not (_is_of_our_time(wish.opens_at) and _is_of_our_time(wish.closes_at))
+        or not timedelta() < wish.closes_at - wish.opens_at <= _LONGEST_RAFFLE
+    ):
         raise InputError("raffle.window", "a raffle closes after it opens, and within three years")
     return await queries.put_raffle(conn, raffle_code, wish)
 
