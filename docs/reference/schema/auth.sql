@@ -147,7 +147,7 @@ $function$;
 COMMENT ON FUNCTION auth_schema.ensure_month_partitions(p_table text, p_from date, p_until date) IS 'Makes the missing partitions (UTC months) of one table for [from, until); returns how many it made.';
 REVOKE EXECUTE ON FUNCTION auth_schema.ensure_month_partitions(p_table text, p_from date, p_until date) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text)
+CREATE OR REPLACE FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text, p_phone_hashes bytea[])
  RETURNS TABLE(outcome text, role text)
  LANGUAGE plpgsql
 AS $function$
@@ -161,10 +161,13 @@ BEGIN
     ELSIF v_user.erased_at IS NOT NULL THEN
         RETURN QUERY SELECT 'AGAIN', v_user.role;
         RETURN;
-    ELSIF EXISTS (SELECT FROM auth_schema.employments AS e WHERE e.user_id = p_user_id AND e.is_active) THEN
+    ELSIF p_reason <> 'REPLAYED'
+          AND EXISTS (SELECT FROM auth_schema.employments AS e WHERE e.user_id = p_user_id AND e.is_active) THEN
         RETURN QUERY SELECT 'EMPLOYED', v_user.role;
         RETURN;
     END IF;
+    -- Who was erased once had left before: what says otherwise came back with a backup. The station's next word counts.
+    UPDATE auth_schema.employments AS e SET is_active = false WHERE e.user_id = p_user_id AND e.is_active;
     -- First the account: its trigger ends the access tokens of the sessions that go below.
     UPDATE auth_schema.users AS u
        SET phone_number = NULL, first_name = NULL, last_name = NULL, email = NULL, metadata = '{}', is_active = false,
@@ -181,12 +184,112 @@ BEGIN
      WHERE l.scope = 'PHONE' AND l.subject = v_user.phone_number
        AND l.window_start + make_interval(secs => l.window_s) <= now();
     INSERT INTO auth_schema.erasures (public_id, reason) VALUES (p_user_id, p_reason);
+    PERFORM auth_schema.forget_addresses_of(p_user_id, p_phone_hashes);
     RETURN QUERY SELECT 'ERASED', v_user.role;
 END
 $function$;
-COMMENT ON FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text) IS 'ERASED: what told who it was is gone and the ledger says so. AGAIN: it was before. UNKNOWN and EMPLOYED change nothing. The log keeps references alone and stays. Keeps the user''s row locked.';
-REVOKE EXECUTE ON FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text) TO auth_app;
+COMMENT ON FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text, p_phone_hashes bytea[]) IS 'ERASED: what told who it was is gone and the ledger says so. AGAIN: it was before. UNKNOWN and EMPLOYED change nothing; nobody is EMPLOYED whose erasure is REPLAYED. The log keeps references alone and stays. p_phone_hashes: by what the log knows the user''s phone. Keeps the user''s row locked.';
+REVOKE EXECUTE ON FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text, p_phone_hashes bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_schema.erase_user(p_user_id uuid, p_reason text, p_phone_hashes bytea[]) TO auth_app;
+
+CREATE OR REPLACE FUNCTION auth_schema.forget_addresses(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_first timestamptz;
+    v_last timestamptz;
+    v_found integer;
+    v_count integer := 0;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Two at the same time come one after the other: each looks for what the one before has left.
+    PERFORM pg_advisory_xact_lock(hashtextextended('auth_schema.forget_addresses', 0));
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    -- Looked for again where an erasure took some of what was found. A window of time, and no list of keys: months that
+    -- it does not touch are not looked at.
+    WHILE v_count < p_limit LOOP
+        SELECT min(o.created_at), max(o.created_at) INTO v_first, v_last
+          FROM (SELECT a.created_at FROM auth_schema.auth_audit_log AS a
+                 WHERE a.created_at < now() - interval '1 year'
+                   AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL OR a.phone_hash IS NOT NULL)
+                 ORDER BY a.created_at LIMIT p_limit - v_count) AS o;
+        EXIT WHEN v_first IS NULL;
+        UPDATE auth_schema.auth_audit_log AS a
+           SET ip_address = NULL, user_agent = NULL, phone_hash = NULL
+         WHERE a.created_at >= v_first AND a.created_at <= v_last
+           AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL OR a.phone_hash IS NOT NULL);
+        GET DIAGNOSTICS v_found = ROW_COUNT;
+        v_count := v_count + v_found;
+    END LOOP;
+    WHILE v_count < p_limit LOOP
+        SELECT min(o.created_at), max(o.created_at) INTO v_first, v_last
+          FROM (SELECT a.created_at FROM auth_schema.partner_audit_log AS a
+                 WHERE a.created_at < now() - interval '1 year'
+                   AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)
+                 ORDER BY a.created_at LIMIT p_limit - v_count) AS o;
+        EXIT WHEN v_first IS NULL;
+        UPDATE auth_schema.partner_audit_log AS a
+           SET ip_address = NULL, user_agent = NULL
+         WHERE a.created_at >= v_first AND a.created_at <= v_last
+           AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+        GET DIAGNOSTICS v_found = ROW_COUNT;
+        v_count := v_count + v_found;
+    END LOOP;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION auth_schema.forget_addresses(p_limit integer) IS 'Takes addresses, user agents and hashes of phones without account out of p_limit entries of the logs that are older than a year, the oldest first, and out of those of the same moment as the last. Fewer than p_limit: no more are left, whatever else runs. What, who and when stay: beside forget_addresses_of the one way to change an audit log.';
+REVOKE EXECUTE ON FUNCTION auth_schema.forget_addresses(p_limit integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_schema.forget_addresses(p_limit integer) TO auth_app;
+
+CREATE OR REPLACE FUNCTION auth_schema.forget_addresses_of(p_user_id uuid, p_phone_hashes bytea[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_erased_at timestamptz;
+    v_count integer;
+    v_phones integer;
+    v_partners integer;
+BEGIN
+    SELECT u.erased_at INTO v_erased_at FROM auth_schema.users AS u WHERE u.public_id = p_user_id;
+    IF v_erased_at IS NULL THEN
+        RAISE EXCEPTION 'user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
+    ELSIF v_erased_at <> now() AND cardinality(p_phone_hashes) > 0 THEN
+        RAISE EXCEPTION 'user % was erased before, and has no phone', p_user_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    -- What an administrator did to the account was done from the administrator's address.
+    UPDATE auth_schema.auth_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE (a.user_id = p_user_id AND coalesce(a.actor, p_user_id::text) = p_user_id::text
+            OR a.actor = p_user_id::text AND a.actor <> coalesce(a.user_id::text, ''))
+       AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    -- What the phone asked for while it had no account: its registration, above all.
+    UPDATE auth_schema.auth_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL, phone_hash = NULL
+     WHERE a.phone_hash = ANY (p_phone_hashes);
+    GET DIAGNOSTICS v_phones = ROW_COUNT;
+    UPDATE auth_schema.partner_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+    GET DIAGNOSTICS v_partners = ROW_COUNT;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count + v_phones + v_partners;
+END
+$function$;
+COMMENT ON FUNCTION auth_schema.forget_addresses_of(p_user_id uuid, p_phone_hashes bytea[]) IS 'Takes addresses and user agents out of what an erased user did, by the logs, and the hash too where that is all they know; what was done and when stays. p_phone_hashes: of the user''s phone, in the transaction that erases it, else none. Gives how many entries that were. Refuses for anybody who is not erased.';
+REVOKE EXECUTE ON FUNCTION auth_schema.forget_addresses_of(p_user_id uuid, p_phone_hashes bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_schema.forget_addresses_of(p_user_id uuid, p_phone_hashes bytea[]) TO auth_app;
 
 CREATE OR REPLACE FUNCTION auth_schema.forget_old_requests(p_at_most integer DEFAULT 10000)
  RETURNS integer
@@ -1040,7 +1143,7 @@ CREATE TABLE auth_schema.auth_audit_log (
     CONSTRAINT auth_audit_log_user_agent_check CHECK (length(user_agent) <= 500),
     CONSTRAINT auth_audit_log_values_check CHECK (jsonb_typeof(old_values) = 'object'::text AND jsonb_typeof(new_values) = 'object'::text)
 ) PARTITION BY RANGE (created_at);
-COMMENT ON TABLE auth_schema.auth_audit_log IS 'What happened around logging in and accounts; append-only. It never holds a phone number, name, code or token: a user is the public reference, a phone that belongs to nobody is a keyed hash. So erasure leaves it alone but for addresses and user agents, which its retention of a year ends. ACCOUNT_CREATED, ACCOUNT_ACTIVATED, ACCOUNT_DEACTIVATED, ACCOUNT_LOCKED, ACCOUNT_UNLOCKED, ACCOUNT_ERASED, ROLE_CHANGED, PHONE_CHANGED and the second factor''s ENABLED and DISABLED are written by the trigger of users and by nothing else.';
+COMMENT ON TABLE auth_schema.auth_audit_log IS 'What happened around logging in and accounts; append-only. It never holds a phone number, name, code or token: a user is the public reference, a phone that belongs to nobody is a keyed hash. So erasure leaves it alone but for addresses, user agents and these hashes, which its retention of a year ends. ACCOUNT_CREATED, ACCOUNT_ACTIVATED, ACCOUNT_DEACTIVATED, ACCOUNT_LOCKED, ACCOUNT_UNLOCKED, ACCOUNT_ERASED, ROLE_CHANGED, PHONE_CHANGED and the second factor''s ENABLED and DISABLED are written by the trigger of users and by nothing else.';
 GRANT SELECT ON TABLE auth_schema.auth_audit_log TO auth_app;
 GRANT SELECT (id) ON TABLE auth_schema.auth_audit_log TO auth_ro;
 GRANT INSERT (event_type) ON TABLE auth_schema.auth_audit_log TO auth_app;
@@ -1066,6 +1169,8 @@ COMMENT ON COLUMN auth_schema.auth_audit_log.ip_address IS 'Personal data: where
 COMMENT ON COLUMN auth_schema.auth_audit_log.user_agent IS 'Personal data: the device that asked.';
 GRANT SELECT (created_at) ON TABLE auth_schema.auth_audit_log TO auth_ro;
 
+CREATE INDEX auth_audit_log_actor_created_at_idx ON auth_schema.auth_audit_log USING btree (actor, created_at) WHERE (actor <> COALESCE((user_id)::text, ''::text));
+
 CREATE INDEX auth_audit_log_correlation_id_created_at_idx ON auth_schema.auth_audit_log USING btree (correlation_id, created_at) WHERE (correlation_id IS NOT NULL);
 
 CREATE INDEX auth_audit_log_created_at_id_idx ON auth_schema.auth_audit_log USING btree (created_at, id);
@@ -1075,6 +1180,8 @@ CREATE INDEX auth_audit_log_failures_ip_address_created_at_idx ON auth_schema.au
 CREATE INDEX auth_audit_log_phone_hash_created_at_idx ON auth_schema.auth_audit_log USING btree (phone_hash, created_at DESC) WHERE (phone_hash IS NOT NULL);
 
 CREATE INDEX auth_audit_log_user_id_created_at_idx ON auth_schema.auth_audit_log USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX auth_audit_log_with_address_created_at_idx ON auth_schema.auth_audit_log USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL) OR (phone_hash IS NOT NULL));
 
 CREATE TRIGGER auth_audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON auth_schema.auth_audit_log FOR EACH STATEMENT EXECUTE FUNCTION auth_schema.refuse_change();
 

@@ -51,6 +51,27 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'campaigns_status_transition',
                   SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
     END IF;
+    IF OLD.status <> 'DRAFT'
+        AND (NEW.per_user_period IS DISTINCT FROM OLD.per_user_period
+             OR (NEW.per_user_period IS NOT NULL AND NEW.time_zone <> OLD.time_zone))
+    THEN
+        RAISE EXCEPTION 'the period of campaign % is counted since it opened', OLD.campaign_code
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'campaigns_period_is_fixed',
+                  SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+    IF coalesce(NEW.budget_amount > OLD.budget_amount, NEW.budget_amount IS NULL AND OLD.budget_amount IS NOT NULL)
+        OR (NEW.budget_amount IS NULL
+            AND ((NEW.discount_type, NEW.discount_value, NEW.maximum_discount)
+                 IS DISTINCT FROM (OLD.discount_type, OLD.discount_value, OLD.maximum_discount)
+                 OR coalesce(NEW.total_usage_limit > OLD.total_usage_limit,
+                             NEW.total_usage_limit IS NULL AND OLD.total_usage_limit IS NOT NULL)))
+    THEN
+        NEW.approved_by := NULL;
+        NEW.approved_at := NULL;
+        -- A job or a command is nobody who could approve.
+        NEW.raised_by := substring(
+            coupon_schema.request_context('actor') FROM '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$')::uuid;
+    END IF;
     RETURN NEW;
 END
 $function$;
@@ -146,11 +167,19 @@ BEGIN
                 WHEN u.used_at >= c.valid_until THEN 'it is not valid any more'
                 WHEN c.user_id <> u.user_id THEN 'it is somebody else''s'
                 WHEN c.currency <> u.currency THEN 'its currency is ' || c.currency
+                WHEN coalesce(u.fuel_type <> ALL (g.fuel_types), cardinality(g.fuel_types) < 3)
+                    THEN 'it is not for this fuel, or which one it was is not known'
+                WHEN g.station_scope = 'LISTED' AND NOT EXISTS (
+                    SELECT FROM coupon_schema.campaign_stations AS s
+                     WHERE s.campaign_id = g.id AND s.station_code = u.station_code)
+                    THEN 'it is not for this station'
                 WHEN u.original_amount < c.minimum_purchase THEN 'the purchase is below ' || c.minimum_purchase
                 WHEN u.discount_amount > coupon_schema.discount_amount(
                     c.discount_type, c.discount_value, c.maximum_discount, c.currency, u.original_amount)
                     THEN 'the discount is more than its terms give'
                 WHEN u.raffle_tickets > c.raffle_tickets THEN 'it gives ' || c.raffle_tickets || ' raffle tickets'
+                WHEN g.audience = 'NEW' AND NOT coupon_schema.is_first_use(u.user_id, u.id)
+                    THEN 'it is for a first redemption'
             END AS reason
         FROM new_usages AS u
         JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
@@ -181,6 +210,19 @@ BEGIN
     ON CONFLICT (campaign_id, user_id) DO UPDATE
        SET used_count = t.used_count + EXCLUDED.used_count, usage_limit = EXCLUDED.usage_limit;
 
+    INSERT INTO coupon_schema.campaign_user_period_usages AS t
+        (campaign_id, user_id, period_start, used_count, usage_limit)
+    SELECT g.id, u.user_id, coupon_schema.period_start(g.per_user_period, g.time_zone, u.used_at), count(*)::integer,
+           g.per_user_period_limit
+      FROM new_usages AS u
+      JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
+      JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+     WHERE g.per_user_period IS NOT NULL
+     GROUP BY 1, 2, 3, g.per_user_period_limit
+     ORDER BY 1, 2, 3
+    ON CONFLICT (campaign_id, user_id, period_start) DO UPDATE
+       SET used_count = t.used_count + EXCLUDED.used_count, usage_limit = EXCLUDED.usage_limit;
+
     PERFORM coupon_schema.count_campaign_usage(
         array_agg(n.campaign_id), array_agg(n.shard), array_agg(n.uses), array_agg(n.amount))
       FROM (
@@ -194,7 +236,7 @@ BEGIN
     RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION coupon_schema.count_coupon_usage() IS 'AFTER INSERT trigger of coupon_usage_history: the use is counted everywhere, or refused with the name of what refused it: coupon_usage_history_usable, coupons_usage_count_check, campaign_user_usages_limit_check, campaign_usage_shards_used_check or campaign_usage_shards_spent_check.';
+COMMENT ON FUNCTION coupon_schema.count_coupon_usage() IS 'AFTER INSERT trigger of coupon_usage_history: the use is counted everywhere, or refused with the name of what refused it: coupon_usage_history_usable, coupons_usage_count_check, campaign_user_usages_limit_check, campaign_user_period_usages_limit_check, campaign_usage_shards_used_check or campaign_usage_shards_spent_check.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.count_coupon_usage() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION coupon_schema.deal_campaign_limits(p_campaign_id bigint, p_shards smallint[] DEFAULT '{}'::smallint[], p_uses bigint[] DEFAULT '{}'::bigint[], p_amounts numeric[] DEFAULT '{}'::numeric[])
@@ -328,6 +370,170 @@ $function$;
 COMMENT ON FUNCTION coupon_schema.ensure_month_partitions(p_table text, p_from date, p_until date) IS 'Makes the missing partitions (UTC months) of one table for [from, until); returns how many it made.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.ensure_month_partitions(p_table text, p_from date, p_until date) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_station_zone text, p_campaign_id bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(campaign_id bigint, campaign_code text, currency text, discount_amount numeric, final_amount numeric, raffle_tickets smallint, raffle_code text, cancellation_policy text, reasons text[])
+ LANGUAGE sql
+ STABLE ROWS 1
+AS $function$
+    SELECT g.id, g.campaign_code, g.currency, o.discount_amount, p_amount - o.discount_amount, t.raffle_tickets,
+           g.raffle_code, g.cancellation_policy,
+           array_remove(ARRAY[
+               CASE WHEN c.status = 'USED' THEN 'ALREADY_USED' END,
+               CASE WHEN c.status = 'EXPIRED' OR c.valid_until <= p_at THEN 'EXPIRED' END,
+               CASE WHEN c.status = 'SUSPENDED' THEN 'SUSPENDED' END,
+               CASE WHEN c.status = 'CANCELLED' THEN 'CANCELLED' END,
+               CASE WHEN c.valid_from > p_at THEN 'NOT_YET_VALID' END,
+               CASE WHEN g.status <> 'ACTIVE' OR p_at < g.valid_from OR p_at >= g.valid_until
+                   THEN 'CAMPAIGN_NOT_ACTIVE' END,
+               CASE
+                   WHEN c.user_id <> p_user_id THEN 'USER_NOT_ELIGIBLE'
+                   WHEN p_user_id IS NULL OR g.audience = 'ALL' THEN NULL
+                   WHEN g.audience = 'ASSIGNED' AND c.id IS NOT NULL AND c.user_id IS NULL THEN 'USER_NOT_ELIGIBLE'
+                   WHEN g.audience = 'ASSIGNED' AND c.id IS NULL AND NOT EXISTS (
+                       SELECT FROM coupon_schema.coupons AS mine
+                        WHERE mine.user_id = p_user_id AND mine.campaign_id = g.id AND mine.status = 'ACTIVE')
+                       THEN 'USER_NOT_ELIGIBLE'
+                   WHEN g.audience = 'NEW' AND EXISTS (
+                       SELECT FROM coupon_schema.coupon_usage_history AS h
+                        WHERE h.user_id = p_user_id AND h.restored_at IS NULL)
+                       THEN 'USER_NOT_ELIGIBLE'
+                   WHEN g.audience = 'LOYAL' AND g.loyal_after_redemptions > (
+                       SELECT count(*)
+                         FROM (
+                           SELECT FROM coupon_schema.coupon_usage_history AS h
+                            WHERE h.user_id = p_user_id AND h.restored_at IS NULL
+                            LIMIT g.loyal_after_redemptions
+                         ) AS enough)
+                       THEN 'USER_NOT_ELIGIBLE'
+               END,
+               CASE
+                   WHEN p_currency <> g.currency THEN 'STATION_NOT_ELIGIBLE'
+                   WHEN p_station_code IS NOT NULL AND g.station_scope = 'LISTED' AND NOT EXISTS (
+                       SELECT FROM coupon_schema.campaign_stations AS s
+                        WHERE s.campaign_id = g.id AND s.station_code = p_station_code)
+                       THEN 'STATION_NOT_ELIGIBLE'
+               END,
+               CASE WHEN p_fuel_type <> ALL (g.fuel_types) THEN 'FUEL_NOT_ELIGIBLE' END,
+               CASE
+                   WHEN g.daily_from < g.daily_until AND (l.hour < g.daily_from OR l.hour >= g.daily_until)
+                       OR g.daily_from > g.daily_until AND l.hour < g.daily_from AND l.hour >= g.daily_until
+                       THEN 'TIME_NOT_ELIGIBLE'
+                   WHEN l.weekday <> ALL (g.weekdays) THEN 'TIME_NOT_ELIGIBLE'
+               END,
+               CASE WHEN p_amount < t.minimum_purchase THEN 'MINIMUM_NOT_MET' END,
+               CASE
+                   WHEN EXISTS (
+                       SELECT FROM coupon_schema.campaign_user_usages AS n
+                        WHERE n.campaign_id = g.id AND n.user_id = p_user_id
+                          AND n.used_count >= g.per_user_usage_limit)
+                       THEN 'LIMIT_REACHED'
+                   WHEN g.per_user_period IS NOT NULL AND EXISTS (
+                       SELECT FROM coupon_schema.campaign_user_period_usages AS n
+                        WHERE n.campaign_id = g.id AND n.user_id = p_user_id
+                          AND n.period_start = coupon_schema.period_start(g.per_user_period, g.time_zone, p_at)
+                          AND n.used_count >= g.per_user_period_limit)
+                       THEN 'LIMIT_REACHED'
+                   -- The shard that would count the use has room nearly always: then the others are not looked at.
+                   WHEN g.total_usage_limit IS NOT NULL AND own.used < own.usage_allotment IS NOT TRUE
+                       AND g.total_usage_limit <= (
+                           SELECT sum(s.used) FROM coupon_schema.campaign_usage_shards AS s WHERE s.campaign_id = g.id)
+                       THEN 'LIMIT_REACHED'
+               END,
+               CASE
+                   WHEN g.budget_amount IS NOT NULL
+                       AND own.spent + o.discount_amount <= own.spend_allotment IS NOT TRUE
+                       AND g.budget_amount - coalesce(o.discount_amount, coupon_schema.rounding_unit(g.currency)) < (
+                           SELECT sum(s.spent) FROM coupon_schema.campaign_usage_shards AS s WHERE s.campaign_id = g.id)
+                       THEN 'BUDGET_EXHAUSTED'
+               END
+           ], NULL)
+      FROM coupon_schema.campaigns AS g
+      LEFT JOIN coupon_schema.coupons AS c ON c.id = p_coupon_id AND c.campaign_id = g.id
+      LEFT JOIN coupon_schema.campaign_usage_shards AS own
+        ON own.campaign_id = g.id AND own.shard = (c.id % g.shard_count)::smallint
+     CROSS JOIN LATERAL (
+        SELECT coalesce(c.discount_type, g.discount_type) AS discount_type,
+               coalesce(c.discount_value, g.discount_value) AS discount_value,
+               CASE WHEN c.id IS NULL THEN g.maximum_discount ELSE c.maximum_discount END AS maximum_discount,
+               coalesce(c.minimum_purchase, g.minimum_purchase) AS minimum_purchase,
+               coalesce(c.raffle_tickets, g.raffle_tickets_per_coupon) AS raffle_tickets
+     ) AS t
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN p_amount IS NOT NULL THEN coupon_schema.discount_amount(
+                   t.discount_type, t.discount_value, t.maximum_discount, g.currency, p_amount) END AS discount_amount
+     ) AS o
+     CROSS JOIN LATERAL (
+        SELECT x.moment::time AS hour,
+               -- What began yesterday evening is still yesterday's.
+               extract(isodow FROM x.moment - CASE
+                   WHEN g.daily_from > g.daily_until AND x.moment::time < g.daily_until THEN interval '1 day'
+                   ELSE interval '0' END)::smallint AS weekday
+          FROM (SELECT p_at AT TIME ZONE coalesce(p_station_zone, g.time_zone) AS moment) AS x
+     ) AS l
+     WHERE g.id = coalesce(p_campaign_id, (
+            SELECT k.campaign_id FROM coupon_schema.coupons AS k WHERE k.id = p_coupon_id))
+       AND (p_coupon_id IS NULL OR c.id IS NOT NULL)
+    $function$;
+COMMENT ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_station_zone text, p_campaign_id bigint) IS 'What a coupon gives for a purchase, or a campaign as if by a new coupon (p_coupon_id NULL), and every reason why not, in the words of coupon_validation_attempts.result: none is yes. No row: no such coupon. What is NULL is not known yet and not judged; a use gives all. Another currency is STATION_NOT_ELIGIBLE. p_station_zone NULL: the campaign''s zone. Dry run and use ask this one function; it locks nothing, so the triggers of coupon_usage_history have the last word.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_station_zone text, p_campaign_id bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_station_zone text, p_campaign_id bigint) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.forget_old_requests(p_at_most integer DEFAULT 10000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_answers integer;
+    v_windows integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM coupon_schema.idempotency_keys
+     WHERE key_hash IN (
+        SELECT key_hash FROM coupon_schema.idempotency_keys
+         WHERE created_at < now() - interval '25 hours' ORDER BY created_at LIMIT p_at_most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    DELETE FROM coupon_schema.rate_limits
+     WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM coupon_schema.rate_limits
+         WHERE window_start < now() - interval '2 days' ORDER BY window_start LIMIT p_at_most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS v_windows = ROW_COUNT;
+    RETURN v_answers + v_windows;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.forget_old_requests(p_at_most integer) IS 'Deletes answers older than 25 hours and windows that began two days ago (the longest lasts one), so many of each at most; returns how many.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.forget_old_requests(p_at_most integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.forget_old_requests(p_at_most integer) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.forget_refused_uses(p_at_most integer DEFAULT 10000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_count integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM coupon_schema.refused_uses
+     WHERE redemption_reference IN (
+        SELECT redemption_reference FROM coupon_schema.refused_uses
+         WHERE created_at < now() - interval '90 days' ORDER BY created_at LIMIT p_at_most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.forget_refused_uses(p_at_most integer) IS 'Deletes refusals older than 90 days, so many at most; returns how many.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.forget_refused_uses(p_at_most integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.forget_refused_uses(p_at_most integer) TO coupon_app;
+
 CREATE OR REPLACE FUNCTION coupon_schema.has_visible_character(p_text text)
  RETURNS boolean
  LANGUAGE sql
@@ -342,6 +548,22 @@ AS $function$
 COMMENT ON FUNCTION coupon_schema.has_visible_character(p_text text) IS 'Whether a reader sees anything at all: a name of blanks that take no or some room is none.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.has_visible_character(p_text text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coupon_schema.has_visible_character(p_text text) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.is_first_use(p_user_id uuid, p_usage_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- Of two that want to be the first the second one looks when the first is there.
+    PERFORM pg_advisory_xact_lock(hashtextextended('coupon_schema.first_use ' || p_user_id, 0));
+    RETURN NOT EXISTS (
+        SELECT FROM coupon_schema.coupon_usage_history AS h
+         WHERE h.user_id = p_user_id AND h.restored_at IS NULL AND h.id <> p_usage_id);
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.is_first_use(p_user_id uuid, p_usage_id bigint) IS 'Whether a use is its user''s only one. Locks the user''s first uses until the transaction ends.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.is_first_use(p_user_id uuid, p_usage_id bigint) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION coupon_schema.is_plain_set(p_list anyarray)
  RETURNS boolean
@@ -365,6 +587,14 @@ COMMENT ON FUNCTION coupon_schema.is_time_zone(p_name text) IS 'Whether a name i
 REVOKE EXECUTE ON FUNCTION coupon_schema.is_time_zone(p_name text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coupon_schema.is_time_zone(p_name text) TO coupon_app;
 
+CREATE OR REPLACE FUNCTION coupon_schema.lock_reference(p_reference text)
+ RETURNS void
+ LANGUAGE sql
+AS $function$ SELECT pg_advisory_xact_lock(hashtextextended('coupon_schema.reference ' || p_reference, 0)) $function$;
+COMMENT ON FUNCTION coupon_schema.lock_reference(p_reference text) IS 'Everybody who decides about a redemption waits here first, before any row is locked.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.lock_reference(p_reference text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.lock_reference(p_reference text) TO coupon_app;
+
 CREATE OR REPLACE FUNCTION coupon_schema.log_campaign_changes()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -374,7 +604,12 @@ AS $function$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO coupon_schema.coupon_audit_log (action, campaign_code, new_values)
-        SELECT 'CAMPAIGN_CREATED', n.campaign_code, to_jsonb(n) - '{id,created_at,updated_at}'::text[]
+        SELECT 'CAMPAIGN_CREATED', n.campaign_code,
+               to_jsonb(n) - '{id,created_at,updated_at}'::text[]
+               || jsonb_strip_nulls(jsonb_build_object('stations', (
+                    SELECT jsonb_agg(s.station_code ORDER BY s.station_code)
+                      FROM coupon_schema.campaign_stations AS s
+                     WHERE s.campaign_id = n.id)))
           FROM new_campaigns AS n;
         RETURN NULL;
     END IF;
@@ -392,8 +627,34 @@ BEGIN
     RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION coupon_schema.log_campaign_changes() IS 'Writes a new campaign, or the values of one that changed, to the audit log.';
+COMMENT ON FUNCTION coupon_schema.log_campaign_changes() IS 'Writes a new campaign with its stations, or the values of one that changed, to the audit log.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.log_campaign_changes() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION coupon_schema.log_campaign_stations()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO coupon_schema.coupon_audit_log (action, campaign_code, old_values, new_values)
+    SELECT 'CAMPAIGN_CHANGED', g.campaign_code,
+           CASE TG_OP WHEN 'DELETE' THEN r.stations ELSE '{}' END,
+           CASE TG_OP WHEN 'INSERT' THEN r.stations ELSE '{}' END
+      FROM (
+        SELECT s.campaign_id,
+               jsonb_build_object('stations', jsonb_agg(s.station_code ORDER BY s.station_code)) AS stations
+          FROM changed_stations AS s
+         GROUP BY s.campaign_id
+      ) AS r
+      JOIN coupon_schema.campaigns AS g ON g.id = r.campaign_id
+     -- Those that a campaign begins with are logged with it.
+     WHERE g.created_at < now();
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.log_campaign_stations() IS 'Writes the stations that joined a campaign, or left it, to the audit log.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.log_campaign_stations() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION coupon_schema.make_campaign_shards()
  RETURNS trigger
@@ -412,6 +673,40 @@ END
 $function$;
 COMMENT ON FUNCTION coupon_schema.make_campaign_shards() IS 'AFTER INSERT trigger: a campaign comes with its shards.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.make_campaign_shards() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION coupon_schema.next_dense_index()
+ RETURNS bigint
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT nextval('coupon_schema.coupons_dense_index_seq') $function$;
+COMMENT ON FUNCTION coupon_schema.next_dense_index() IS 'The dense index of one coupon, which has to be known before it is signed.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.next_dense_index() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.next_dense_index() TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.period_start(p_period text, p_zone text, p_at timestamp with time zone)
+ RETURNS date
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ SELECT date_trunc(lower(p_period), p_at AT TIME ZONE p_zone)::date $function$;
+COMMENT ON FUNCTION coupon_schema.period_start(p_period text, p_zone text, p_at timestamp with time zone) IS 'The first day of the DAY, WEEK or MONTH of a zone that a moment is in.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.period_start(p_period text, p_zone text, p_at timestamp with time zone) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.period_start(p_period text, p_zone text, p_at timestamp with time zone) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.refresh_statistics()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    REFRESH MATERIALIZED VIEW CONCURRENTLY coupon_schema.coupon_statistics;
+    REFRESH MATERIALIZED VIEW CONCURRENTLY coupon_schema.redemption_statistics;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.refresh_statistics() IS 'Makes both statistics anew while everybody reads the old ones; two at the same time come one after the other.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.refresh_statistics() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.refresh_statistics() TO coupon_app;
 
 CREATE OR REPLACE FUNCTION coupon_schema.refuse_change()
  RETURNS trigger
@@ -450,6 +745,31 @@ AS $function$ SELECT nullif(current_setting('gasolinera.' || p_name, true), '') 
 COMMENT ON FUNCTION coupon_schema.request_context(p_name text) IS 'What the application set for this transaction: actor, correlation_id, ip_address, user_agent; NULL when unset.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.request_context(p_name text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coupon_schema.request_context(p_name text) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.reserve_dense_indexes(p_count integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_first bigint;
+BEGIN
+    IF p_count IS NULL OR p_count NOT BETWEEN 1 AND 5000000 THEN
+        RAISE EXCEPTION '% indexes at once', p_count
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'coupon_batches_requested_count_check',
+                  SCHEMA = 'coupon_schema', TABLE = 'coupon_batches';
+    END IF;
+    -- Changes nothing: it takes the lock that nextval, here and elsewhere, waits for until the transaction ends.
+    ALTER SEQUENCE coupon_schema.coupons_dense_index_seq CACHE 1;
+    v_first := nextval('coupon_schema.coupons_dense_index_seq');
+    EXECUTE format('ALTER SEQUENCE coupon_schema.coupons_dense_index_seq RESTART WITH %s', v_first + p_count);
+    RETURN v_first;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.reserve_dense_indexes(p_count integer) IS 'The first of so many dense indexes in a row that nobody else gets. Whoever makes a coupon without an index waits until the transaction ends; one that is rolled back gives them back.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.reserve_dense_indexes(p_count integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.reserve_dense_indexes(p_count integer) TO coupon_app;
 
 CREATE OR REPLACE FUNCTION coupon_schema.restore_coupon_usage()
  RETURNS trigger
@@ -508,6 +828,22 @@ BEGIN
       ) AS r
      WHERE t.campaign_id = r.campaign_id AND t.user_id = r.user_id;
 
+    -- Under the lock of the row above, whatever the period.
+    UPDATE coupon_schema.campaign_user_period_usages AS t
+       SET used_count = t.used_count - r.uses
+      FROM (
+        SELECT g.id AS campaign_id, n.user_id,
+               coupon_schema.period_start(g.per_user_period, g.time_zone, n.used_at) AS period_start,
+               count(*)::integer AS uses
+          FROM new_usages AS n
+          JOIN old_usages AS o ON o.id = n.id
+          JOIN coupon_schema.coupons AS c ON c.id = n.coupon_id
+          JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+         WHERE n.restored_at IS NOT NULL AND o.restored_at IS NULL AND g.per_user_period IS NOT NULL
+         GROUP BY 1, 2, 3
+      ) AS r
+     WHERE t.campaign_id = r.campaign_id AND t.user_id = r.user_id AND t.period_start = r.period_start;
+
     PERFORM coupon_schema.count_campaign_usage(
         array_agg(r.campaign_id), array_agg(r.shard), array_agg(-r.uses), array_agg(-r.amount))
       FROM (
@@ -526,6 +862,53 @@ $function$;
 COMMENT ON FUNCTION coupon_schema.restore_coupon_usage() IS 'AFTER UPDATE trigger of coupon_usage_history: gives restored uses back everywhere. What the campaign''s policy allows is decided by who restores.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.restore_coupon_usage() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION coupon_schema.restore_use(p_context_names text[], p_context_values text[], p_reference text, p_reason text)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v record;
+BEGIN
+    PERFORM coupon_schema.set_request_context(p_context_names, p_context_values);
+    PERFORM coupon_schema.lock_reference(p_reference);
+    SELECT h.id, h.restored_at, c.coupon_code, c.valid_until, g.campaign_code, g.cancellation_policy INTO v
+      FROM coupon_schema.coupon_usage_history AS h
+      JOIN coupon_schema.coupons AS c ON c.id = h.coupon_id
+      JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+     WHERE h.redemption_reference = p_reference;
+    IF NOT FOUND THEN
+        INSERT INTO coupon_schema.refused_uses (redemption_reference, reasons)
+        VALUES (p_reference, ARRAY['CANCELLED'])
+        ON CONFLICT ON CONSTRAINT refused_uses_pk DO NOTHING;
+        RETURN 'NEVER_USED';
+    END IF;
+    IF v.restored_at IS NOT NULL THEN
+        RETURN 'RESTORED';
+    END IF;
+    IF p_reason = 'CANCELLED' AND (
+        v.cancellation_policy = 'FORFEIT'
+        OR v.cancellation_policy = 'RESTORE_IF_VALID' AND v.valid_until <= now())
+    THEN
+        RETURN 'FORFEITED';
+    END IF;
+    UPDATE coupon_schema.coupon_usage_history AS h
+       -- now() of a transaction that waited may lie before the use that it waited for.
+       SET restored_at = greatest(now(), h.used_at), restore_reason = p_reason,
+           restored_by = left(coupon_schema.request_context('actor'), 100)
+     WHERE h.id = v.id;
+    INSERT INTO coupon_schema.coupon_audit_log (action, campaign_code, coupon_code, reason)
+    VALUES ('COUPON_RESTORED', v.campaign_code, v.coupon_code, p_reason);
+    INSERT INTO coupon_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+    VALUES ('coupon.restored', 'coupon', v.coupon_code, jsonb_build_object(
+        'coupon_code', v.coupon_code, 'campaign_code', v.campaign_code, 'reference', p_reference,
+        'policy', v.cancellation_policy, 'reason', p_reason));
+    RETURN 'RESTORED';
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.restore_use(p_context_names text[], p_context_values text[], p_reference text, p_reason text) IS 'Gives the use of a redemption back: RESTORED, now or before; FORFEITED: a cancellation does not give it back by the campaign''s policy; NEVER_USED: there is no such use, and there will be none.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.restore_use(p_context_names text[], p_context_values text[], p_reference text, p_reason text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.restore_use(p_context_names text[], p_context_values text[], p_reference text, p_reason text) TO coupon_app;
+
 CREATE OR REPLACE FUNCTION coupon_schema.rounding_unit(p_currency text)
  RETURNS numeric
  LANGUAGE sql
@@ -534,6 +917,18 @@ AS $function$ SELECT CASE p_currency WHEN 'CRC' THEN 1.00 ELSE 0.01 END $functio
 COMMENT ON FUNCTION coupon_schema.rounding_unit(p_currency text) IS 'The smallest amount asked for in a currency: colones are quoted without cents.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.rounding_unit(p_currency text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coupon_schema.rounding_unit(p_currency text) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.set_request_context(p_names text[], p_values text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM set_config('gasolinera.' || c.name, c.value, true) FROM unnest(p_names, p_values) AS c (name, value);
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.set_request_context(p_names text[], p_values text[]) IS 'Who asks and in which request, for this transaction: so a use needs no statement before it.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.set_request_context(p_names text[], p_values text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.set_request_context(p_names text[], p_values text[]) TO coupon_app;
 
 CREATE OR REPLACE FUNCTION coupon_schema.set_updated_at()
  RETURNS trigger
@@ -546,6 +941,123 @@ END
 $function$;
 COMMENT ON FUNCTION coupon_schema.set_updated_at() IS 'BEFORE UPDATE trigger: the row remembers when it was last changed.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.set_updated_at() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text)
+ RETURNS TABLE(reasons text[], discount_amount numeric, final_amount numeric, raffle_tickets integer, raffle_code text)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_coupon record;
+    v_used record;
+    v_given record;
+    v_reasons text[];
+    v_constraint text;
+BEGIN
+    PERFORM coupon_schema.set_request_context(p_context_names, p_context_values);
+    IF p_reference IS NOT NULL THEN
+        PERFORM coupon_schema.lock_reference(p_reference);
+        SELECT h.coupon_id, h.discount_amount, h.final_amount, h.raffle_tickets, h.restored_at, c.coupon_code,
+               g.raffle_code
+          INTO v_used
+          FROM coupon_schema.coupon_usage_history AS h
+          JOIN coupon_schema.coupons AS c ON c.id = h.coupon_id
+          JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+         WHERE h.redemption_reference = p_reference;
+        IF FOUND THEN
+            IF v_used.coupon_code <> p_coupon_code THEN
+                RAISE EXCEPTION 'redemption % used another coupon', p_reference USING ERRCODE = 'unique_violation',
+                    CONSTRAINT = 'coupon_usage_history_redemption_reference_key', SCHEMA = 'coupon_schema';
+            END IF;
+            RETURN QUERY
+            SELECT CASE WHEN v_used.restored_at IS NULL THEN '{}'::text[] ELSE ARRAY['CANCELLED'] END,
+                   v_used.discount_amount, v_used.final_amount, v_used.raffle_tickets::integer, v_used.raffle_code;
+            RETURN;
+        END IF;
+        SELECT r.reasons INTO v_reasons
+          FROM coupon_schema.refused_uses AS r WHERE r.redemption_reference = p_reference;
+        IF FOUND THEN
+            RETURN QUERY SELECT v_reasons, NULL::numeric, NULL::numeric, NULL::integer, NULL::text;
+            RETURN;
+        END IF;
+    END IF;
+
+    -- Locked before it is judged, so that of all who come at once each is judged by what the one before it did.
+    IF p_reference IS NULL THEN
+        SELECT c.id INTO v_coupon FROM coupon_schema.coupons AS c WHERE c.coupon_code = p_coupon_code;
+    ELSE
+        SELECT c.id INTO v_coupon
+          FROM coupon_schema.coupons AS c WHERE c.coupon_code = p_coupon_code FOR NO KEY UPDATE;
+    END IF;
+    IF NOT FOUND THEN
+        v_reasons := ARRAY['INVALID_CODE'];
+    ELSE
+        SELECT e.campaign_code, e.discount_amount, e.final_amount, e.raffle_tickets, e.raffle_code,
+               e.cancellation_policy, e.reasons
+          INTO v_given
+          FROM coupon_schema.explain_use(
+                   v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now(), NULL) AS e;
+        v_reasons := v_given.reasons;
+    END IF;
+
+    IF v_reasons = '{}' AND p_reference IS NOT NULL THEN
+        BEGIN
+            INSERT INTO coupon_schema.coupon_usage_history (
+                redemption_reference, coupon_id, user_id, station_code, employee_number, fuel_type, original_amount,
+                discount_amount, final_amount, currency, raffle_tickets)
+            VALUES (
+                p_reference, v_coupon.id, p_user_id, p_station_code, p_employee_number, p_fuel_type, p_amount,
+                v_given.discount_amount, v_given.final_amount, p_currency, v_given.raffle_tickets);
+        EXCEPTION WHEN check_violation THEN
+            GET STACKED DIAGNOSTICS v_constraint = CONSTRAINT_NAME;
+            v_reasons := CASE v_constraint
+                WHEN 'campaign_user_usages_limit_check' THEN ARRAY['LIMIT_REACHED']
+                WHEN 'campaign_user_period_usages_limit_check' THEN ARRAY['LIMIT_REACHED']
+                WHEN 'campaign_usage_shards_used_check' THEN ARRAY['LIMIT_REACHED']
+                WHEN 'campaign_usage_shards_spent_check' THEN ARRAY['BUDGET_EXHAUSTED']
+                WHEN 'coupons_usage_count_check' THEN ARRAY['ALREADY_USED']
+                WHEN 'coupon_usage_history_usable' THEN coalesce(
+                    (SELECT nullif(e.reasons, '{}')
+                       FROM coupon_schema.explain_use(
+                                v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now(), NULL)
+                         AS e),
+                    ARRAY['USER_NOT_ELIGIBLE'])
+                END;
+            IF v_reasons IS NULL THEN
+                RAISE;  -- a rule about the values themselves, which the caller broke
+            END IF;
+        END;
+    END IF;
+
+    INSERT INTO coupon_schema.coupon_validation_attempts (
+        coupon_id, coupon_code, result, validation_method, user_id, employee_number, station_code, amount, currency,
+        device_id, detail)
+    VALUES (
+        v_coupon.id, CASE WHEN v_coupon.id IS NULL THEN left(p_coupon_code, 100) END,
+        coalesce(v_reasons[1], 'SUCCESS'), p_method, p_user_id, p_employee_number, p_station_code, p_amount, p_currency,
+        left(p_device_id, 100),
+        jsonb_strip_nulls(jsonb_build_object('reference', p_reference, 'reasons', nullif(v_reasons, '{}'))));
+
+    IF v_reasons <> '{}' THEN
+        INSERT INTO coupon_schema.refused_uses (redemption_reference, reasons)
+        SELECT p_reference, v_reasons WHERE p_reference IS NOT NULL;
+        RETURN QUERY SELECT v_reasons, NULL::numeric, NULL::numeric, NULL::integer, NULL::text;
+        RETURN;
+    END IF;
+    IF p_reference IS NOT NULL THEN
+        INSERT INTO coupon_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+        VALUES ('coupon.consumed', 'coupon', p_coupon_code, jsonb_build_object(
+            'coupon_code', p_coupon_code, 'campaign_code', v_given.campaign_code, 'reference', p_reference,
+            'policy', v_given.cancellation_policy, 'station_code', p_station_code, 'user_id', p_user_id));
+    END IF;
+    RETURN QUERY
+    SELECT v_reasons, v_given.discount_amount, v_given.final_amount, v_given.raffle_tickets::integer,
+           v_given.raffle_code;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text) IS 'Uses a coupon for a redemption; without a reference says only what it would give. No reasons: it is used, or would be. Every attempt is recorded, and a decision about a reference is given again. Locks the reference, then the coupon, then what its triggers count. Needs a transaction of its own.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text) TO coupon_app;
 
 CREATE TABLE coupon_schema.campaign_stations (
     campaign_id bigint NOT NULL,
@@ -561,6 +1073,10 @@ GRANT INSERT (campaign_id) ON TABLE coupon_schema.campaign_stations TO coupon_ap
 GRANT INSERT (station_code) ON TABLE coupon_schema.campaign_stations TO coupon_app;
 
 CREATE INDEX campaign_stations_station_code_idx ON coupon_schema.campaign_stations USING btree (station_code);
+
+CREATE TRIGGER campaign_stations_log_delete AFTER DELETE ON coupon_schema.campaign_stations REFERENCING OLD TABLE AS changed_stations FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.log_campaign_stations();
+
+CREATE TRIGGER campaign_stations_log_insert AFTER INSERT ON coupon_schema.campaign_stations REFERENCING NEW TABLE AS changed_stations FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.log_campaign_stations();
 
 CREATE TABLE coupon_schema.campaign_usage_shards (
     campaign_id bigint NOT NULL,
@@ -581,6 +1097,32 @@ GRANT SELECT ON TABLE coupon_schema.campaign_usage_shards TO coupon_app;
 GRANT SELECT ON TABLE coupon_schema.campaign_usage_shards TO coupon_ro;
 
 CREATE TRIGGER campaign_usage_shards_set_updated_at BEFORE UPDATE ON coupon_schema.campaign_usage_shards FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+
+CREATE TABLE coupon_schema.campaign_user_period_usages (
+    campaign_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    period_start date NOT NULL,
+    used_count integer NOT NULL,
+    usage_limit integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT campaign_user_period_usages_limit_check CHECK (used_count <= usage_limit),
+    CONSTRAINT campaign_user_period_usages_pk PRIMARY KEY (campaign_id, user_id, period_start),
+    CONSTRAINT campaign_user_period_usages_used_count_check CHECK (used_count >= 0)
+);
+COMMENT ON TABLE coupon_schema.campaign_user_period_usages IS 'How often a user has used a campaign in one of its periods; the CHECK is the limit. Written by triggers alone.';
+GRANT SELECT ON TABLE coupon_schema.campaign_user_period_usages TO coupon_app;
+GRANT SELECT (campaign_id) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.campaign_user_period_usages.user_id IS 'Personal data: users.public_id. Stays after erasure, when it leads to nobody.';
+GRANT SELECT (period_start) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
+GRANT SELECT (used_count) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
+GRANT SELECT (usage_limit) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
+GRANT SELECT (created_at) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
+GRANT SELECT (updated_at) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
+
+CREATE INDEX campaign_user_period_usages_user_id_idx ON coupon_schema.campaign_user_period_usages USING btree (user_id);
+
+CREATE TRIGGER campaign_user_period_usages_set_updated_at BEFORE UPDATE ON coupon_schema.campaign_user_period_usages FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
 
 CREATE TABLE coupon_schema.campaign_user_usages (
     campaign_id bigint NOT NULL,
@@ -641,14 +1183,21 @@ CREATE TABLE coupon_schema.campaigns (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    per_user_period text,
+    per_user_period_limit integer,
+    approval_needed_above numeric(12,2) DEFAULT 0 NOT NULL,
+    raised_by uuid,
+    opens_by_clock boolean DEFAULT false NOT NULL,
     CONSTRAINT campaigns_approval_check CHECK ((num_nulls(approved_by, approved_at) = ANY (ARRAY[0, 2])) AND approved_by <> created_by),
-    CONSTRAINT campaigns_approved_check CHECK ((status = ANY (ARRAY['DRAFT'::text, 'CANCELLED'::text])) OR approved_at IS NOT NULL AND created_by IS NOT NULL),
+    CONSTRAINT campaigns_approval_needed_above_check CHECK (approval_needed_above >= 0::numeric AND approval_needed_above < 'NaN'::numeric),
     CONSTRAINT campaigns_audience_check CHECK (audience = ANY (ARRAY['ALL'::text, 'NEW'::text, 'LOYAL'::text, 'ASSIGNED'::text])),
     CONSTRAINT campaigns_bounded_check CHECK ((status <> ALL (ARRAY['ACTIVE'::text, 'PAUSED'::text])) OR total_usage_limit IS NOT NULL OR budget_amount IS NOT NULL),
     CONSTRAINT campaigns_budget_amount_check CHECK (budget_amount > 0::numeric AND budget_amount < 'NaN'::numeric),
+    CONSTRAINT campaigns_budget_approved_check CHECK (status <> 'ACTIVE'::text AND NOT opens_by_clock OR approved_at IS NOT NULL OR COALESCE(budget_amount <= approval_needed_above, false)),
     CONSTRAINT campaigns_campaign_code_check CHECK (campaign_code ~ '^[A-Z0-9_]{3,50}$'::text),
     CONSTRAINT campaigns_campaign_code_key UNIQUE (campaign_code),
     CONSTRAINT campaigns_cancellation_policy_check CHECK (cancellation_policy = ANY (ARRAY['RESTORE'::text, 'RESTORE_IF_VALID'::text, 'FORFEIT'::text])),
+    CONSTRAINT campaigns_created_by_check CHECK ((status = ANY (ARRAY['DRAFT'::text, 'CANCELLED'::text])) OR created_by IS NOT NULL),
     CONSTRAINT campaigns_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
     CONSTRAINT campaigns_daily_hours_check CHECK ((num_nulls(daily_from, daily_until) = ANY (ARRAY[0, 2])) AND daily_from <> daily_until),
     CONSTRAINT campaigns_description_check CHECK (length(description) >= 1 AND length(description) <= 4000),
@@ -665,10 +1214,13 @@ END),
     CONSTRAINT campaigns_metadata_check CHECK (jsonb_typeof(metadata) = 'object'::text),
     CONSTRAINT campaigns_minimum_purchase_check CHECK (minimum_purchase >= 0::numeric AND minimum_purchase < 'NaN'::numeric),
     CONSTRAINT campaigns_name_check CHECK (name = btrim(name) AND length(name) >= 1 AND length(name) <= 200 AND coupon_schema.has_visible_character(name)),
+    CONSTRAINT campaigns_opens_by_clock_check CHECK (status = 'DRAFT'::text OR NOT opens_by_clock),
+    CONSTRAINT campaigns_per_user_period_check CHECK ((num_nulls(per_user_period, per_user_period_limit) = ANY (ARRAY[0, 2])) AND (per_user_period = ANY (ARRAY['DAY'::text, 'WEEK'::text, 'MONTH'::text])) AND per_user_period_limit >= 1 AND per_user_period_limit <= 1000),
     CONSTRAINT campaigns_per_user_usage_limit_check CHECK (per_user_usage_limit >= 1 AND per_user_usage_limit <= 10000),
     CONSTRAINT campaigns_pk PRIMARY KEY (id),
     CONSTRAINT campaigns_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'::text),
     CONSTRAINT campaigns_raffle_tickets_per_coupon_check CHECK (raffle_tickets_per_coupon >= 0 AND raffle_tickets_per_coupon <= 100),
+    CONSTRAINT campaigns_raised_by_check CHECK (approved_by <> raised_by),
     CONSTRAINT campaigns_rounding_check CHECK (mod(minimum_purchase, coupon_schema.rounding_unit(currency)) = 0::numeric AND mod(COALESCE(maximum_discount, 0::numeric), coupon_schema.rounding_unit(currency)) = 0::numeric AND mod(COALESCE(budget_amount, 0::numeric), coupon_schema.rounding_unit(currency)) = 0::numeric AND (discount_type = 'PERCENTAGE'::text OR mod(discount_value, coupon_schema.rounding_unit(currency)) = 0::numeric)),
     CONSTRAINT campaigns_shard_count_check CHECK (shard_count >= 1 AND shard_count <= 64),
     CONSTRAINT campaigns_station_scope_check CHECK (station_scope = ANY (ARRAY['ALL'::text, 'LISTED'::text])),
@@ -723,6 +1275,15 @@ GRANT INSERT (created_by) ON TABLE coupon_schema.campaigns TO coupon_app;
 GRANT INSERT (approved_by), UPDATE (approved_by) ON TABLE coupon_schema.campaigns TO coupon_app;
 GRANT INSERT (approved_at), UPDATE (approved_at) ON TABLE coupon_schema.campaigns TO coupon_app;
 GRANT INSERT (metadata), UPDATE (metadata) ON TABLE coupon_schema.campaigns TO coupon_app;
+COMMENT ON COLUMN coupon_schema.campaigns.per_user_period IS 'DAY, WEEK (from Monday) or MONTH of the campaign''s zone; fixed when the campaign has opened.';
+GRANT INSERT (per_user_period), UPDATE (per_user_period) ON TABLE coupon_schema.campaigns TO coupon_app;
+COMMENT ON COLUMN coupon_schema.campaigns.per_user_period_limit IS 'Uses of one user in one period, at most.';
+GRANT INSERT (per_user_period_limit), UPDATE (per_user_period_limit) ON TABLE coupon_schema.campaigns TO coupon_app;
+COMMENT ON COLUMN coupon_schema.campaigns.approval_needed_above IS 'The largest budget that opens without a second person, as the settings said when it was last opened.';
+GRANT INSERT (approval_needed_above), UPDATE (approval_needed_above) ON TABLE coupon_schema.campaigns TO coupon_app;
+COMMENT ON COLUMN coupon_schema.campaigns.raised_by IS 'users.public_id of who last raised the budget, which ends an approval; written by the trigger alone.';
+COMMENT ON COLUMN coupon_schema.campaigns.opens_by_clock IS 'A draft that the job opens at valid_from.';
+GRANT INSERT (opens_by_clock), UPDATE (opens_by_clock) ON TABLE coupon_schema.campaigns TO coupon_app;
 
 CREATE INDEX campaigns_status_valid_until_idx ON coupon_schema.campaigns USING btree (status, valid_until);
 
@@ -785,6 +1346,123 @@ CREATE INDEX coupon_audit_log_campaign_code_created_at_idx ON coupon_schema.coup
 CREATE TRIGGER coupon_audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON coupon_schema.coupon_audit_log FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.refuse_change();
 
 CREATE TRIGGER coupon_audit_log_not_forged BEFORE INSERT ON coupon_schema.coupon_audit_log FOR EACH ROW WHEN (CURRENT_USER <> 'coupon_owner'::name AND (new.action = ANY (ARRAY['CAMPAIGN_CREATED'::text, 'CAMPAIGN_CHANGED'::text]))) EXECUTE FUNCTION coupon_schema.refuse_forged_event();
+
+CREATE TABLE coupon_schema.coupon_batch_chunks (
+    batch_id bigint NOT NULL,
+    chunk integer NOT NULL,
+    first_dense_index bigint NOT NULL,
+    coupon_count integer NOT NULL,
+    issued_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT coupon_batch_chunks_chunk_check CHECK (chunk >= 0),
+    CONSTRAINT coupon_batch_chunks_coupon_count_check CHECK (coupon_count >= 1 AND coupon_count <= 100000),
+    CONSTRAINT coupon_batch_chunks_first_dense_index_check CHECK (first_dense_index >= 0),
+    CONSTRAINT coupon_batch_chunks_first_dense_index_key UNIQUE (first_dense_index),
+    CONSTRAINT coupon_batch_chunks_pk PRIMARY KEY (batch_id, chunk)
+) WITH (fillfactor=70);
+COMMENT ON TABLE coupon_schema.coupon_batch_chunks IS 'The parts that a batch is issued in. Whoever issues one holds its row; its coupons and issued_at are written in one transaction, so that a process that dies leaves the chunk as if nobody had begun it.';
+GRANT SELECT ON TABLE coupon_schema.coupon_batch_chunks TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.coupon_batch_chunks TO coupon_ro;
+GRANT INSERT (batch_id) ON TABLE coupon_schema.coupon_batch_chunks TO coupon_app;
+GRANT INSERT (chunk) ON TABLE coupon_schema.coupon_batch_chunks TO coupon_app;
+GRANT INSERT (first_dense_index) ON TABLE coupon_schema.coupon_batch_chunks TO coupon_app;
+GRANT INSERT (coupon_count) ON TABLE coupon_schema.coupon_batch_chunks TO coupon_app;
+GRANT UPDATE (issued_at) ON TABLE coupon_schema.coupon_batch_chunks TO coupon_app;
+
+CREATE INDEX coupon_batch_chunks_open_idx ON coupon_schema.coupon_batch_chunks USING btree (batch_id, chunk) WHERE (issued_at IS NULL);
+
+CREATE TABLE coupon_schema.coupon_batches (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    batch_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    campaign_id bigint NOT NULL,
+    status text DEFAULT 'ISSUING'::text NOT NULL,
+    requested_count integer NOT NULL,
+    first_dense_index bigint NOT NULL,
+    discount_type text NOT NULL,
+    discount_value numeric(12,2) NOT NULL,
+    maximum_discount numeric(12,2),
+    minimum_purchase numeric(12,2) NOT NULL,
+    currency text NOT NULL,
+    raffle_tickets smallint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_until timestamp with time zone NOT NULL,
+    max_usage integer DEFAULT 1 NOT NULL,
+    created_by text DEFAULT coupon_schema.request_context('actor'::text),
+    finished_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT coupon_batches_batch_id_key UNIQUE (batch_id),
+    CONSTRAINT coupon_batches_created_by_check CHECK (length(created_by) >= 1 AND length(created_by) <= 100),
+    CONSTRAINT coupon_batches_dense_index_check CHECK (first_dense_index >= 0 AND (first_dense_index + requested_count) <= '4294967296'::bigint),
+    CONSTRAINT coupon_batches_discount_type_check CHECK (discount_type = ANY (ARRAY['PERCENTAGE'::text, 'FIXED_AMOUNT'::text])),
+    CONSTRAINT coupon_batches_discount_value_check CHECK (discount_value > 0::numeric AND discount_value < 'NaN'::numeric),
+    CONSTRAINT coupon_batches_finished_at_check CHECK ((status = 'ISSUING'::text) = (finished_at IS NULL)),
+    CONSTRAINT coupon_batches_first_dense_index_key UNIQUE (first_dense_index),
+    CONSTRAINT coupon_batches_max_usage_check CHECK (max_usage >= 1 AND max_usage <= 1000),
+    CONSTRAINT coupon_batches_maximum_discount_check CHECK (maximum_discount > 0::numeric AND maximum_discount < 'NaN'::numeric),
+    CONSTRAINT coupon_batches_minimum_purchase_check CHECK (minimum_purchase >= 0::numeric AND minimum_purchase < 'NaN'::numeric),
+    CONSTRAINT coupon_batches_pk PRIMARY KEY (id),
+    CONSTRAINT coupon_batches_raffle_tickets_check CHECK (raffle_tickets >= 0 AND raffle_tickets <= 100),
+    CONSTRAINT coupon_batches_requested_count_check CHECK (requested_count >= 1 AND requested_count <= 5000000),
+    CONSTRAINT coupon_batches_status_check CHECK (status = ANY (ARRAY['ISSUING'::text, 'COMPLETED'::text, 'CANCELLED'::text])),
+    CONSTRAINT coupon_batches_validity_check CHECK (valid_from < valid_until AND isfinite(valid_from) AND isfinite(valid_until))
+);
+COMMENT ON TABLE coupon_schema.coupon_batches IS 'Coupons asked for at once, with the terms that all of them get, whatever becomes of the campaign meanwhile. Its coupons are those with the dense indexes from first_dense_index on, requested_count of them.';
+GRANT SELECT ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.coupon_batches TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.coupon_batches.batch_id IS 'What others know the batch by.';
+GRANT INSERT (campaign_id) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT UPDATE (status) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (requested_count) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (first_dense_index) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (discount_type) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (discount_value) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (maximum_discount) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (minimum_purchase) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (currency) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (raffle_tickets) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (valid_from) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (valid_until) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+GRANT INSERT (max_usage) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+COMMENT ON COLUMN coupon_schema.coupon_batches.created_by IS 'Personal data: who asked for it.';
+GRANT UPDATE (finished_at) ON TABLE coupon_schema.coupon_batches TO coupon_app;
+
+CREATE INDEX coupon_batches_campaign_id_idx ON coupon_schema.coupon_batches USING btree (campaign_id, currency, id);
+
+CREATE INDEX coupon_batches_issuing_idx ON coupon_schema.coupon_batches USING btree (id) WHERE (status = 'ISSUING'::text);
+
+CREATE TRIGGER coupon_batches_set_updated_at BEFORE UPDATE ON coupon_schema.coupon_batches FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+
+CREATE TABLE coupon_schema.coupon_grants (
+    campaign_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    source text NOT NULL,
+    coupon_id bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT coupon_grants_coupon_id_key UNIQUE (coupon_id),
+    CONSTRAINT coupon_grants_pk PRIMARY KEY (campaign_id, user_id),
+    CONSTRAINT coupon_grants_source_check CHECK (source = ANY (ARRAY['WELCOME'::text, 'LIST'::text]))
+);
+COMMENT ON TABLE coupon_schema.coupon_grants IS 'Who is owed a coupon of a campaign: by being new, or by a list. The coupon is made and signed by whoever has the key, in the transaction that writes coupon_id.';
+GRANT DELETE, SELECT ON TABLE coupon_schema.coupon_grants TO coupon_app;
+GRANT INSERT (campaign_id) ON TABLE coupon_schema.coupon_grants TO coupon_app;
+GRANT SELECT (campaign_id) ON TABLE coupon_schema.coupon_grants TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.coupon_grants.user_id IS 'Personal data: users.public_id. Stays after erasure, when it leads to nobody.';
+GRANT INSERT (user_id) ON TABLE coupon_schema.coupon_grants TO coupon_app;
+GRANT INSERT (source) ON TABLE coupon_schema.coupon_grants TO coupon_app;
+GRANT SELECT (source) ON TABLE coupon_schema.coupon_grants TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.coupon_grants.coupon_id IS 'NULL until it is issued.';
+GRANT UPDATE (coupon_id) ON TABLE coupon_schema.coupon_grants TO coupon_app;
+GRANT SELECT (coupon_id) ON TABLE coupon_schema.coupon_grants TO coupon_ro;
+GRANT SELECT (created_at) ON TABLE coupon_schema.coupon_grants TO coupon_ro;
+GRANT SELECT (updated_at) ON TABLE coupon_schema.coupon_grants TO coupon_ro;
+
+CREATE INDEX coupon_grants_open_idx ON coupon_schema.coupon_grants USING btree (created_at) WHERE (coupon_id IS NULL);
+
+CREATE INDEX coupon_grants_user_id_idx ON coupon_schema.coupon_grants USING btree (user_id);
+
+CREATE TRIGGER coupon_grants_set_updated_at BEFORE UPDATE ON coupon_schema.coupon_grants FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
 
 CREATE TABLE coupon_schema.coupon_usage_history (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -1066,6 +1744,264 @@ CREATE TRIGGER coupons_check_change BEFORE UPDATE ON coupon_schema.coupons FOR E
 
 CREATE TRIGGER coupons_set_updated_at BEFORE UPDATE ON coupon_schema.coupons FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
 
+CREATE TABLE coupon_schema.dead_letters (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    event_id uuid NOT NULL,
+    consumer text NOT NULL,
+    event_type text NOT NULL,
+    aggregate_type text NOT NULL,
+    aggregate_key text NOT NULL,
+    event jsonb NOT NULL,
+    correlation_id text,
+    attempts integer NOT NULL,
+    last_error text NOT NULL,
+    first_failed_at timestamp with time zone NOT NULL,
+    last_failed_at timestamp with time zone NOT NULL,
+    replayed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dead_letters_aggregate_key_check CHECK (length(btrim(aggregate_key)) >= 1 AND length(btrim(aggregate_key)) <= 128),
+    CONSTRAINT dead_letters_aggregate_type_check CHECK (aggregate_type ~ '^[a-z][a-z_]{1,49}$'::text),
+    CONSTRAINT dead_letters_attempts_check CHECK (attempts >= 1),
+    CONSTRAINT dead_letters_consumer_check CHECK (consumer ~ '^[a-z][a-z0-9_.]{0,99}$'::text),
+    CONSTRAINT dead_letters_correlation_id_check CHECK (length(correlation_id) <= 128),
+    CONSTRAINT dead_letters_event_check CHECK (jsonb_typeof(event) = 'object'::text),
+    CONSTRAINT dead_letters_event_id_consumer_key UNIQUE (event_id, consumer),
+    CONSTRAINT dead_letters_event_type_check CHECK (event_type ~ '^[a-z]+(\.[a-z_]+)+$'::text AND length(event_type) <= 100),
+    CONSTRAINT dead_letters_failed_at_check CHECK (first_failed_at <= last_failed_at),
+    CONSTRAINT dead_letters_last_error_check CHECK (length(last_error) <= 4000),
+    CONSTRAINT dead_letters_pk PRIMARY KEY (id)
+);
+COMMENT ON TABLE coupon_schema.dead_letters IS 'Events that a consumer of this service failed at too often, with the reason, until somebody replays them.';
+GRANT DELETE, SELECT ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (id) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (event_id) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (event_id) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (consumer) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (consumer) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (event_type) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (event_type) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (aggregate_type) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (aggregate_type) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (aggregate_key) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (aggregate_key) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.dead_letters.event IS 'Personal data: the whole event as CloudEvents JSON; may carry a user''s public id, no phone or name.';
+GRANT INSERT (event) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT INSERT (correlation_id) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (correlation_id) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (attempts), UPDATE (attempts) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (attempts) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (last_error), UPDATE (last_error) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (last_error) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (first_failed_at) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (first_failed_at) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT INSERT (last_failed_at), UPDATE (last_failed_at) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (last_failed_at) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.dead_letters.replayed_at IS 'Set in the transaction of the effect, so that a replay has it once.';
+GRANT UPDATE (replayed_at) ON TABLE coupon_schema.dead_letters TO coupon_app;
+GRANT SELECT (replayed_at) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT SELECT (created_at) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+GRANT SELECT (updated_at) ON TABLE coupon_schema.dead_letters TO coupon_ro;
+
+CREATE INDEX dead_letters_open_id_idx ON coupon_schema.dead_letters USING btree (id) WHERE (replayed_at IS NULL);
+
+CREATE INDEX dead_letters_replayed_at_idx ON coupon_schema.dead_letters USING btree (replayed_at) WHERE (replayed_at IS NOT NULL);
+
+CREATE TRIGGER dead_letters_set_updated_at BEFORE UPDATE ON coupon_schema.dead_letters FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+
+CREATE TABLE coupon_schema.idempotency_keys (
+    key_hash bytea NOT NULL,
+    fingerprint bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_keys_answer_check CHECK (octet_length(answer) >= 1 AND octet_length(answer) <= 1100000),
+    CONSTRAINT idempotency_keys_fingerprint_check CHECK (octet_length(fingerprint) = 32),
+    CONSTRAINT idempotency_keys_key_hash_check CHECK (octet_length(key_hash) = 32),
+    CONSTRAINT idempotency_keys_pk PRIMARY KEY (key_hash),
+    CONSTRAINT idempotency_keys_status_check CHECK (status >= 200 AND status <= 499)
+);
+COMMENT ON TABLE coupon_schema.idempotency_keys IS 'The answer to each request that had an Idempotency-Key, written in the transaction of its effect and given again to a repetition. Not partitioned: a key must be unique. Deleted after a day.';
+GRANT SELECT ON TABLE coupon_schema.idempotency_keys TO coupon_app;
+COMMENT ON COLUMN coupon_schema.idempotency_keys.key_hash IS 'SHA-256 of who asked, the route and the key, which itself is kept nowhere.';
+GRANT INSERT (key_hash) ON TABLE coupon_schema.idempotency_keys TO coupon_app;
+GRANT SELECT (key_hash) ON TABLE coupon_schema.idempotency_keys TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.idempotency_keys.fingerprint IS 'SHA-256 of method, address and body: a key stands for one request.';
+GRANT INSERT (fingerprint) ON TABLE coupon_schema.idempotency_keys TO coupon_app;
+GRANT SELECT (fingerprint) ON TABLE coupon_schema.idempotency_keys TO coupon_ro;
+GRANT INSERT (status) ON TABLE coupon_schema.idempotency_keys TO coupon_app;
+GRANT SELECT (status) ON TABLE coupon_schema.idempotency_keys TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.idempotency_keys.answer IS 'Personal data: headers and body, encrypted with a key that only who knows the Idempotency-Key can make again.';
+GRANT INSERT (answer) ON TABLE coupon_schema.idempotency_keys TO coupon_app;
+GRANT SELECT (created_at) ON TABLE coupon_schema.idempotency_keys TO coupon_ro;
+
+CREATE INDEX idempotency_keys_created_at_idx ON coupon_schema.idempotency_keys USING btree (created_at);
+
+CREATE TABLE coupon_schema.inbox_events (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    event_id uuid NOT NULL,
+    consumer text NOT NULL,
+    event_type text NOT NULL,
+    aggregate_type text NOT NULL,
+    aggregate_key text NOT NULL,
+    event jsonb NOT NULL,
+    correlation_id text,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    first_failed_at timestamp with time zone,
+    last_error text,
+    settled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT inbox_events_aggregate_key_check CHECK (length(btrim(aggregate_key)) >= 1 AND length(btrim(aggregate_key)) <= 128),
+    CONSTRAINT inbox_events_aggregate_type_check CHECK (aggregate_type ~ '^[a-z][a-z_]{1,49}$'::text),
+    CONSTRAINT inbox_events_attempts_check CHECK (attempts >= 0),
+    CONSTRAINT inbox_events_consumer_check CHECK (consumer ~ '^[a-z][a-z0-9_.]{0,99}$'::text),
+    CONSTRAINT inbox_events_correlation_id_check CHECK (length(correlation_id) <= 128),
+    CONSTRAINT inbox_events_event_check CHECK (jsonb_typeof(event) = 'object'::text),
+    CONSTRAINT inbox_events_event_type_check CHECK (event_type ~ '^[a-z]+(\.[a-z_]+)+$'::text AND length(event_type) <= 100),
+    CONSTRAINT inbox_events_last_error_check CHECK (length(last_error) <= 4000),
+    CONSTRAINT inbox_events_pk PRIMARY KEY (event_id, consumer)
+);
+COMMENT ON TABLE coupon_schema.inbox_events IS 'Events that came in, one row a consumer. Not partitioned: the key makes each event come in once, and settled rows are deleted after their retention, which is longer than any transport repeats an event.';
+GRANT DELETE, SELECT ON TABLE coupon_schema.inbox_events TO coupon_app;
+COMMENT ON COLUMN coupon_schema.inbox_events.id IS 'The order of arrival, which is the order of delivery within one aggregate.';
+GRANT SELECT (id) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT INSERT (event_id) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (event_id) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.inbox_events.consumer IS 'The consumer of this service that the event is for.';
+GRANT INSERT (consumer) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (consumer) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT INSERT (event_type) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (event_type) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT INSERT (aggregate_type) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (aggregate_type) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT INSERT (aggregate_key) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (aggregate_key) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.inbox_events.event IS 'Personal data: the whole event as CloudEvents JSON; may carry a user''s public id, no phone or name.';
+GRANT INSERT (event) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT INSERT (correlation_id) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (correlation_id) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT UPDATE (attempts) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (attempts) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT UPDATE (next_attempt_at) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (next_attempt_at) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT UPDATE (first_failed_at) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (first_failed_at) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT UPDATE (last_error) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (last_error) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.inbox_events.settled_at IS 'Set in the transaction of the effect, or when the event was given up: then dead_letters holds it.';
+GRANT UPDATE (settled_at) ON TABLE coupon_schema.inbox_events TO coupon_app;
+GRANT SELECT (settled_at) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+GRANT SELECT (created_at) ON TABLE coupon_schema.inbox_events TO coupon_ro;
+
+CREATE INDEX inbox_events_settled_at_idx ON coupon_schema.inbox_events USING btree (settled_at) WHERE (settled_at IS NOT NULL);
+
+CREATE INDEX inbox_events_unsettled_aggregate_idx ON coupon_schema.inbox_events USING btree (aggregate_type, aggregate_key, consumer, id) WHERE (settled_at IS NULL);
+
+CREATE INDEX inbox_events_unsettled_id_idx ON coupon_schema.inbox_events USING btree (id) WHERE (settled_at IS NULL);
+
+CREATE TABLE coupon_schema.outbox_events (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    event_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    event_type text NOT NULL,
+    aggregate_type text NOT NULL,
+    aggregate_key text NOT NULL,
+    payload jsonb NOT NULL,
+    schema_version integer DEFAULT 1 NOT NULL,
+    correlation_id text DEFAULT coupon_schema.request_context('correlation_id'::text),
+    causation_id uuid,
+    trace_parent text DEFAULT coupon_schema.request_context('trace_parent'::text),
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    published_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT outbox_events_aggregate_key_check CHECK (length(btrim(aggregate_key)) >= 1 AND length(btrim(aggregate_key)) <= 128),
+    CONSTRAINT outbox_events_aggregate_type_check CHECK (aggregate_type ~ '^[a-z][a-z_]{1,49}$'::text),
+    CONSTRAINT outbox_events_attempts_check CHECK (attempts >= 0),
+    CONSTRAINT outbox_events_correlation_id_check CHECK (length(correlation_id) <= 128),
+    CONSTRAINT outbox_events_event_id_key UNIQUE (event_id),
+    CONSTRAINT outbox_events_event_type_check CHECK (event_type ~ '^[a-z]+(\.[a-z_]+)+$'::text AND length(event_type) <= 100),
+    CONSTRAINT outbox_events_last_error_check CHECK (length(last_error) <= 4000),
+    CONSTRAINT outbox_events_payload_check CHECK (jsonb_typeof(payload) = 'object'::text),
+    CONSTRAINT outbox_events_pk PRIMARY KEY (id),
+    CONSTRAINT outbox_events_schema_version_check CHECK (schema_version >= 1),
+    CONSTRAINT outbox_events_trace_parent_check CHECK (trace_parent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'::text)
+);
+COMMENT ON TABLE coupon_schema.outbox_events IS 'Events to publish as CloudEvents. Not partitioned: published rows are deleted after their retention, and the event id must be unique.';
+GRANT DELETE, SELECT ON TABLE coupon_schema.outbox_events TO coupon_app;
+COMMENT ON COLUMN coupon_schema.outbox_events.id IS 'The order of delivery within one aggregate. Writers of one aggregate hold its row''s lock, so their ids are in the order of their commits; across aggregates an id may appear late, so a reader asks for published_at IS NULL and never for id > n.';
+GRANT SELECT (id) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.outbox_events.event_id IS 'CloudEvents id; the key of the consumers'' inboxes.';
+GRANT INSERT (event_id) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (event_id) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.outbox_events.event_type IS 'CloudEvents type, as campaign.changed.';
+GRANT INSERT (event_type) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (event_type) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT INSERT (aggregate_type) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (aggregate_type) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.outbox_events.aggregate_key IS 'CloudEvents subject: the public reference of what the event is about.';
+GRANT INSERT (aggregate_key) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (aggregate_key) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.outbox_events.payload IS 'Personal data: CloudEvents data; may carry a user''s public id, no phone or name.';
+GRANT INSERT (payload) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT INSERT (schema_version) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (schema_version) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT INSERT (correlation_id) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (correlation_id) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT INSERT (causation_id) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (causation_id) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT INSERT (trace_parent) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (trace_parent) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.outbox_events.occurred_at IS 'CloudEvents time.';
+GRANT SELECT (occurred_at) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT UPDATE (published_at) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (published_at) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT UPDATE (attempts) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (attempts) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT UPDATE (next_attempt_at) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (next_attempt_at) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT UPDATE (last_error) ON TABLE coupon_schema.outbox_events TO coupon_app;
+GRANT SELECT (last_error) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+GRANT SELECT (created_at) ON TABLE coupon_schema.outbox_events TO coupon_ro;
+
+CREATE INDEX outbox_events_published_at_idx ON coupon_schema.outbox_events USING btree (published_at) WHERE (published_at IS NOT NULL);
+
+CREATE INDEX outbox_events_unpublished_aggregate_idx ON coupon_schema.outbox_events USING btree (aggregate_type, aggregate_key, id) WHERE (published_at IS NULL);
+
+CREATE INDEX outbox_events_unpublished_id_idx ON coupon_schema.outbox_events USING btree (id) WHERE (published_at IS NULL);
+
+CREATE TABLE coupon_schema.qr_revocation_lists (
+    version bigint NOT NULL,
+    key_id smallint NOT NULL,
+    covered bigint NOT NULL,
+    revoked_count bigint NOT NULL,
+    content_hash bytea NOT NULL,
+    signed_list text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT qr_revocation_lists_content_hash_check CHECK (octet_length(content_hash) = 32),
+    CONSTRAINT qr_revocation_lists_covered_check CHECK (covered >= 0 AND covered <= '4294967296'::bigint),
+    CONSTRAINT qr_revocation_lists_pk PRIMARY KEY (version),
+    CONSTRAINT qr_revocation_lists_revoked_count_check CHECK (revoked_count >= 0 AND revoked_count <= covered),
+    CONSTRAINT qr_revocation_lists_signed_list_check CHECK (signed_list ~ '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$'::text),
+    CONSTRAINT qr_revocation_lists_version_check CHECK (version >= 1)
+);
+COMMENT ON TABLE coupon_schema.qr_revocation_lists IS 'One bit a coupon, by dense index, as terminals get it: compressed and signed. The newest version counts; a few before it stay for whoever asks why a terminal refused a coupon. Made by one process at a time.';
+GRANT DELETE, SELECT ON TABLE coupon_schema.qr_revocation_lists TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.qr_revocation_lists TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.qr_revocation_lists.version IS 'Counted up without gaps by whoever makes the list, since it is signed with it: terminals never go back.';
+GRANT INSERT (version) ON TABLE coupon_schema.qr_revocation_lists TO coupon_app;
+GRANT INSERT (key_id) ON TABLE coupon_schema.qr_revocation_lists TO coupon_app;
+COMMENT ON COLUMN coupon_schema.qr_revocation_lists.covered IS 'Coupons with a smaller dense index are in the list; later ones were issued after it.';
+GRANT INSERT (covered) ON TABLE coupon_schema.qr_revocation_lists TO coupon_app;
+GRANT INSERT (revoked_count) ON TABLE coupon_schema.qr_revocation_lists TO coupon_app;
+COMMENT ON COLUMN coupon_schema.qr_revocation_lists.content_hash IS 'SHA-256 of the bits, by which a list that says the same as the one before is not made.';
+GRANT INSERT (content_hash) ON TABLE coupon_schema.qr_revocation_lists TO coupon_app;
+GRANT INSERT (signed_list) ON TABLE coupon_schema.qr_revocation_lists TO coupon_app;
+
+CREATE INDEX qr_revocation_lists_key_id_idx ON coupon_schema.qr_revocation_lists USING btree (key_id);
+
 CREATE TABLE coupon_schema.qr_signing_keys (
     key_id smallint NOT NULL,
     public_key bytea NOT NULL,
@@ -1091,6 +2027,124 @@ GRANT UPDATE (retired_at) ON TABLE coupon_schema.qr_signing_keys TO coupon_app;
 GRANT UPDATE (revoked_at) ON TABLE coupon_schema.qr_signing_keys TO coupon_app;
 
 CREATE TRIGGER qr_signing_keys_set_updated_at BEFORE UPDATE ON coupon_schema.qr_signing_keys FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+
+CREATE TABLE coupon_schema.rate_limits (
+    limit_name text NOT NULL,
+    subject bytea NOT NULL,
+    window_s integer NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    request_count integer DEFAULT 1 NOT NULL,
+    max_requests integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rate_limits_limit_name_check CHECK (limit_name ~ '^[a-z][a-z0-9_.]{1,49}$'::text),
+    CONSTRAINT rate_limits_pk PRIMARY KEY (limit_name, subject, window_s, window_start),
+    CONSTRAINT rate_limits_request_count_check CHECK (request_count >= 1 AND request_count <= max_requests),
+    CONSTRAINT rate_limits_subject_check CHECK (octet_length(subject) = 32),
+    CONSTRAINT rate_limits_window_s_check CHECK (window_s >= 1 AND window_s <= 86400),
+    CONSTRAINT rate_limits_window_start_check CHECK (mod(EXTRACT(epoch FROM window_start), window_s::numeric) = 0::numeric)
+);
+COMMENT ON TABLE coupon_schema.rate_limits IS 'How often something was done in a window of time, for a limit and a subject. All limits of a request are taken by one statement, in the order of the key, so that requests cannot deadlock; a full one is not updated, and the transaction that wanted it rolls back. Deleted a day after the window.';
+GRANT SELECT ON TABLE coupon_schema.rate_limits TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.rate_limits TO coupon_ro;
+GRANT INSERT (limit_name) ON TABLE coupon_schema.rate_limits TO coupon_app;
+COMMENT ON COLUMN coupon_schema.rate_limits.subject IS 'Personal data: SHA-256 of the phone number, address or user that the limit is about.';
+GRANT INSERT (subject) ON TABLE coupon_schema.rate_limits TO coupon_app;
+GRANT INSERT (window_s) ON TABLE coupon_schema.rate_limits TO coupon_app;
+COMMENT ON COLUMN coupon_schema.rate_limits.window_start IS 'A whole multiple of window_s since 1970, so that every process names the same window.';
+GRANT INSERT (window_start) ON TABLE coupon_schema.rate_limits TO coupon_app;
+GRANT INSERT (request_count), UPDATE (request_count) ON TABLE coupon_schema.rate_limits TO coupon_app;
+COMMENT ON COLUMN coupon_schema.rate_limits.max_requests IS 'The limit in force when the window was opened.';
+GRANT INSERT (max_requests) ON TABLE coupon_schema.rate_limits TO coupon_app;
+
+CREATE INDEX rate_limits_window_start_idx ON coupon_schema.rate_limits USING btree (window_start);
+
+CREATE TRIGGER rate_limits_set_updated_at BEFORE UPDATE ON coupon_schema.rate_limits FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+
+CREATE TABLE coupon_schema.refused_uses (
+    redemption_reference text NOT NULL,
+    reasons text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT refused_uses_pk PRIMARY KEY (redemption_reference),
+    CONSTRAINT refused_uses_reasons_check CHECK (cardinality(reasons) >= 1 AND cardinality(reasons) <= 20),
+    CONSTRAINT refused_uses_redemption_reference_check CHECK (redemption_reference ~ '^[A-Z0-9][A-Z0-9-]{5,49}$'::text)
+);
+COMMENT ON TABLE coupon_schema.refused_uses IS 'References that were refused or taken back before they came: a repetition, or one that comes late, finds the same answer, although the coupon may be good again meanwhile. Deleted after 90 days, when nobody asks any more.';
+GRANT SELECT ON TABLE coupon_schema.refused_uses TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.refused_uses TO coupon_ro;
+GRANT INSERT (redemption_reference) ON TABLE coupon_schema.refused_uses TO coupon_app;
+GRANT INSERT (reasons) ON TABLE coupon_schema.refused_uses TO coupon_app;
+
+CREATE INDEX refused_uses_created_at_idx ON coupon_schema.refused_uses USING btree (created_at);
+
+CREATE TABLE coupon_schema.welcome_campaigns (
+    campaign_id bigint NOT NULL,
+    created_by text DEFAULT coupon_schema.request_context('actor'::text),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT welcome_campaigns_created_by_check CHECK (length(created_by) >= 1 AND length(created_by) <= 100),
+    CONSTRAINT welcome_campaigns_pk PRIMARY KEY (campaign_id)
+);
+COMMENT ON TABLE coupon_schema.welcome_campaigns IS 'The campaigns of which every new user gets a coupon while they run.';
+GRANT DELETE, SELECT ON TABLE coupon_schema.welcome_campaigns TO coupon_app;
+GRANT INSERT (campaign_id) ON TABLE coupon_schema.welcome_campaigns TO coupon_app;
+GRANT SELECT (campaign_id) ON TABLE coupon_schema.welcome_campaigns TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.welcome_campaigns.created_by IS 'Personal data: who decided it.';
+GRANT SELECT (created_at) ON TABLE coupon_schema.welcome_campaigns TO coupon_ro;
+
+CREATE MATERIALIZED VIEW coupon_schema.coupon_statistics AS
+ SELECT g.id AS campaign_id,
+    COALESCE(c.coupons, 0::bigint) AS coupons,
+    COALESCE(c.active, 0::bigint) AS active,
+    COALESCE(c.used, 0::bigint) AS used,
+    COALESCE(c.expired, 0::bigint) AS expired,
+    COALESCE(c.cancelled, 0::bigint) AS cancelled,
+    COALESCE(c.suspended, 0::bigint) AS suspended,
+    COALESCE(c.assigned, 0::bigint) AS assigned,
+    COALESCE(c.redeemed, 0::bigint) AS redeemed,
+    COALESCE(u.users, 0::bigint) AS users,
+    now() AS refreshed_at
+   FROM coupon_schema.campaigns g
+     LEFT JOIN ( SELECT k.campaign_id,
+            count(*) AS coupons,
+            count(*) FILTER (WHERE k.status = 'ACTIVE'::text) AS active,
+            count(*) FILTER (WHERE k.status = 'USED'::text) AS used,
+            count(*) FILTER (WHERE k.status = 'EXPIRED'::text) AS expired,
+            count(*) FILTER (WHERE k.status = 'CANCELLED'::text) AS cancelled,
+            count(*) FILTER (WHERE k.status = 'SUSPENDED'::text) AS suspended,
+            count(k.user_id) AS assigned,
+            count(*) FILTER (WHERE k.usage_count > 0) AS redeemed
+           FROM coupon_schema.coupons k
+          GROUP BY k.campaign_id) c ON c.campaign_id = g.id
+     LEFT JOIN ( SELECT n.campaign_id,
+            count(*) AS users
+           FROM coupon_schema.campaign_user_usages n
+          WHERE n.used_count > 0
+          GROUP BY n.campaign_id) u ON u.campaign_id = g.id;
+COMMENT ON MATERIALIZED VIEW coupon_schema.coupon_statistics IS 'One row a campaign: its coupons by state, how many were redeemed and not given back, by how many users. As of the last refresh.';
+GRANT SELECT ON TABLE coupon_schema.coupon_statistics TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.coupon_statistics TO coupon_ro;
+
+CREATE UNIQUE INDEX coupon_statistics_campaign_id_idx ON coupon_schema.coupon_statistics USING btree (campaign_id);
+
+CREATE MATERIALIZED VIEW coupon_schema.redemption_statistics AS
+ SELECT c.campaign_id,
+    (h.used_at AT TIME ZONE g.time_zone)::date AS day,
+    h.station_code,
+    count(*) FILTER (WHERE h.restored_at IS NULL) AS redemptions,
+    count(h.restored_at) AS restored,
+    COALESCE(sum(h.original_amount) FILTER (WHERE h.restored_at IS NULL), 0::numeric) AS original_amount,
+    COALESCE(sum(h.discount_amount) FILTER (WHERE h.restored_at IS NULL), 0::numeric) AS discount_amount,
+    COALESCE(sum(h.final_amount) FILTER (WHERE h.restored_at IS NULL), 0::numeric) AS final_amount,
+    COALESCE(sum(h.raffle_tickets) FILTER (WHERE h.restored_at IS NULL), 0::bigint) AS raffle_tickets
+   FROM coupon_schema.coupon_usage_history h
+     JOIN coupon_schema.coupons c ON c.id = h.coupon_id
+     JOIN coupon_schema.campaigns g ON g.id = c.campaign_id
+  GROUP BY c.campaign_id, ((h.used_at AT TIME ZONE g.time_zone)::date), h.station_code;
+COMMENT ON MATERIALIZED VIEW coupon_schema.redemption_statistics IS 'Uses of a campaign''s coupons by day of its zone and by station; those given back are counted apart and are in no amount. As of the last refresh.';
+GRANT SELECT ON TABLE coupon_schema.redemption_statistics TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.redemption_statistics TO coupon_ro;
+
+CREATE UNIQUE INDEX redemption_statistics_campaign_id_day_station_code_idx ON coupon_schema.redemption_statistics USING btree (campaign_id, day, station_code);
 
 CREATE VIEW coupon_schema.active_campaigns WITH (security_invoker=true) AS
  SELECT id,
@@ -1129,6 +2183,44 @@ CREATE VIEW coupon_schema.available_coupons WITH (security_invoker=true) AS
 COMMENT ON VIEW coupon_schema.available_coupons IS 'Coupons that could be used now.';
 GRANT SELECT ON TABLE coupon_schema.available_coupons TO coupon_app;
 
+CREATE VIEW coupon_schema.campaign_summary AS
+ SELECT g.id AS campaign_id,
+    g.campaign_code,
+    g.name,
+    g.status,
+    g.currency,
+    COALESCE(k.coupons, 0::bigint) AS coupons,
+    COALESCE(k.active, 0::bigint) AS active_coupons,
+    COALESCE(k.used, 0::bigint) AS used_coupons,
+    COALESCE(k.expired, 0::bigint) AS expired_coupons,
+    COALESCE(k.cancelled, 0::bigint) AS cancelled_coupons,
+    COALESCE(k.suspended, 0::bigint) AS suspended_coupons,
+    COALESCE(k.assigned, 0::bigint) AS assigned_coupons,
+    COALESCE(k.users, 0::bigint) AS users,
+    COALESCE(r.redemptions, 0::numeric)::bigint AS redemptions,
+    COALESCE(r.restored, 0::numeric)::bigint AS restored,
+    COALESCE(r.original_amount, 0::numeric) AS original_amount,
+    COALESCE(r.discount_amount, 0::numeric) AS discount_amount,
+    COALESCE(r.final_amount, 0::numeric) AS final_amount,
+    COALESCE(r.raffle_tickets, 0::numeric)::bigint AS raffle_tickets,
+    round(r.discount_amount / NULLIF(r.redemptions, 0::numeric), 2) AS average_discount,
+    round(100.0 * k.redeemed::numeric / NULLIF(k.coupons, 0)::numeric, 1) AS redeemed_coupons_percent,
+    k.refreshed_at
+   FROM coupon_schema.campaigns g
+     LEFT JOIN coupon_schema.coupon_statistics k ON k.campaign_id = g.id
+     LEFT JOIN ( SELECT d.campaign_id,
+            sum(d.redemptions) AS redemptions,
+            sum(d.restored) AS restored,
+            sum(d.original_amount) AS original_amount,
+            sum(d.discount_amount) AS discount_amount,
+            sum(d.final_amount) AS final_amount,
+            sum(d.raffle_tickets) AS raffle_tickets
+           FROM coupon_schema.redemption_statistics d
+          GROUP BY d.campaign_id) r ON r.campaign_id = g.id;
+COMMENT ON VIEW coupon_schema.campaign_summary IS 'Each campaign in figures, from the two statistics; refreshed_at NULL: made since the last refresh.';
+GRANT SELECT ON TABLE coupon_schema.campaign_summary TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.campaign_summary TO coupon_ro;
+
 CREATE VIEW coupon_schema.campaign_usage WITH (security_invoker=true) AS
  SELECT g.id AS campaign_id,
     g.campaign_code,
@@ -1146,16 +2238,52 @@ COMMENT ON VIEW coupon_schema.campaign_usage IS 'Uses and money of each campaign
 GRANT SELECT ON TABLE coupon_schema.campaign_usage TO coupon_app;
 GRANT SELECT ON TABLE coupon_schema.campaign_usage TO coupon_ro;
 
+CREATE VIEW coupon_schema.coupon_batch_progress WITH (security_invoker=true) AS
+ SELECT b.id,
+    b.batch_id,
+    g.campaign_code,
+    b.status,
+    b.requested_count,
+    n.issued_count,
+    b.first_dense_index,
+    b.valid_from,
+    b.valid_until,
+    b.max_usage,
+    b.created_at,
+    b.finished_at
+   FROM coupon_schema.coupon_batches b
+     JOIN coupon_schema.campaigns g ON g.id = b.campaign_id
+     CROSS JOIN LATERAL ( SELECT COALESCE(sum(c.coupon_count) FILTER (WHERE c.issued_at IS NOT NULL), 0::bigint)::integer AS issued_count
+           FROM coupon_schema.coupon_batch_chunks c
+          WHERE c.batch_id = b.id) n;
+COMMENT ON VIEW coupon_schema.coupon_batch_progress IS 'How far each batch is.';
+GRANT SELECT ON TABLE coupon_schema.coupon_batch_progress TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.coupon_batch_progress TO coupon_ro;
+
 ALTER TABLE coupon_schema.campaign_stations ADD CONSTRAINT campaign_stations_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns(id) ON DELETE CASCADE;
 
 ALTER TABLE coupon_schema.campaign_usage_shards ADD CONSTRAINT campaign_usage_shards_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns(id) ON DELETE CASCADE;
 
+ALTER TABLE coupon_schema.campaign_user_period_usages ADD CONSTRAINT campaign_user_period_usages_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns(id) ON DELETE RESTRICT;
+
 ALTER TABLE coupon_schema.campaign_user_usages ADD CONSTRAINT campaign_user_usages_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns(id) ON DELETE RESTRICT;
+
+ALTER TABLE coupon_schema.coupon_batch_chunks ADD CONSTRAINT coupon_batch_chunks_batch_id_fk FOREIGN KEY (batch_id) REFERENCES coupon_schema.coupon_batches(id) ON DELETE CASCADE;
+
+ALTER TABLE coupon_schema.coupon_batches ADD CONSTRAINT coupon_batches_campaign_id_fk FOREIGN KEY (campaign_id, currency) REFERENCES coupon_schema.campaigns(id, currency) ON DELETE RESTRICT;
+
+ALTER TABLE coupon_schema.coupon_grants ADD CONSTRAINT coupon_grants_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns(id) ON DELETE RESTRICT;
+
+ALTER TABLE coupon_schema.coupon_grants ADD CONSTRAINT coupon_grants_coupon_id_fk FOREIGN KEY (coupon_id) REFERENCES coupon_schema.coupons(id) ON DELETE RESTRICT;
 
 ALTER TABLE coupon_schema.coupon_usage_history ADD CONSTRAINT coupon_usage_history_coupon_id_fk FOREIGN KEY (coupon_id) REFERENCES coupon_schema.coupons(id) ON DELETE RESTRICT;
 
 ALTER TABLE coupon_schema.coupons ADD CONSTRAINT coupons_campaign_id_fk FOREIGN KEY (campaign_id, currency) REFERENCES coupon_schema.campaigns(id, currency) ON DELETE RESTRICT;
 
 ALTER TABLE coupon_schema.coupons ADD CONSTRAINT coupons_qr_key_id_fk FOREIGN KEY (qr_key_id) REFERENCES coupon_schema.qr_signing_keys(key_id) ON DELETE RESTRICT;
+
+ALTER TABLE coupon_schema.qr_revocation_lists ADD CONSTRAINT qr_revocation_lists_key_id_fk FOREIGN KEY (key_id) REFERENCES coupon_schema.qr_signing_keys(key_id) ON DELETE RESTRICT;
+
+ALTER TABLE coupon_schema.welcome_campaigns ADD CONSTRAINT welcome_campaigns_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns(id) ON DELETE CASCADE;
 
 RESET ROLE;

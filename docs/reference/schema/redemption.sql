@@ -6,9 +6,261 @@ SET ROLE redemption_owner;
 GRANT USAGE ON SCHEMA redemption_schema TO redemption_app;
 GRANT USAGE ON SCHEMA redemption_schema TO redemption_ro;
 
+CREATE TYPE redemption_schema.fraud_attempt AS (
+    transaction_reference text,
+    user_id uuid,
+    coupon_code text,
+    station_code text,
+    employee_number text,
+    device_id text,
+    amount numeric,
+    currency text,
+    attempted_at timestamp with time zone,
+    known_until timestamp with time zone
+);
+COMMENT ON TYPE redemption_schema.fraud_attempt IS 'What is assessed. known_until: nothing recorded from then on counts; infinity for the attempt at hand, its own time for one of the past.';
+
+CREATE TYPE redemption_schema.fraud_rule_set AS (
+    rule_names text[],
+    kinds text[],
+    parameters jsonb[],
+    points integer[],
+    versions integer[]
+);
+COMMENT ON TYPE redemption_schema.fraud_rule_set IS 'Rules by which an attempt is scored; arrays of one length.';
+
 CREATE SEQUENCE redemption_schema.transaction_reference_seq;
 COMMENT ON SEQUENCE redemption_schema.transaction_reference_seq IS 'The number within a transaction reference.';
 GRANT USAGE ON SEQUENCE redemption_schema.transaction_reference_seq TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.are_fraud_parameters(p_kind text, p_parameters jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+BEGIN
+    IF jsonb_typeof(p_parameters) <> 'object' THEN
+        RETURN false;
+    END IF;
+    RETURN (SELECT count(*) > 0
+               AND bool_and(CASE WHEN jsonb_typeof(p_parameters -> f.parameter) = 'number'
+                                 THEN (p_parameters ->> f.parameter)::numeric BETWEEN f.lowest AND f.highest
+                                  AND (p_parameters ->> f.parameter)::numeric % 1 = 0
+                                 ELSE false END)
+               AND count(*) = (SELECT count(*) FROM jsonb_object_keys(p_parameters))
+              FROM redemption_schema.fraud_parameters() AS f
+             WHERE f.kind = p_kind);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.are_fraud_parameters(p_kind text, p_parameters jsonb) IS 'Whether these are exactly the parameters of that kind of rule, within their bounds.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.are_fraud_parameters(p_kind text, p_parameters jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.are_fraud_parameters(p_kind text, p_parameters jsonb) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.assess_begun(p_context_names text[], p_context_values text[], p_reference text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v record;
+    v_decision text;
+BEGIN
+    SELECT r.user_id, r.coupon_code, r.station_code, r.employee_number, r.device_id, r.original_amount, r.currency
+      INTO STRICT v
+      FROM redemption_schema.redemptions AS r WHERE r.transaction_reference = p_reference;
+    SELECT a.decision INTO v_decision
+      FROM redemption_schema.assess_redemption(
+               p_reference, v.user_id, v.coupon_code, v.station_code, v.employee_number, v.device_id,
+               v.original_amount, v.currency) AS a;
+    IF v_decision = 'BLOCKED' THEN
+        PERFORM redemption_schema.fail_redemption(
+            p_context_names, p_context_values, p_reference, 'FRAUD_BLOCKED', 'Stopped by the fraud rules.');
+    END IF;
+    RETURN redemption_schema.redemption_facts(p_reference);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.assess_begun(p_context_names text[], p_context_values text[], p_reference text) IS 'Assesses what begin_redemption or begin_pump_redemption has just written; FAILED where the rules block it. Gives the redemption as it is then. Locks its user and device, as assess_redemption does.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.assess_begun(p_context_names text[], p_context_values text[], p_reference text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.assess_begun(p_context_names text[], p_context_values text[], p_reference text) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.assess_redemption(p_transaction_reference text, p_user_id uuid, p_coupon_code text, p_station_code text, p_employee_number text, p_device_id text, p_amount numeric, p_currency text)
+ RETURNS TABLE(detection_id uuid, risk_score integer, decision text, fraud_type text, rule_points jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_detection_id CONSTANT uuid := gen_random_uuid();
+    v_attempt CONSTANT redemption_schema.fraud_attempt := ROW(
+        p_transaction_reference, p_user_id, p_coupon_code, p_station_code, p_employee_number, p_device_id, p_amount,
+        p_currency, now(), 'infinity');
+    v_rules redemption_schema.fraud_rule_set;
+    v_thresholds redemption_schema.fraud_thresholds;
+    v_scored record;
+BEGIN
+    -- Two attempts of one user or one device follow each other, so that the second one sees the first. Users before
+    -- devices: nobody who holds a device waits for a user. What two numbers share by accident only waits.
+    PERFORM pg_advisory_xact_lock(80051, hashtext(p_user_id::text));
+    IF p_device_id IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock(80052, hashtext(p_device_id));
+    END IF;
+
+    SELECT t.* INTO STRICT v_thresholds FROM redemption_schema.fraud_thresholds AS t;
+    SELECT array_agg(r.rule_name), array_agg(r.kind), array_agg(r.parameters), array_agg(r.points),
+           array_agg(r.version)
+      INTO v_rules
+      FROM redemption_schema.fraud_rules AS r
+     WHERE r.is_enabled;
+    SELECT s.* INTO STRICT v_scored
+      FROM redemption_schema.score_attempt(v_attempt, v_rules, v_thresholds) AS s;
+    INSERT INTO redemption_schema.fraud_detection_log
+           (detection_id, transaction_reference, user_id, coupon_code, station_code, employee_number, device_id,
+            fraud_type, risk_score, action_taken, rule_points, details)
+    VALUES (v_detection_id, p_transaction_reference, p_user_id, p_coupon_code, p_station_code, p_employee_number,
+            p_device_id, v_scored.fraud_type, v_scored.risk_score, v_scored.decision, v_scored.rule_points,
+            v_scored.details);
+    RETURN QUERY
+    SELECT v_detection_id, v_scored.risk_score, v_scored.decision, v_scored.fraud_type, v_scored.rule_points;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.assess_redemption(p_transaction_reference text, p_user_id uuid, p_coupon_code text, p_station_code text, p_employee_number text, p_device_id text, p_amount numeric, p_currency text) IS 'Scores an attempt by the enabled rules, records it in fraud_detection_log, and says what to do: ALLOWED, FLAGGED and
+ALLOWED_WITH_REVIEW go on, BLOCKED does not. Called in the transaction that writes the redemption as PENDING, after the
+row and before the coupon is asked. p_device_id is the driver''s own device, never a terminal of the station: that one''s
+redemptions are everybody''s. Holds the user, and the device, until the transaction ends: one attempt a transaction.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.assess_redemption(p_transaction_reference text, p_user_id uuid, p_coupon_code text, p_station_code text, p_employee_number text, p_device_id text, p_amount numeric, p_currency text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.assess_redemption(p_transaction_reference text, p_user_id uuid, p_coupon_code text, p_station_code text, p_employee_number text, p_device_id text, p_amount numeric, p_currency text) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.audit_fraud()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_row CONSTANT jsonb := to_jsonb(CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END);
+    -- Of a review, what people do to it; the facts do not change, and are someone's.
+    v_kept CONSTANT text[] := CASE TG_ARGV[0]
+        WHEN 'RULE' THEN ARRAY['kind', 'parameters', 'points', 'is_enabled', 'version']
+        WHEN 'THRESHOLDS' THEN ARRAY['flagged_from', 'review_from', 'blocked_from', 'version']
+        ELSE ARRAY['status', 'taken_by', 'resolution', 'reviewed_by', 'notes'] END;
+BEGIN
+    INSERT INTO redemption_schema.fraud_audit_log (event_type, subject, old_values, new_values)
+    SELECT TG_ARGV[0] || '_' || TG_OP, coalesce(v_row ->> 'rule_name', v_row ->> 'detection_id', 'thresholds'),
+           CASE WHEN TG_OP <> 'INSERT' THEN (
+               SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(to_jsonb(OLD)) AS e WHERE e.key = ANY (v_kept))
+           END,
+           CASE WHEN TG_OP <> 'DELETE' THEN (
+               SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(to_jsonb(NEW)) AS e WHERE e.key = ANY (v_kept))
+           END;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.audit_fraud() IS 'AFTER trigger: what was changed, before and after.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.audit_fraud() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.await_points_expiry()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO redemption_schema.points_expirations (user_id, entry_number, expires_at)
+    SELECT n.user_id, n.entry_number, n.expires_at FROM new_rows AS n WHERE n.expires_at IS NOT NULL;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.await_points_expiry() IS 'Keeps in mind which earnings end, and when.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.await_points_expiry() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text)
+ RETURNS TABLE(outcome text, reference text, facts jsonb)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_code record;
+    v_earlier record;
+    v_id bigint;
+    v_reference text;
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    SELECT q.id, q.status, q.station_code, q.dispenser_code, q.employee_number, q.amount, q.currency, q.base_tickets,
+           q.redemption_id, q.expires_at, q.fuel_type
+      INTO v_code
+      FROM redemption_schema.qr_validations AS q
+     WHERE q.nonce = p_nonce AND q.scanned_by = p_user_id AND q.amount IS NOT NULL
+       FOR NO KEY UPDATE;
+    IF NOT FOUND OR p_coupon_code IS NOT NULL AND v_code.fuel_type IS NULL THEN
+        RETURN QUERY SELECT 'UNKNOWN', NULL::text, NULL::jsonb;
+        RETURN;
+    END IF;
+    SELECT r.transaction_reference, r.status, r.coupon_code INTO v_earlier
+      FROM redemption_schema.redemptions AS r WHERE r.id = v_code.redemption_id;
+    IF FOUND AND v_earlier.status <> 'FAILED' THEN
+        RETURN QUERY
+        SELECT CASE WHEN v_earlier.coupon_code IS NOT DISTINCT FROM p_coupon_code THEN 'REPEATED' ELSE 'BUSY' END,
+               v_earlier.transaction_reference, redemption_schema.redemption_facts(v_earlier.transaction_reference);
+        RETURN;
+    END IF;
+    IF v_code.status NOT IN ('SCANNED', 'ACTIVATED') OR v_code.expires_at <= now() THEN
+        RETURN QUERY SELECT 'EXPIRED', NULL::text, NULL::jsonb;
+        RETURN;
+    END IF;
+    INSERT INTO redemption_schema.redemptions AS r (
+        user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, validation_method, fuel_type,
+        original_amount, final_amount, currency, idempotency_key, base_tickets)
+    VALUES (
+        p_user_id, p_coupon_code, p_campaign_code, v_code.station_code, v_code.employee_number, v_code.dispenser_code,
+        'PUMP_QR', v_code.fuel_type, v_code.amount, v_code.amount, v_code.currency, 'pump-' || gen_random_uuid(), v_code.base_tickets)
+    RETURNING r.id, r.transaction_reference INTO v_id, v_reference;
+    UPDATE redemption_schema.qr_validations AS q
+       SET status = 'ACTIVATED', redemption_id = v_id
+     WHERE q.id = v_code.id;
+    RETURN QUERY SELECT 'NEW', v_reference, redemption_schema.redemption_facts(v_reference);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text) IS 'Activates the pump code that this driver scanned: NEW; REPEATED: with the same coupon before; BUSY: with another, or none; EXPIRED; UNKNOWN. After a refused coupon the same code may be activated again, while it is good.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval)
+ RETURNS TABLE(outcome text, reference text, facts jsonb)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_reference text;
+    v_sha256 bytea;
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    IF NOT redemption_schema.may_process(p_employee_number, p_asked_by, p_station_code) THEN
+        RETURN QUERY SELECT 'NOT_EMPLOYED', NULL::text, NULL::jsonb;
+        RETURN;
+    END IF;
+    INSERT INTO redemption_schema.redemptions AS r (
+        user_id, coupon_code, campaign_code, station_code, employee_number, terminal_code, dispenser_code,
+        validation_method, device_id, fuel_type, fuel_litres, price_per_litre, original_amount, final_amount, currency,
+        idempotency_key, request_sha256, flow, recover_at)
+    VALUES (
+        p_user_id, p_coupon_code, p_campaign_code, p_station_code, p_employee_number, p_terminal_code, p_dispenser_code,
+        p_validation_method, p_device_id, p_fuel_type, p_fuel_litres, p_price_per_litre, p_amount, p_amount, p_currency,
+        p_key, p_request_sha256, p_flow, now() + p_patience)
+    ON CONFLICT ON CONSTRAINT redemptions_employee_number_idempotency_key_key DO NOTHING
+    RETURNING r.transaction_reference INTO v_reference;
+    IF FOUND THEN
+        RETURN QUERY SELECT 'NEW', v_reference, redemption_schema.redemption_facts(v_reference);
+        RETURN;
+    END IF;
+    SELECT r.transaction_reference, r.request_sha256 INTO v_reference, v_sha256
+      FROM redemption_schema.redemptions AS r
+     WHERE r.employee_number = p_employee_number AND r.idempotency_key = p_key;
+    RETURN QUERY
+    SELECT CASE WHEN v_sha256 = p_request_sha256 THEN 'REPEATED' ELSE 'OTHER_REQUEST' END, v_reference,
+           redemption_schema.redemption_facts(v_reference);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval) IS 'Writes the intent, PENDING. NEW; REPEATED: the same request under the same key was here before; OTHER_REQUEST: another one was; NOT_EMPLOYED: who asks does not work there now, or may not process transactions.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.book_points()
  RETURNS trigger
@@ -44,6 +296,107 @@ END
 $function$;
 COMMENT ON FUNCTION redemption_schema.book_points() IS 'Gives a ledger entry its number and its balance, under the account''s lock; its redemption is one of the owner.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.book_points() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.cancel_redemption(p_context_names text[], p_context_values text[], p_reference text, p_asked_by uuid, p_employee_number text, p_station_code text, p_reason text, p_within interval)
+ RETURNS TABLE(outcome text, facts jsonb)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v record;
+    v_facts jsonb;
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    IF p_employee_number IS NOT NULL
+       AND NOT redemption_schema.may_process(p_employee_number, p_asked_by, p_station_code) THEN
+        RETURN QUERY SELECT 'NOT_EMPLOYED', NULL::jsonb;
+        RETURN;
+    END IF;
+    SELECT r.status, r.flow, r.completed_at INTO v
+      FROM redemption_schema.redemptions AS r
+     WHERE r.transaction_reference = p_reference AND r.station_code = coalesce(p_station_code, r.station_code)
+       FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'UNKNOWN', NULL::jsonb;
+    ELSIF v.status = 'COMPLETED' AND v.completed_at <= now() - p_within THEN
+        RETURN QUERY SELECT 'TOO_LATE', redemption_schema.redemption_facts(p_reference);
+    ELSIF v.status = 'COMPLETED' OR v.status = 'PENDING' AND v.flow = 'TWO_STEP' THEN
+        UPDATE redemption_schema.redemptions AS r
+           SET status = 'CANCELLED', cancellation_reason = p_reason
+         WHERE r.transaction_reference = p_reference;
+        v_facts := redemption_schema.redemption_facts(p_reference);
+        IF v.status = 'COMPLETED' THEN
+            INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+            SELECT 'redemption.cancelled', 'redemption', p_reference,
+                   jsonb_build_object('reference', p_reference)
+                   || jsonb_object_agg(f.key, f.value) FILTER (WHERE f.key NOT IN (
+                       'transaction_reference', 'flow', 'failure_code', 'failure_reason', 'cancellation_reason',
+                       'failed_at'))
+              FROM jsonb_each(v_facts) AS f;
+        END IF;
+        RETURN QUERY SELECT 'CANCELLED', v_facts;
+    ELSE
+        RETURN QUERY
+        SELECT CASE v.status WHEN 'CANCELLED' THEN 'REPEATED' WHEN 'FAILED' THEN 'FAILED' ELSE 'UNDER_WAY' END,
+               redemption_schema.redemption_facts(p_reference);
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.cancel_redemption(p_context_names text[], p_context_values text[], p_reference text, p_asked_by uuid, p_employee_number text, p_station_code text, p_reason text, p_within interval) IS 'Cancels what completed lately, or was validated only; the trigger takes the tickets back. UNDER_WAY: its coupon is being consumed, and it ends by itself. No event for one that never completed: nobody was told of it.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.cancel_redemption(p_context_names text[], p_context_values text[], p_reference text, p_asked_by uuid, p_employee_number text, p_station_code text, p_reason text, p_within interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.cancel_redemption(p_context_names text[], p_context_values text[], p_reference text, p_asked_by uuid, p_employee_number text, p_station_code text, p_reason text, p_within interval) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.complete_redemption(p_context_names text[], p_context_values text[], p_reference text, p_discount_amount numeric, p_coupon_tickets integer, p_raffle_code text)
+ RETURNS TABLE(is_new boolean, facts jsonb)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_id bigint;
+    v_method text;
+    v_facts jsonb;
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    UPDATE redemption_schema.redemptions AS r
+       SET status = 'COMPLETED', discount_amount = p_discount_amount,
+           final_amount = r.original_amount - p_discount_amount, tickets_earned = r.base_tickets + p_coupon_tickets,
+           raffle_code = p_raffle_code
+     WHERE r.transaction_reference = p_reference
+       AND (r.status = 'IN_PROGRESS' OR r.status = 'PENDING' AND r.flow = 'ONE_SHOT')
+    RETURNING r.id, r.validation_method INTO v_id, v_method;
+    v_facts := redemption_schema.redemption_facts(p_reference);
+    IF v_id IS NULL THEN
+        RETURN QUERY SELECT false, v_facts;
+        RETURN;
+    END IF;
+    IF v_method = 'PUMP_QR' THEN
+        UPDATE redemption_schema.qr_validations AS q
+           SET status = 'COMPLETED'
+         WHERE q.redemption_id = v_id AND q.status = 'ACTIVATED';
+    END IF;
+    INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+    SELECT 'redemption.completed', 'redemption', p_reference,
+           jsonb_build_object('reference', p_reference)
+           || jsonb_object_agg(f.key, f.value) FILTER (WHERE f.key NOT IN (
+               'transaction_reference', 'flow', 'failure_code', 'failure_reason', 'cancellation_reason', 'failed_at',
+               'cancelled_at'))
+      FROM jsonb_each(v_facts) AS f;
+    RETURN QUERY SELECT true, v_facts;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.complete_redemption(p_context_names text[], p_context_values text[], p_reference text, p_discount_amount numeric, p_coupon_tickets integer, p_raffle_code text) IS 'Completes what is under way, with its event; the trigger makes the tickets. One that is finished already stays.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.complete_redemption(p_context_names text[], p_context_values text[], p_reference text, p_discount_amount numeric, p_coupon_tickets integer, p_raffle_code text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.complete_redemption(p_context_names text[], p_context_values text[], p_reference text, p_discount_amount numeric, p_coupon_tickets integer, p_raffle_code text) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.count_fraud_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.count_fraud_version() IS 'BEFORE UPDATE trigger: each change is a new version.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.count_fraud_version() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION redemption_schema.ensure_all_month_partitions(p_months_ahead integer DEFAULT 3)
  RETURNS integer
@@ -111,6 +464,106 @@ $function$;
 COMMENT ON FUNCTION redemption_schema.ensure_month_partitions(p_table text, p_from date, p_until date) IS 'Makes the missing partitions (UTC months) of one table for [from, until); returns how many it made.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.ensure_month_partitions(p_table text, p_from date, p_until date) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION redemption_schema.enter_free(p_user_id uuid, p_raffle_code text)
+ RETURNS TABLE(outcome text, issuance_id uuid, again_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_raffle redemption_schema.ticket_raffles;
+    v_day date;
+    v_number integer;
+    v_issuance uuid;
+BEGIN
+    SELECT * INTO v_raffle
+      FROM redemption_schema.ticket_raffles AS r
+     WHERE r.raffle_code = p_raffle_code AND r.free_entries_per_day > 0 AND r.opens_at <= now() AND now() < r.closes_at;
+    IF NOT FOUND THEN
+        RETURN QUERY VALUES ('CLOSED', NULL::uuid, NULL::timestamptz);
+        RETURN;
+    END IF;
+    v_day := timezone(v_raffle.time_zone, now())::date;
+    -- One request of a person after the other, so that the second one counts the first. Were this lock missing, the
+    -- key would refuse the second.
+    PERFORM pg_advisory_xact_lock(hashtextextended('free entry of ' || p_user_id, 0));
+    SELECT count(*) + 1 INTO v_number
+      FROM redemption_schema.free_entries AS e
+     WHERE e.raffle_code = p_raffle_code AND e.user_id = p_user_id AND e.entry_day = v_day;
+    IF v_number > v_raffle.free_entries_per_day THEN
+        RETURN QUERY VALUES ('LIMIT', NULL::uuid, timezone(v_raffle.time_zone, (v_day + 1)::timestamp));
+        RETURN;
+    END IF;
+    SELECT i.issuance_id INTO STRICT v_issuance
+      FROM redemption_schema.issue_tickets(
+               'FREE_ENTRY', ARRAY['free-entry ' || gen_random_uuid()], ARRAY[p_user_id], ARRAY[1],
+               p_raffle_codes => ARRAY[p_raffle_code]) AS i;
+    INSERT INTO redemption_schema.free_entries (raffle_code, user_id, entry_day, entry_number, issuance_id)
+    VALUES (p_raffle_code, p_user_id, v_day, v_number, v_issuance);
+    RETURN QUERY VALUES ('ISSUED', v_issuance, NULL::timestamptz);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.enter_free(p_user_id uuid, p_raffle_code text) IS 'One ticket without purchase. Outcome ISSUED; CLOSED: the raffle gives none now; LIMIT: the person had those of this day, again_at is when the next day begins in the raffle''s zone. Locks the person''s free entries.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.enter_free(p_user_id uuid, p_raffle_code text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.enter_free(p_user_id uuid, p_raffle_code text) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.expire_points(p_limit integer, p_user_id uuid DEFAULT NULL::uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_user_ids uuid[] := ARRAY[p_user_id];
+    v_count integer;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF p_user_id IS NULL THEN
+        SELECT array_agg(DISTINCT d.user_id) INTO v_user_ids
+          FROM (SELECT e.user_id FROM redemption_schema.points_expirations AS e
+                 WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT p_limit) AS d;
+    END IF;
+    -- The accounts are locked before their entries are read: nobody spends what expires below. In one order, as the
+    -- ledger's trigger locks them.
+    PERFORM FROM redemption_schema.points_accounts AS a
+      WHERE a.user_id = ANY (v_user_ids)
+      ORDER BY a.user_id
+        FOR UPDATE;
+    INSERT INTO redemption_schema.points_ledger (user_id, entry_type, points, source_reference)
+    SELECT r.user_id, 'EXPIRED', -r.remainder, 'ENTRY-' || r.entry_number
+      FROM redemption_schema.points_remainders(v_user_ids) AS r
+      JOIN redemption_schema.points_expirations AS d ON d.user_id = r.user_id AND d.entry_number = r.entry_number
+     WHERE d.expires_at <= now() AND r.remainder > 0
+     ORDER BY r.user_id, r.entry_number;
+    DELETE FROM redemption_schema.points_expirations AS d
+     WHERE d.user_id = ANY (v_user_ids) AND d.expires_at <= now();
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.expire_points(p_limit integer, p_user_id uuid) IS 'Expires what is left of earnings whose time has come: of one account, or of the accounts of the p_limit that are due longest. Returns how many earnings it settled; 0: none is due. Locks the accounts.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.expire_points(p_limit integer, p_user_id uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.expire_points(p_limit integer, p_user_id uuid) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text)
+ RETURNS TABLE(is_new boolean, facts jsonb)
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    UPDATE redemption_schema.redemptions AS r
+       SET status = 'FAILED', failure_code = p_failure_code, failure_reason = p_failure_reason
+     WHERE r.transaction_reference = p_reference AND r.status IN ('PENDING', 'IN_PROGRESS');
+    RETURN QUERY SELECT FOUND, redemption_schema.redemption_facts(p_reference);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text) IS 'Ends a redemption whose coupon was refused, or that the fraud rules blocked before it was asked for.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.follow_redemptions()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -167,6 +620,306 @@ END
 $function$;
 COMMENT ON FUNCTION redemption_schema.follow_redemptions() IS 'What follows from a change of status, for all rows of the statement at once: audit, tickets made, tickets taken back.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.follow_redemptions() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.forget_fraud_traces()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE redemption_schema.fraud_reviews AS v
+       SET device_id = NULL, details = '{}'
+     WHERE v.user_id = NEW.user_id AND (v.device_id IS NOT NULL OR v.details <> '{}');
+    UPDATE redemption_schema.fraud_standings AS s
+       SET device_id = NULL
+     WHERE s.user_id = NEW.user_id AND s.device_id IS NOT NULL;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE redemption_schema.code_refusals AS c
+       SET device_id = NULL
+     WHERE c.user_id = NEW.user_id AND c.device_id IS NOT NULL;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.forget_fraud_traces() IS 'AFTER INSERT trigger: devices, and what the rules saw of an erased person, go with the account; verdicts stay, under a public id that names nobody any more.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_fraud_traces() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.forget_old_requests(p_at_most integer DEFAULT 10000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_answers integer;
+    v_windows integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM redemption_schema.idempotency_keys
+     WHERE key_hash IN (
+        SELECT key_hash FROM redemption_schema.idempotency_keys
+         WHERE created_at < now() - interval '25 hours' ORDER BY created_at LIMIT p_at_most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    DELETE FROM redemption_schema.rate_limits
+     WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM redemption_schema.rate_limits
+         WHERE window_start < now() - interval '2 days' ORDER BY window_start LIMIT p_at_most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS v_windows = ROW_COUNT;
+    RETURN v_answers + v_windows;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.forget_old_requests(p_at_most integer) IS 'Deletes answers older than 25 hours and windows that began two days ago (the longest lasts one), so many of each at most; returns how many.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_old_requests(p_at_most integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.forget_old_requests(p_at_most integer) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.forget_person(p_user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM redemption_schema.erased_users AS u WHERE u.user_id = p_user_id) THEN
+        RAISE EXCEPTION 'the account of user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    -- Nobody can choose a raffle for them any more. Those in a raffle stay: its count is public.
+    UPDATE redemption_schema.raffle_tickets AS t
+       SET status = 'CANCELLED'
+     WHERE t.user_id = p_user_id AND t.status = 'ACTIVE';
+    UPDATE redemption_schema.redemptions AS r
+       SET device_id = NULL, ip_address = NULL, user_agent = NULL
+     WHERE r.user_id = p_user_id AND num_nonnulls(r.device_id, r.ip_address, r.user_agent) > 0;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE redemption_schema.redemption_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+      FROM redemption_schema.redemptions AS r
+     WHERE r.user_id = p_user_id AND a.transaction_reference = r.transaction_reference
+       AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+    UPDATE redemption_schema.fraud_detection_log AS f
+       SET device_id = NULL, ip_address = NULL, user_agent = NULL, details = '{}'
+     WHERE f.user_id = p_user_id
+       AND (num_nonnulls(f.device_id, f.ip_address, f.user_agent) > 0 OR f.details <> '{}');
+    UPDATE redemption_schema.points_ledger AS l
+       SET description = NULL, ip_address = NULL, user_agent = NULL
+     WHERE l.user_id = p_user_id AND l.entry_type <> 'ADJUSTED'
+       AND num_nonnulls(l.description, l.ip_address, l.user_agent) > 0;
+    UPDATE redemption_schema.points_ledger AS l
+       SET description = 'erased', ip_address = NULL, user_agent = NULL
+     WHERE l.user_id = p_user_id AND l.entry_type = 'ADJUSTED'
+       AND (l.description <> 'erased' OR num_nonnulls(l.ip_address, l.user_agent) > 0);
+    PERFORM set_config('gasolinera.maintenance', '', true);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.forget_person(p_user_id uuid) IS 'Forgets devices, addresses and texts about an erased user, in the logs too, and takes tickets back that wait. References, amounts, tickets in raffles and points stay. Again changes nothing; refuses for who is not erased.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_person(p_user_id uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.forget_person(p_user_id uuid) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.fraud_finding(p_attempt redemption_schema.fraud_attempt, p_kind text, p_parameters jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+DECLARE
+    v_since CONSTANT timestamptz :=
+        p_attempt.attempted_at - make_interval(mins => (p_parameters ->> 'window_minutes')::integer);
+    v_max CONSTANT integer := coalesce(p_parameters ->> 'max_count', p_parameters ->> 'max_users',
+                                       p_parameters ->> 'max_codes')::integer;
+    v_count bigint;
+BEGIN
+    CASE p_kind
+    WHEN 'DUPLICATE_COUPON' THEN
+        RETURN (
+            SELECT jsonb_build_object('redemption', r.transaction_reference)
+              FROM redemption_schema.redemptions AS r
+             WHERE r.coupon_code = p_attempt.coupon_code
+               AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+               AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
+               AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+             LIMIT 1);
+    WHEN 'DUPLICATE_PURCHASE' THEN
+        RETURN (
+            SELECT jsonb_build_object('redemption', r.transaction_reference)
+              FROM redemption_schema.redemptions AS r
+             WHERE r.user_id = p_attempt.user_id
+               AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+               AND (r.station_code, r.original_amount, r.currency)
+                   = (p_attempt.station_code, p_attempt.amount, p_attempt.currency)
+               AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
+               AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+             LIMIT 1);
+    WHEN 'USER_VELOCITY' THEN
+        v_count := (
+            SELECT count(*) FROM (
+                SELECT FROM redemption_schema.redemptions AS r
+                 WHERE r.user_id = p_attempt.user_id
+                   AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                   AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
+                   AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+                 LIMIT v_max) AS counted);
+    WHEN 'STATION_VELOCITY' THEN
+        v_count := (
+            SELECT count(*) FROM (
+                SELECT FROM redemption_schema.redemptions AS r
+                 WHERE r.station_code = p_attempt.station_code
+                   AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                   AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+                 LIMIT v_max) AS counted);
+    WHEN 'DEVICE_VELOCITY' THEN
+        v_count := (
+            SELECT count(*) FROM (
+                SELECT FROM redemption_schema.fraud_detection_log AS l
+                 WHERE l.device_id = p_attempt.device_id
+                   AND l.created_at >= v_since AND l.created_at < p_attempt.known_until
+                   AND l.action_taken <> 'BLOCKED'
+                   AND l.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+                 LIMIT v_max) AS counted);
+    WHEN 'DEVICE_SHARING' THEN
+        -- How many others used the device: with this one they are one more.
+        v_count := (
+            SELECT count(DISTINCT seen.user_id) FROM (
+                SELECT l.user_id FROM redemption_schema.fraud_detection_log AS l
+                 WHERE l.device_id = p_attempt.device_id
+                   AND l.created_at >= v_since AND l.created_at < p_attempt.known_until
+                   AND l.user_id <> p_attempt.user_id
+                 LIMIT 2000) AS seen);
+    WHEN 'USER_GUESSING' THEN
+        v_count := (
+            SELECT count(DISTINCT seen.code_sha256) FROM (
+                SELECT c.code_sha256 FROM redemption_schema.code_refusals AS c
+                 WHERE c.user_id = p_attempt.user_id
+                   AND c.created_at >= v_since AND c.created_at < p_attempt.known_until
+                 LIMIT 2000) AS seen);
+    WHEN 'DEVICE_GUESSING' THEN
+        v_count := (
+            SELECT count(DISTINCT seen.code_sha256) FROM (
+                SELECT c.code_sha256 FROM redemption_schema.code_refusals AS c
+                 WHERE c.device_id = p_attempt.device_id
+                   AND c.created_at >= v_since AND c.created_at < p_attempt.known_until
+                 LIMIT 2000) AS seen);
+    WHEN 'EMPLOYEE_GUESSING' THEN
+        v_count := (
+            SELECT count(DISTINCT seen.code_sha256) FROM (
+                SELECT c.code_sha256 FROM redemption_schema.code_refusals AS c
+                 WHERE c.employee_number = p_attempt.employee_number
+                   AND c.created_at >= v_since AND c.created_at < p_attempt.known_until
+                 LIMIT 2000) AS seen);
+    WHEN 'IMPOSSIBLE_TRAVEL' THEN
+        RETURN (
+            SELECT jsonb_build_object('from_station', past.station_code, 'km', round(way.km::numeric, 1),
+                                      'minutes', round((way.seconds / 60)::numeric, 1))
+              FROM (SELECT r.station_code, r.created_at FROM redemption_schema.redemptions AS r
+                     WHERE r.user_id = p_attempt.user_id
+                       AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                       AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
+                       AND r.station_code <> p_attempt.station_code
+                       AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+                     ORDER BY r.created_at DESC LIMIT 1) AS past
+              JOIN redemption_schema.station_positions AS there ON there.station_code = past.station_code
+              JOIN redemption_schema.station_positions AS here ON here.station_code = p_attempt.station_code
+             CROSS JOIN LATERAL (
+                   SELECT redemption_schema.great_circle_km(
+                              there.latitude, there.longitude, here.latitude, here.longitude) AS km,
+                          -- Of two at once the later one may have begun first.
+                          greatest(1, extract(epoch FROM p_attempt.attempted_at - past.created_at))::double precision
+                              AS seconds) AS way
+             WHERE way.km >= (p_parameters ->> 'min_km')::double precision
+               AND way.km > (p_parameters ->> 'max_km_h')::double precision * way.seconds / 3600);
+    WHEN 'USER_AMOUNT' THEN
+        RETURN redemption_schema.outlier(p_attempt.amount, p_parameters, ARRAY(
+            SELECT r.original_amount FROM redemption_schema.redemptions AS r
+             WHERE r.user_id = p_attempt.user_id
+               AND r.created_at >= p_attempt.attempted_at - interval '1 year' AND r.created_at < p_attempt.known_until
+               AND r.status = 'COMPLETED' AND r.currency = p_attempt.currency
+               AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+             ORDER BY r.created_at DESC LIMIT (p_parameters ->> 'max_history')::integer));
+    WHEN 'STATION_AMOUNT' THEN
+        RETURN redemption_schema.outlier(p_attempt.amount, p_parameters, ARRAY(
+            SELECT r.original_amount FROM redemption_schema.redemptions AS r
+             WHERE r.station_code = p_attempt.station_code
+               AND r.created_at >= p_attempt.attempted_at - interval '30 days' AND r.created_at < p_attempt.known_until
+               AND r.status = 'COMPLETED' AND r.currency = p_attempt.currency
+               AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+             ORDER BY r.created_at DESC LIMIT (p_parameters ->> 'max_history')::integer));
+    WHEN 'CONFIRMED_BEFORE' THEN
+        RETURN (
+            SELECT jsonb_build_object('confirmed', count(*))
+              FROM redemption_schema.fraud_standings AS s
+             WHERE (s.user_id = p_attempt.user_id OR s.device_id = p_attempt.device_id)
+               AND s.standing = 'CONFIRMED' AND s.created_at < p_attempt.known_until
+               AND s.created_at >= p_attempt.attempted_at
+                   - make_interval(days => (p_parameters ->> 'days')::integer)
+            HAVING count(*) > 0);
+    END CASE;
+    IF v_count >= v_max THEN
+        RETURN jsonb_build_object('before', v_count, 'max', v_max);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.fraud_finding(p_attempt redemption_schema.fraud_attempt, p_kind text, p_parameters jsonb) IS 'What a rule of this kind sees in the attempt; NULL: nothing. Each kind reads one index, over its window.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.fraud_finding(p_attempt redemption_schema.fraud_attempt, p_kind text, p_parameters jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.fraud_finding(p_attempt redemption_schema.fraud_attempt, p_kind text, p_parameters jsonb) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.fraud_parameters()
+ RETURNS TABLE(kind text, parameter text, lowest numeric, highest numeric)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    VALUES ('DUPLICATE_COUPON', 'window_minutes', 1, 1440),
+           ('DUPLICATE_PURCHASE', 'window_minutes', 1, 1440),
+           ('USER_VELOCITY', 'window_minutes', 1, 10080), ('USER_VELOCITY', 'max_count', 1, 1000),
+           ('DEVICE_VELOCITY', 'window_minutes', 1, 10080), ('DEVICE_VELOCITY', 'max_count', 1, 1000),
+           ('STATION_VELOCITY', 'window_minutes', 1, 60), ('STATION_VELOCITY', 'max_count', 1, 1000),
+           ('IMPOSSIBLE_TRAVEL', 'window_minutes', 1, 10080), ('IMPOSSIBLE_TRAVEL', 'max_km_h', 1, 10000),
+           ('IMPOSSIBLE_TRAVEL', 'min_km', 0, 20000),
+           ('USER_AMOUNT', 'min_history', 3, 200), ('USER_AMOUNT', 'max_history', 3, 200),
+           ('USER_AMOUNT', 'max_deviations', 1, 100), ('USER_AMOUNT', 'min_ratio', 1, 100),
+           ('STATION_AMOUNT', 'min_history', 3, 200), ('STATION_AMOUNT', 'max_history', 3, 200),
+           ('STATION_AMOUNT', 'max_deviations', 1, 100), ('STATION_AMOUNT', 'min_ratio', 1, 100),
+           ('DEVICE_SHARING', 'window_minutes', 1, 10080), ('DEVICE_SHARING', 'max_users', 1, 1000),
+           ('USER_GUESSING', 'window_minutes', 1, 1440), ('USER_GUESSING', 'max_codes', 1, 1000),
+           ('DEVICE_GUESSING', 'window_minutes', 1, 1440), ('DEVICE_GUESSING', 'max_codes', 1, 1000),
+           ('EMPLOYEE_GUESSING', 'window_minutes', 1, 1440), ('EMPLOYEE_GUESSING', 'max_codes', 1, 1000),
+           ('CONFIRMED_BEFORE', 'days', 1, 3650)
+$function$;
+COMMENT ON FUNCTION redemption_schema.fraud_parameters() IS 'The parameters that each kind of rule has, all of them whole numbers, and their bounds.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.fraud_parameters() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.fraud_parameters() TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.fraud_type_of(p_kind text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+    SELECT CASE
+        WHEN p_kind IN ('DUPLICATE_COUPON', 'DUPLICATE_PURCHASE') THEN 'DUPLICATE_REDEMPTION'
+        WHEN p_kind IN ('USER_VELOCITY', 'DEVICE_VELOCITY', 'STATION_VELOCITY') THEN 'VELOCITY_FRAUD'
+        WHEN p_kind = 'IMPOSSIBLE_TRAVEL' THEN 'LOCATION_ANOMALY'
+        WHEN p_kind = 'DEVICE_SHARING' THEN 'DEVICE_FRAUD'
+        ELSE 'SUSPICIOUS_PATTERN' END
+$function$;
+COMMENT ON FUNCTION redemption_schema.fraud_type_of(p_kind text) IS 'What a kind of rule finds.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.fraud_type_of(p_kind text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.fraud_type_of(p_kind text) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.great_circle_km(p_latitude_1 double precision, p_longitude_1 double precision, p_latitude_2 double precision, p_longitude_2 double precision)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+    -- Differences are rounded to a centimetre: the square of a smaller one may be too small for a number.
+    SELECT 12742.0176 * asin(sqrt(least(1,
+        sind(round((p_latitude_2 - p_latitude_1)::numeric, 7)::double precision / 2) ^ 2
+        + cosd(p_latitude_1) * cosd(p_latitude_2)
+          * sind(round((p_longitude_2 - p_longitude_1)::numeric, 7)::double precision / 2) ^ 2)))
+$function$;
+COMMENT ON FUNCTION redemption_schema.great_circle_km(p_latitude_1 double precision, p_longitude_1 double precision, p_latitude_2 double precision, p_longitude_2 double precision) IS 'Kilometres between two points in degrees, by the haversine formula on a sphere of 6371.0088 km (mean radius).';
+REVOKE EXECUTE ON FUNCTION redemption_schema.great_circle_km(p_latitude_1 double precision, p_longitude_1 double precision, p_latitude_2 double precision, p_longitude_2 double precision) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.great_circle_km(p_latitude_1 double precision, p_longitude_1 double precision, p_latitude_2 double precision, p_longitude_2 double precision) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.guard_qr_validation()
  RETURNS trigger
@@ -394,6 +1147,20 @@ another number, or when the redemption it belongs to is not a COMPLETED one of t
 REVOKE EXECUTE ON FUNCTION redemption_schema.issue_tickets(p_source text, p_source_references text[], p_user_ids uuid[], p_ticket_counts integer[], p_raffle_codes text[], p_transaction_references text[], p_expires_at timestamp with time zone[], p_seeds uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.issue_tickets(p_source text, p_source_references text[], p_user_ids uuid[], p_ticket_counts integer[], p_raffle_codes text[], p_transaction_references text[], p_expires_at timestamp with time zone[], p_seeds uuid[]) TO redemption_app;
 
+CREATE OR REPLACE FUNCTION redemption_schema.may_process(p_employee_number text, p_user_id uuid, p_station_code text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT EXISTS (
+        SELECT FROM redemption_schema.employments AS e
+         WHERE e.employee_number = p_employee_number AND e.user_id = p_user_id AND e.station_code = p_station_code
+           AND e.is_active AND e.may_process_transactions)
+    $function$;
+COMMENT ON FUNCTION redemption_schema.may_process(p_employee_number text, p_user_id uuid, p_station_code text) IS 'Whether this person works there now under this number and may process transactions.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.may_process(p_employee_number text, p_user_id uuid, p_station_code text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.may_process(p_employee_number text, p_user_id uuid, p_station_code text) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.next_transaction_reference()
  RETURNS text
  LANGUAGE sql
@@ -406,6 +1173,18 @@ COMMENT ON FUNCTION redemption_schema.next_transaction_reference() IS 'A new pub
 REVOKE EXECUTE ON FUNCTION redemption_schema.next_transaction_reference() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.next_transaction_reference() TO redemption_app;
 
+CREATE OR REPLACE FUNCTION redemption_schema.note_refused_code(p_code text, p_reason text, p_station_code text, p_employee_number text, p_user_id uuid, p_device_id text)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    INSERT INTO redemption_schema.code_refusals
+           (code_sha256, reason, station_code, employee_number, user_id, device_id)
+    VALUES (sha256(convert_to(p_code, 'UTF8')), p_reason, p_station_code, p_employee_number, p_user_id, p_device_id)
+$function$;
+COMMENT ON FUNCTION redemption_schema.note_refused_code(p_code text, p_reason text, p_station_code text, p_employee_number text, p_user_id uuid, p_device_id text) IS 'A code was presented that is none: INVALID_CODE or INVALID_SIGNATURE. At least one of employee, user and device is known. Commits with the refusal that it is about.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.note_refused_code(p_code text, p_reason text, p_station_code text, p_employee_number text, p_user_id uuid, p_device_id text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.note_refused_code(p_code text, p_reason text, p_station_code text, p_employee_number text, p_user_id uuid, p_device_id text) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.open_fraud_reviews()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -413,15 +1192,109 @@ CREATE OR REPLACE FUNCTION redemption_schema.open_fraud_reviews()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    INSERT INTO redemption_schema.fraud_reviews (detection_id, detected_at, risk_score)
-    SELECT detection_id, created_at, risk_score
+    INSERT INTO redemption_schema.fraud_reviews
+           (detection_id, detected_at, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+            employee_number, user_id, device_id, rule_points, details)
+    SELECT detection_id, created_at, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+           employee_number, user_id, device_id, rule_points, details
       FROM new_rows
-     WHERE action_taken IN ('FLAGGED', 'ALLOWED_WITH_REVIEW');
+     WHERE action_taken <> 'ALLOWED';
     RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.open_fraud_reviews() IS 'A detection that asks for a person is in the queue at once.';
+COMMENT ON FUNCTION redemption_schema.open_fraud_reviews() IS 'A detection that asks for a person is in the queue at once; a blocked one too, since it may have been wrong.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.open_fraud_reviews() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.outlier(p_amount numeric, p_parameters jsonb, p_past numeric[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+DECLARE
+    v_median double precision;
+    v_spread double precision;
+BEGIN
+    IF p_amount IS NULL OR cardinality(p_past) < (p_parameters ->> 'min_history')::integer THEN
+        RETURN NULL;
+    END IF;
+    v_median := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY a) FROM unnest(p_past) AS a);
+    IF p_amount <= v_median * (p_parameters ->> 'min_ratio')::double precision THEN
+        RETURN NULL;
+    END IF;
+    -- 1.4826 makes the median deviation a standard deviation where amounts are normal. Who always buys for the same
+    -- amount has no deviation at all: a tenth of the median is the least.
+    v_spread := (SELECT greatest(1.4826 * percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(a - v_median)),
+                                 v_median / 10)
+                   FROM unnest(p_past) AS a);
+    IF p_amount <= v_median + v_spread * (p_parameters ->> 'max_deviations')::double precision THEN
+        RETURN NULL;
+    END IF;
+    RETURN jsonb_build_object('usual', round(v_median::numeric, 2), 'amount', p_amount, 'of', cardinality(p_past));
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.outlier(p_amount numeric, p_parameters jsonb, p_past numeric[]) IS 'Whether an amount is far above the past ones, by median and median absolute deviation: a few odd amounts among the past ones change neither. NULL: it is not.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.outlier(p_amount numeric, p_parameters jsonb, p_past numeric[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.outlier(p_amount numeric, p_parameters jsonb, p_past numeric[]) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.points_remainders(p_user_ids uuid[])
+ RETURNS TABLE(user_id uuid, entry_number bigint, expires_at timestamp with time zone, remainder bigint)
+ LANGUAGE sql
+ STABLE
+AS $function$
+    WITH entry AS (
+        SELECT l.user_id, l.entry_number, l.entry_type, l.points, l.expires_at,
+               CASE WHEN l.entry_type = 'EXPIRED' AND l.source_reference ~ '^ENTRY-[0-9]{1,18}$'
+                    THEN substr(l.source_reference, 7)::bigint END AS expired_entry
+          FROM redemption_schema.points_ledger AS l
+         WHERE l.user_id = ANY (p_user_ids)
+    ), spent AS (
+        SELECT e.user_id, -sum(e.points) AS points
+          FROM entry AS e
+         WHERE e.points < 0 AND e.expired_entry IS NULL
+         GROUP BY e.user_id
+    ), gained AS (
+        -- What expired of an earning was never spent: what is left of its size was.
+        SELECT e.user_id, e.entry_number, e.expires_at, e.points + coalesce(x.points, 0) AS points
+          FROM entry AS e
+          LEFT JOIN entry AS x ON x.user_id = e.user_id AND x.expired_entry = e.entry_number
+         WHERE e.points > 0
+    ), summed AS (
+        SELECT g.user_id, g.entry_number, g.expires_at, g.points,
+               sum(g.points) OVER (PARTITION BY g.user_id ORDER BY g.entry_number) AS points_so_far
+          FROM gained AS g
+    )
+    SELECT s.user_id, s.entry_number, s.expires_at,
+           least(s.points, greatest(0, s.points_so_far - coalesce(p.points, 0)))::bigint
+      FROM summed AS s
+      LEFT JOIN spent AS p ON p.user_id = s.user_id
+$function$;
+COMMENT ON FUNCTION redemption_schema.points_remainders(p_user_ids uuid[]) IS 'What is left of each gain of these accounts: what was spent came from the oldest gains first. The remainders of an account add up to its balance.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.points_remainders(p_user_ids uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.points_remainders(p_user_ids uuid[]) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.redemption_facts(p_reference text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT jsonb_build_object(
+        'transaction_reference', r.transaction_reference, 'status', r.status, 'flow', r.flow, 'user_id', r.user_id,
+        'coupon_code', r.coupon_code, 'campaign_code', r.campaign_code, 'station_code', r.station_code,
+        'employee_number', r.employee_number, 'terminal_code', r.terminal_code, 'dispenser_code', r.dispenser_code,
+        'validation_method', r.validation_method, 'fuel_type', r.fuel_type, 'fuel_litres', r.fuel_litres::text,
+        'price_per_litre', r.price_per_litre::text, 'original_amount', r.original_amount::text,
+        'discount_amount', r.discount_amount::text, 'final_amount', r.final_amount::text, 'currency', r.currency)
+        || jsonb_build_object(
+        'tickets_earned', r.tickets_earned, 'raffle_code', r.raffle_code, 'failure_code', r.failure_code,
+        'failure_reason', r.failure_reason, 'cancellation_reason', r.cancellation_reason,
+        'created_at', r.created_at, 'completed_at', r.completed_at, 'failed_at', r.failed_at,
+        'cancelled_at', r.cancelled_at)
+      FROM redemption_schema.redemptions AS r
+     WHERE r.transaction_reference = p_reference
+    $function$;
+COMMENT ON FUNCTION redemption_schema.redemption_facts(p_reference text) IS 'What the service tells of a redemption, money and litres as text, which loses nothing in JSON.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.redemption_facts(p_reference text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.redemption_facts(p_reference text) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.refuse_change()
  RETURNS trigger
@@ -448,6 +1321,18 @@ COMMENT ON FUNCTION redemption_schema.request_context(p_name text) IS 'What the 
 REVOKE EXECUTE ON FUNCTION redemption_schema.request_context(p_name text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.request_context(p_name text) TO redemption_app;
 
+CREATE OR REPLACE FUNCTION redemption_schema.set_request_context(p_names text[], p_values text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM set_config('gasolinera.' || c.name, c.value, true) FROM unnest(p_names, p_values) AS c (name, value);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.set_request_context(p_names text[], p_values text[]) IS 'Who asks and in which request, for this transaction: so a step needs no statement before it.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.set_request_context(p_names text[], p_values text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.set_request_context(p_names text[], p_values text[]) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.set_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -459,6 +1344,90 @@ END
 $function$;
 COMMENT ON FUNCTION redemption_schema.set_updated_at() IS 'BEFORE UPDATE trigger: the row remembers when it was last changed.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.set_updated_at() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric)
+ RETURNS TABLE(outcome text, facts jsonb)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v record;
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    IF NOT redemption_schema.may_process(p_employee_number, p_asked_by, p_station_code) THEN
+        RETURN QUERY SELECT 'NOT_EMPLOYED', NULL::jsonb;
+        RETURN;
+    END IF;
+    UPDATE redemption_schema.redemptions AS r
+       SET status = 'IN_PROGRESS', original_amount = p_amount, final_amount = p_amount,
+           fuel_type = coalesce(p_fuel_type, r.fuel_type), fuel_litres = p_fuel_litres,
+           price_per_litre = p_price_per_litre, completion_sha256 = p_request_sha256,
+           recover_at = now() + interval '30 seconds'
+     WHERE r.transaction_reference = p_reference AND r.station_code = p_station_code
+       AND r.flow = 'TWO_STEP' AND r.status = 'PENDING';
+    IF FOUND THEN
+        RETURN QUERY SELECT 'STARTED', redemption_schema.redemption_facts(p_reference);
+        RETURN;
+    END IF;
+    SELECT r.status, r.flow, r.completion_sha256 INTO v
+      FROM redemption_schema.redemptions AS r
+     WHERE r.transaction_reference = p_reference AND r.station_code = p_station_code;
+    RETURN QUERY
+    SELECT CASE WHEN v.status IS NULL THEN 'UNKNOWN'
+                WHEN v.completion_sha256 = p_request_sha256 THEN 'REPEATED'
+                WHEN v.completion_sha256 IS NOT NULL THEN 'OTHER_REQUEST'
+                ELSE 'OVER' END,
+           redemption_schema.redemption_facts(p_reference);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) IS 'The second step of a validated redemption, with what the pump says: STARTED; REPEATED and OTHER_REQUEST as in begin_redemption; UNKNOWN, also for those of other stations; OVER: it ended without a second step.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.tell_changed_tickets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    -- What a raffle itself said (ENTERED to ACTIVE, ENTERED to USED) it need not be told, and one that expires was
+    -- never in a raffle.
+    INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+    SELECT CASE n.status WHEN 'ENTERED' THEN 'tickets.issued' ELSE 'tickets.revoked' END, 'issuance',
+           n.issuance_id::text,
+           jsonb_build_object(
+               'issuance_id', n.issuance_id, 'user_id', n.user_id, 'source', n.source, 'count', count(*),
+               'numbers', jsonb_agg(n.ticket_number ORDER BY n.ordinal), 'raffle_code', n.raffle_code,
+               CASE n.status WHEN 'ENTERED' THEN 'entered_at' ELSE 'revoked_at' END,
+               to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+      FROM new_rows AS n
+      JOIN old_rows AS o ON o.id = n.id
+     WHERE (o.status, n.status) IN (('ACTIVE', 'ENTERED'), ('ACTIVE', 'CANCELLED'), ('ENTERED', 'CANCELLED'))
+     GROUP BY n.issuance_id, n.user_id, n.source, n.raffle_code, n.status
+     ORDER BY n.issuance_id;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.tell_changed_tickets() IS 'Writes tickets.issued when a holder chose a raffle and tickets.revoked when tickets were taken back, one event an issuance and raffle. A ticket''s row lock keeps its events in the order of their commits.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.tell_changed_tickets() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.tell_made_tickets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+    SELECT 'tickets.issued', 'issuance', n.issuance_id::text,
+           jsonb_build_object(
+               'issuance_id', n.issuance_id, 'user_id', n.user_id, 'source', n.source, 'count', count(*),
+               'numbers', jsonb_agg(n.ticket_number ORDER BY n.ordinal), 'raffle_code', n.raffle_code,
+               'entered_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+      FROM new_rows AS n
+     GROUP BY n.issuance_id, n.user_id, n.source, n.raffle_code
+     ORDER BY n.issuance_id;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.tell_made_tickets() IS 'Writes tickets.issued for each issuance whose tickets a statement made, whoever made them.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.tell_made_tickets() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION redemption_schema.ticket_number(p_seed uuid, p_ordinal integer)
  RETURNS text
@@ -487,6 +1456,195 @@ check character. The alphabet is Crockford''s base 32 (no I, L, O, U); a charact
 Check: read the values as elements of GF(32) with x^5 = x^2 + 1; sum(v[i] * x^(16 - i), i = 1..16) = 0, where v[16] is
 the check character. x has order 31, so every wrong character and every swap of two characters changes the sum.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.ticket_number(p_seed uuid, p_ordinal integer) FROM PUBLIC;
+
+CREATE TABLE redemption_schema.code_refusals (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    code_sha256 bytea NOT NULL,
+    reason text NOT NULL,
+    station_code text,
+    employee_number text,
+    user_id uuid,
+    device_id text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT code_refusals_code_sha256_check CHECK (octet_length(code_sha256) = 32),
+    CONSTRAINT code_refusals_device_id_check CHECK (length(device_id) >= 1 AND length(device_id) <= 128),
+    CONSTRAINT code_refusals_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'::text),
+    CONSTRAINT code_refusals_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT code_refusals_reason_check CHECK (reason = ANY (ARRAY['INVALID_CODE'::text, 'INVALID_SIGNATURE'::text])),
+    CONSTRAINT code_refusals_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
+    CONSTRAINT code_refusals_who_check CHECK (num_nonnulls(employee_number, user_id, device_id) > 0)
+) PARTITION BY RANGE (created_at);
+COMMENT ON TABLE redemption_schema.code_refusals IS 'Codes that were presented here and name no coupon, or are signed by nobody: what a guesser leaves behind. Written by this service when the coupon service refuses; append-only, by month.';
+GRANT SELECT ON TABLE redemption_schema.code_refusals TO redemption_app;
+GRANT SELECT (id) ON TABLE redemption_schema.code_refusals TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.code_refusals.code_sha256 IS 'SHA-256 of the code as presented: one wrong code shown five times is no guessing.';
+GRANT INSERT (code_sha256) ON TABLE redemption_schema.code_refusals TO redemption_app;
+GRANT INSERT (reason) ON TABLE redemption_schema.code_refusals TO redemption_app;
+GRANT SELECT (reason) ON TABLE redemption_schema.code_refusals TO redemption_ro;
+GRANT INSERT (station_code) ON TABLE redemption_schema.code_refusals TO redemption_app;
+GRANT SELECT (station_code) ON TABLE redemption_schema.code_refusals TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.code_refusals.employee_number IS 'Personal data: the employee who serves.';
+GRANT INSERT (employee_number) ON TABLE redemption_schema.code_refusals TO redemption_app;
+COMMENT ON COLUMN redemption_schema.code_refusals.user_id IS 'Personal data: public id of the driver, where known.';
+GRANT INSERT (user_id) ON TABLE redemption_schema.code_refusals TO redemption_app;
+COMMENT ON COLUMN redemption_schema.code_refusals.device_id IS 'Personal data: the driver''s device.';
+GRANT INSERT (device_id) ON TABLE redemption_schema.code_refusals TO redemption_app;
+GRANT SELECT (created_at) ON TABLE redemption_schema.code_refusals TO redemption_ro;
+
+CREATE INDEX code_refusals_device_id_created_at_idx ON redemption_schema.code_refusals USING btree (device_id, created_at DESC) WHERE (device_id IS NOT NULL);
+
+CREATE INDEX code_refusals_employee_number_created_at_idx ON redemption_schema.code_refusals USING btree (employee_number, created_at DESC) WHERE (employee_number IS NOT NULL);
+
+CREATE INDEX code_refusals_user_id_created_at_idx ON redemption_schema.code_refusals USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+
+CREATE TRIGGER code_refusals_refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON redemption_schema.code_refusals FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.refuse_change();
+
+CREATE TABLE redemption_schema.dead_letters (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    event_id uuid NOT NULL,
+    consumer text NOT NULL,
+    event_type text NOT NULL,
+    aggregate_type text NOT NULL,
+    aggregate_key text NOT NULL,
+    event jsonb NOT NULL,
+    correlation_id text,
+    attempts integer NOT NULL,
+    last_error text NOT NULL,
+    first_failed_at timestamp with time zone NOT NULL,
+    last_failed_at timestamp with time zone NOT NULL,
+    replayed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dead_letters_aggregate_key_check CHECK (length(btrim(aggregate_key)) >= 1 AND length(btrim(aggregate_key)) <= 128),
+    CONSTRAINT dead_letters_aggregate_type_check CHECK (aggregate_type ~ '^[a-z][a-z_]{1,49}$'::text),
+    CONSTRAINT dead_letters_attempts_check CHECK (attempts >= 1),
+    CONSTRAINT dead_letters_consumer_check CHECK (consumer ~ '^[a-z][a-z0-9_.]{0,99}$'::text),
+    CONSTRAINT dead_letters_correlation_id_check CHECK (length(correlation_id) <= 128),
+    CONSTRAINT dead_letters_event_check CHECK (jsonb_typeof(event) = 'object'::text),
+    CONSTRAINT dead_letters_event_id_consumer_key UNIQUE (event_id, consumer),
+    CONSTRAINT dead_letters_event_type_check CHECK (event_type ~ '^[a-z]+(\.[a-z_]+)+$'::text AND length(event_type) <= 100),
+    CONSTRAINT dead_letters_failed_at_check CHECK (first_failed_at <= last_failed_at),
+    CONSTRAINT dead_letters_last_error_check CHECK (length(last_error) <= 4000),
+    CONSTRAINT dead_letters_pk PRIMARY KEY (id)
+);
+COMMENT ON TABLE redemption_schema.dead_letters IS 'Events that a consumer of this service failed at too often, with the reason, until somebody replays them.';
+GRANT DELETE, SELECT ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (id) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (event_id) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (event_id) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (consumer) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (consumer) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (event_type) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (event_type) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (aggregate_type) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (aggregate_type) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (aggregate_key) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (aggregate_key) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.dead_letters.event IS 'Personal data: the whole event as CloudEvents JSON; may carry a user''s public id, no phone or name.';
+GRANT INSERT (event) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT INSERT (correlation_id) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (correlation_id) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (attempts), UPDATE (attempts) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (attempts) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (last_error), UPDATE (last_error) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (last_error) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (first_failed_at) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (first_failed_at) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT INSERT (last_failed_at), UPDATE (last_failed_at) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (last_failed_at) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.dead_letters.replayed_at IS 'Set in the transaction of the effect, so that a replay has it once.';
+GRANT UPDATE (replayed_at) ON TABLE redemption_schema.dead_letters TO redemption_app;
+GRANT SELECT (replayed_at) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT SELECT (created_at) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+GRANT SELECT (updated_at) ON TABLE redemption_schema.dead_letters TO redemption_ro;
+
+CREATE INDEX dead_letters_open_id_idx ON redemption_schema.dead_letters USING btree (id) WHERE (replayed_at IS NULL);
+
+CREATE INDEX dead_letters_replayed_at_idx ON redemption_schema.dead_letters USING btree (replayed_at) WHERE (replayed_at IS NOT NULL);
+
+CREATE TRIGGER dead_letters_set_updated_at BEFORE UPDATE ON redemption_schema.dead_letters FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.employments (
+    employee_number text NOT NULL,
+    user_id uuid NOT NULL,
+    station_code text NOT NULL,
+    may_process_transactions boolean NOT NULL,
+    is_active boolean NOT NULL,
+    version bigint,
+    as_of timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT employments_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'::text),
+    CONSTRAINT employments_pk PRIMARY KEY (employee_number),
+    CONSTRAINT employments_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text)
+);
+COMMENT ON TABLE redemption_schema.employments IS 'Who works where and may process transactions, as the station service last told by event. Asked in the statement that begins a redemption, so that access is lost at once.';
+GRANT SELECT ON TABLE redemption_schema.employments TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.employments TO redemption_ro;
+GRANT INSERT (employee_number) ON TABLE redemption_schema.employments TO redemption_app;
+COMMENT ON COLUMN redemption_schema.employments.user_id IS 'Personal data: the public id of the employee.';
+GRANT INSERT (user_id), UPDATE (user_id) ON TABLE redemption_schema.employments TO redemption_app;
+GRANT INSERT (station_code), UPDATE (station_code) ON TABLE redemption_schema.employments TO redemption_app;
+GRANT INSERT (may_process_transactions), UPDATE (may_process_transactions) ON TABLE redemption_schema.employments TO redemption_app;
+GRANT INSERT (is_active), UPDATE (is_active) ON TABLE redemption_schema.employments TO redemption_app;
+COMMENT ON COLUMN redemption_schema.employments.version IS 'The event''s number, which counts up with each word about an employment: an older one that comes late changes nothing. Where either has none, their times decide.';
+GRANT INSERT (version), UPDATE (version) ON TABLE redemption_schema.employments TO redemption_app;
+COMMENT ON COLUMN redemption_schema.employments.as_of IS 'Time of the event.';
+GRANT INSERT (as_of), UPDATE (as_of) ON TABLE redemption_schema.employments TO redemption_app;
+
+CREATE INDEX employments_user_id_idx ON redemption_schema.employments USING btree (user_id);
+
+CREATE TRIGGER employments_set_updated_at BEFORE UPDATE ON redemption_schema.employments FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.erased_users (
+    user_id uuid NOT NULL,
+    erased_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT erased_users_pk PRIMARY KEY (user_id)
+);
+COMMENT ON TABLE redemption_schema.erased_users IS 'Accounts that are no more, as the auth service said: they earn no points, and forget_person may clean after them.';
+GRANT SELECT ON TABLE redemption_schema.erased_users TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.erased_users TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.erased_users.user_id IS 'Personal data: public id that the account had.';
+GRANT INSERT (user_id) ON TABLE redemption_schema.erased_users TO redemption_app;
+GRANT INSERT (erased_at) ON TABLE redemption_schema.erased_users TO redemption_app;
+
+CREATE TRIGGER erased_users_forget_fraud_traces AFTER INSERT ON redemption_schema.erased_users FOR EACH ROW EXECUTE FUNCTION redemption_schema.forget_fraud_traces();
+
+CREATE TABLE redemption_schema.fraud_audit_log (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    event_type text NOT NULL,
+    subject text NOT NULL,
+    old_values jsonb,
+    new_values jsonb,
+    actor text DEFAULT redemption_schema.request_context('actor'::text),
+    correlation_id text DEFAULT redemption_schema.request_context('correlation_id'::text),
+    ip_address inet DEFAULT (redemption_schema.request_context('ip_address'::text))::inet,
+    user_agent text DEFAULT redemption_schema.request_context('user_agent'::text),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_audit_log_event_type_check CHECK (event_type = ANY (ARRAY['RULE_INSERT'::text, 'RULE_UPDATE'::text, 'RULE_DELETE'::text, 'THRESHOLDS_INSERT'::text, 'THRESHOLDS_UPDATE'::text, 'THRESHOLDS_DELETE'::text, 'REVIEW_UPDATE'::text])),
+    CONSTRAINT fraud_audit_log_new_values_check CHECK (jsonb_typeof(new_values) = 'object'::text),
+    CONSTRAINT fraud_audit_log_old_values_check CHECK (jsonb_typeof(old_values) = 'object'::text),
+    CONSTRAINT fraud_audit_log_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT fraud_audit_log_subject_check CHECK (length(subject) >= 1 AND length(subject) <= 50)
+) PARTITION BY RANGE (created_at);
+COMMENT ON TABLE redemption_schema.fraud_audit_log IS 'Every change of a rule, of the thresholds and of a review, by whom; append-only, by month.';
+GRANT SELECT ON TABLE redemption_schema.fraud_audit_log TO redemption_app;
+GRANT SELECT (id) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
+GRANT SELECT (event_type) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.subject IS 'The rule''s name, the detection''s id, or "thresholds".';
+GRANT SELECT (subject) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.old_values IS 'Personal data: may name the reviewer.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.new_values IS 'Personal data: may name the reviewer.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.actor IS 'Personal data: who did it, a public id or a service''s name.';
+GRANT SELECT (correlation_id) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.ip_address IS 'Personal data: where the request came from.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.user_agent IS 'Personal data: the client''s software.';
+GRANT SELECT (created_at) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
+
+CREATE INDEX fraud_audit_log_subject_idx ON redemption_schema.fraud_audit_log USING btree (subject, id DESC);
+
+CREATE TRIGGER fraud_audit_log_refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON redemption_schema.fraud_audit_log FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.refuse_change();
 
 CREATE TABLE redemption_schema.fraud_detection_log (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -576,12 +1734,33 @@ CREATE TABLE redemption_schema.fraud_reviews (
     notes text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    action_taken text,
+    fraud_type text,
+    transaction_reference text,
+    station_code text,
+    employee_number text,
+    user_id uuid,
+    device_id text,
+    rule_points jsonb DEFAULT '{}'::jsonb NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    taken_by uuid,
+    taken_at timestamp with time zone,
+    resolution text,
+    CONSTRAINT fraud_reviews_action_taken_check CHECK (action_taken = ANY (ARRAY['FLAGGED'::text, 'ALLOWED_WITH_REVIEW'::text, 'BLOCKED'::text])),
     CONSTRAINT fraud_reviews_detection_id_key UNIQUE (detection_id),
     CONSTRAINT fraud_reviews_notes_check CHECK (length(btrim(notes)) >= 1 AND length(btrim(notes)) <= 4000),
     CONSTRAINT fraud_reviews_pk PRIMARY KEY (id),
+    CONSTRAINT fraud_reviews_resolution_check CHECK (resolution = ANY (ARRAY['CONFIRM'::text, 'DISMISS'::text, 'INCONCLUSIVE'::text, 'RELEASE'::text])),
+    CONSTRAINT fraud_reviews_resolved_check CHECK (resolution IS NULL OR status =
+CASE resolution
+    WHEN 'CONFIRM'::text THEN 'CONFIRMED'::text
+    WHEN 'INCONCLUSIVE'::text THEN 'INCONCLUSIVE'::text
+    ELSE 'FALSE_ALARM'::text
+END),
     CONSTRAINT fraud_reviews_reviewed_check CHECK ((status = 'OPEN'::text) = (reviewed_at IS NULL) AND (status = 'OPEN'::text OR reviewed_by IS NOT NULL)),
     CONSTRAINT fraud_reviews_risk_score_check CHECK (risk_score >= 0 AND risk_score <= 100),
-    CONSTRAINT fraud_reviews_status_check CHECK (status = ANY (ARRAY['OPEN'::text, 'CONFIRMED'::text, 'FALSE_ALARM'::text, 'INCONCLUSIVE'::text]))
+    CONSTRAINT fraud_reviews_status_check CHECK (status = ANY (ARRAY['OPEN'::text, 'CONFIRMED'::text, 'FALSE_ALARM'::text, 'INCONCLUSIVE'::text])),
+    CONSTRAINT fraud_reviews_taken_check CHECK ((taken_by IS NULL) = (taken_at IS NULL))
 );
 COMMENT ON TABLE redemption_schema.fraud_reviews IS 'The review queue: one row for each detection that asks for a person. Apart from the log, which never changes, and without a foreign key to it, so that old months of the log can be dropped and the verdict stays.';
 GRANT SELECT ON TABLE redemption_schema.fraud_reviews TO redemption_app;
@@ -598,10 +1777,276 @@ GRANT SELECT (reviewed_at) ON TABLE redemption_schema.fraud_reviews TO redemptio
 GRANT UPDATE (notes) ON TABLE redemption_schema.fraud_reviews TO redemption_app;
 GRANT SELECT (created_at) ON TABLE redemption_schema.fraud_reviews TO redemption_ro;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.fraud_reviews TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.fraud_reviews.action_taken IS 'What the assessment decided. This and the facts beside it are copied from the log, which has no index by detection and loses its old months.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.employee_number IS 'Personal data: the employee who served.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.user_id IS 'Personal data: public id of the driver.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.device_id IS 'Personal data: the device of the attempt.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.details IS 'Personal data: what the rules saw, which may hold places and times of a driver.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.taken_by IS 'Personal data: public id of who works on it.';
+GRANT UPDATE (taken_by) ON TABLE redemption_schema.fraud_reviews TO redemption_app;
+GRANT UPDATE (taken_at) ON TABLE redemption_schema.fraud_reviews TO redemption_app;
+COMMENT ON COLUMN redemption_schema.fraud_reviews.resolution IS 'What the reviewer did: RELEASE is a false alarm whose driver is not blocked for some hours.';
+GRANT UPDATE (resolution) ON TABLE redemption_schema.fraud_reviews TO redemption_app;
 
 CREATE INDEX fraud_reviews_open_risk_score_idx ON redemption_schema.fraud_reviews USING btree (risk_score DESC, detected_at) WHERE (status = 'OPEN'::text);
 
+CREATE TRIGGER fraud_reviews_audit AFTER UPDATE ON redemption_schema.fraud_reviews FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status OR old.taken_by IS DISTINCT FROM new.taken_by OR old.resolution IS DISTINCT FROM new.resolution OR old.reviewed_by IS DISTINCT FROM new.reviewed_by OR old.notes IS DISTINCT FROM new.notes) EXECUTE FUNCTION redemption_schema.audit_fraud('REVIEW');
+
 CREATE TRIGGER fraud_reviews_set_updated_at BEFORE UPDATE ON redemption_schema.fraud_reviews FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.fraud_rules (
+    rule_name text NOT NULL,
+    kind text NOT NULL,
+    parameters jsonb NOT NULL,
+    points integer NOT NULL,
+    is_enabled boolean DEFAULT true NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    fraud_type text GENERATED ALWAYS AS (redemption_schema.fraud_type_of(kind)) STORED NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_rules_parameters_check CHECK (redemption_schema.are_fraud_parameters(kind, parameters)),
+    CONSTRAINT fraud_rules_pk PRIMARY KEY (rule_name),
+    CONSTRAINT fraud_rules_points_check CHECK (points >= 1 AND points <= 100),
+    CONSTRAINT fraud_rules_rule_name_check CHECK (rule_name ~ '^[a-z][a-z0-9_]{2,49}$'::text),
+    CONSTRAINT fraud_rules_version_check CHECK (version >= 1)
+);
+COMMENT ON TABLE redemption_schema.fraud_rules IS 'What assess_redemption looks for. Several rules may be of one kind, a mild one and a grave one. The points of all that strike are added up. A rule is never deleted, only switched off: the log names it.';
+GRANT SELECT ON TABLE redemption_schema.fraud_rules TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.fraud_rules TO redemption_ro;
+GRANT INSERT (rule_name) ON TABLE redemption_schema.fraud_rules TO redemption_app;
+GRANT INSERT (kind) ON TABLE redemption_schema.fraud_rules TO redemption_app;
+GRANT INSERT (parameters), UPDATE (parameters) ON TABLE redemption_schema.fraud_rules TO redemption_app;
+COMMENT ON COLUMN redemption_schema.fraud_rules.points IS 'What it adds to the score of 0 to 100 when it strikes.';
+GRANT INSERT (points), UPDATE (points) ON TABLE redemption_schema.fraud_rules TO redemption_app;
+GRANT INSERT (is_enabled), UPDATE (is_enabled) ON TABLE redemption_schema.fraud_rules TO redemption_app;
+COMMENT ON COLUMN redemption_schema.fraud_rules.version IS 'Grows with each change; the log keeps it with each finding, and fraud_audit_log what each version was.';
+
+CREATE TRIGGER fraud_rules_audit AFTER INSERT OR DELETE OR UPDATE ON redemption_schema.fraud_rules FOR EACH ROW EXECUTE FUNCTION redemption_schema.audit_fraud('RULE');
+
+CREATE TRIGGER fraud_rules_count_version BEFORE UPDATE ON redemption_schema.fraud_rules FOR EACH ROW EXECUTE FUNCTION redemption_schema.count_fraud_version();
+
+CREATE TRIGGER fraud_rules_set_updated_at BEFORE UPDATE ON redemption_schema.fraud_rules FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.fraud_standings (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    standing text NOT NULL,
+    user_id uuid,
+    device_id text,
+    review_id bigint NOT NULL,
+    valid_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_standings_device_id_check CHECK (length(device_id) >= 1 AND length(device_id) <= 128),
+    CONSTRAINT fraud_standings_pk PRIMARY KEY (id),
+    CONSTRAINT fraud_standings_review_id_key UNIQUE (review_id),
+    CONSTRAINT fraud_standings_standing_check CHECK (standing = ANY (ARRAY['CONFIRMED'::text, 'RELEASED'::text])),
+    CONSTRAINT fraud_standings_valid_until_check CHECK (
+CASE standing
+    WHEN 'RELEASED'::text THEN valid_until > created_at AND valid_until <= (created_at + '7 days'::interval)
+    ELSE valid_until IS NULL
+END),
+    CONSTRAINT fraud_standings_who_check CHECK (num_nonnulls(user_id, device_id) > 0)
+);
+COMMENT ON TABLE redemption_schema.fraud_standings IS 'What a review means for the next attempts: CONFIRMED adds points by rules of kind CONFIRMED_BEFORE, RELEASED turns BLOCKED into ALLOWED_WITH_REVIEW until it ends.';
+GRANT SELECT ON TABLE redemption_schema.fraud_standings TO redemption_app;
+GRANT SELECT (id) ON TABLE redemption_schema.fraud_standings TO redemption_ro;
+GRANT INSERT (standing) ON TABLE redemption_schema.fraud_standings TO redemption_app;
+GRANT SELECT (standing) ON TABLE redemption_schema.fraud_standings TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.fraud_standings.user_id IS 'Personal data: public id of the driver.';
+GRANT INSERT (user_id) ON TABLE redemption_schema.fraud_standings TO redemption_app;
+COMMENT ON COLUMN redemption_schema.fraud_standings.device_id IS 'Personal data: the device; only where the fraud was the device''s.';
+GRANT INSERT (device_id) ON TABLE redemption_schema.fraud_standings TO redemption_app;
+GRANT INSERT (review_id) ON TABLE redemption_schema.fraud_standings TO redemption_app;
+GRANT SELECT (review_id) ON TABLE redemption_schema.fraud_standings TO redemption_ro;
+GRANT INSERT (valid_until) ON TABLE redemption_schema.fraud_standings TO redemption_app;
+GRANT SELECT (valid_until) ON TABLE redemption_schema.fraud_standings TO redemption_ro;
+GRANT SELECT (created_at) ON TABLE redemption_schema.fraud_standings TO redemption_ro;
+
+CREATE INDEX fraud_standings_device_id_idx ON redemption_schema.fraud_standings USING btree (device_id) WHERE (device_id IS NOT NULL);
+
+CREATE INDEX fraud_standings_user_id_idx ON redemption_schema.fraud_standings USING btree (user_id) WHERE (user_id IS NOT NULL);
+
+CREATE TABLE redemption_schema.fraud_thresholds (
+    id integer DEFAULT 1 NOT NULL,
+    flagged_from integer NOT NULL,
+    review_from integer NOT NULL,
+    blocked_from integer NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_thresholds_id_check CHECK (id = 1),
+    CONSTRAINT fraud_thresholds_order_check CHECK (1 <= flagged_from AND flagged_from <= review_from AND review_from <= blocked_from AND blocked_from <= 101),
+    CONSTRAINT fraud_thresholds_pk PRIMARY KEY (id),
+    CONSTRAINT fraud_thresholds_version_check CHECK (version >= 1)
+);
+COMMENT ON TABLE redemption_schema.fraud_thresholds IS 'One row: from which score on an attempt is FLAGGED, ALLOWED_WITH_REVIEW and BLOCKED. 101 is never reached.';
+GRANT SELECT ON TABLE redemption_schema.fraud_thresholds TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.fraud_thresholds TO redemption_ro;
+GRANT UPDATE (flagged_from) ON TABLE redemption_schema.fraud_thresholds TO redemption_app;
+GRANT UPDATE (review_from) ON TABLE redemption_schema.fraud_thresholds TO redemption_app;
+GRANT UPDATE (blocked_from) ON TABLE redemption_schema.fraud_thresholds TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.score_attempt(p_attempt redemption_schema.fraud_attempt, p_rules redemption_schema.fraud_rule_set, p_thresholds redemption_schema.fraud_thresholds)
+ RETURNS TABLE(risk_score integer, decision text, fraud_type text, rule_points jsonb, details jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    -- In plpgsql, so that its plan is kept over calls.
+    RETURN QUERY
+    WITH struck AS MATERIALIZED (
+        SELECT r.rule_name, r.points, redemption_schema.fraud_type_of(r.kind) AS fraud_type,
+               seen.finding || jsonb_build_object('version', r.version) AS finding
+          FROM unnest(p_rules.rule_names, p_rules.kinds, p_rules.parameters, p_rules.points, p_rules.versions)
+            AS r (rule_name, kind, parameters, points, version)
+         CROSS JOIN LATERAL redemption_schema.fraud_finding(p_attempt, r.kind, r.parameters) AS seen (finding)
+         WHERE seen.finding IS NOT NULL
+    ), scored AS (
+        SELECT least(100, coalesce(sum(points), 0))::integer AS risk_score,
+               (array_agg(fraud_type ORDER BY points DESC, rule_name))[1] AS fraud_type,
+               coalesce(jsonb_object_agg(rule_name, points), '{}') AS rule_points,
+               coalesce(jsonb_object_agg(rule_name, finding), '{}') AS details
+          FROM struck
+    ), judged AS (
+        SELECT s.risk_score, s.fraud_type, s.rule_points, s.details,
+               s.risk_score >= p_thresholds.blocked_from AND EXISTS (
+                   SELECT FROM redemption_schema.fraud_standings AS f
+                    WHERE (f.user_id = p_attempt.user_id OR f.device_id = p_attempt.device_id)
+                      AND f.standing = 'RELEASED' AND f.created_at < p_attempt.known_until
+                      AND f.valid_until > p_attempt.attempted_at) AS is_released
+          FROM scored AS s
+    )
+    SELECT j.risk_score,
+           CASE WHEN j.is_released THEN 'ALLOWED_WITH_REVIEW'
+                WHEN j.risk_score >= p_thresholds.blocked_from THEN 'BLOCKED'
+                WHEN j.risk_score >= p_thresholds.review_from THEN 'ALLOWED_WITH_REVIEW'
+                WHEN j.risk_score >= p_thresholds.flagged_from THEN 'FLAGGED'
+                ELSE 'ALLOWED' END,
+           j.fraud_type, j.rule_points,
+           CASE WHEN j.is_released THEN j.details || '{"released": true}' ELSE j.details END
+      FROM judged AS j;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.score_attempt(p_attempt redemption_schema.fraud_attempt, p_rules redemption_schema.fraud_rule_set, p_thresholds redemption_schema.fraud_thresholds) IS 'The score 0 to 100 of an attempt by these rules, and what follows from it by these thresholds. Reads only.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.score_attempt(p_attempt redemption_schema.fraud_attempt, p_rules redemption_schema.fraud_rule_set, p_thresholds redemption_schema.fraud_thresholds) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.score_attempt(p_attempt redemption_schema.fraud_attempt, p_rules redemption_schema.fraud_rule_set, p_thresholds redemption_schema.fraud_thresholds) TO redemption_app;
+
+CREATE TRIGGER fraud_thresholds_audit AFTER INSERT OR DELETE OR UPDATE ON redemption_schema.fraud_thresholds FOR EACH ROW EXECUTE FUNCTION redemption_schema.audit_fraud('THRESHOLDS');
+
+CREATE TRIGGER fraud_thresholds_count_version BEFORE UPDATE ON redemption_schema.fraud_thresholds FOR EACH ROW EXECUTE FUNCTION redemption_schema.count_fraud_version();
+
+CREATE TRIGGER fraud_thresholds_set_updated_at BEFORE UPDATE ON redemption_schema.fraud_thresholds FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.free_entries (
+    raffle_code text NOT NULL,
+    user_id uuid NOT NULL,
+    entry_day date NOT NULL,
+    entry_number smallint NOT NULL,
+    issuance_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT free_entries_entry_number_check CHECK (entry_number >= 1 AND entry_number <= 10),
+    CONSTRAINT free_entries_issuance_id_key UNIQUE (issuance_id),
+    CONSTRAINT free_entries_pk PRIMARY KEY (raffle_code, user_id, entry_day, entry_number)
+);
+COMMENT ON TABLE redemption_schema.free_entries IS 'Tickets given without purchase, numbered by person, raffle and day. Written by enter_free alone.';
+GRANT SELECT ON TABLE redemption_schema.free_entries TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.free_entries TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.free_entries.user_id IS 'Personal data: public id of the person.';
+COMMENT ON COLUMN redemption_schema.free_entries.entry_day IS 'The day in the raffle''s zone.';
+
+CREATE INDEX free_entries_user_id_created_at_idx ON redemption_schema.free_entries USING btree (user_id, created_at DESC);
+
+CREATE TABLE redemption_schema.idempotency_keys (
+    key_hash bytea NOT NULL,
+    fingerprint bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_keys_answer_check CHECK (octet_length(answer) >= 1 AND octet_length(answer) <= 1100000),
+    CONSTRAINT idempotency_keys_fingerprint_check CHECK (octet_length(fingerprint) = 32),
+    CONSTRAINT idempotency_keys_key_hash_check CHECK (octet_length(key_hash) = 32),
+    CONSTRAINT idempotency_keys_pk PRIMARY KEY (key_hash),
+    CONSTRAINT idempotency_keys_status_check CHECK (status >= 200 AND status <= 499)
+);
+COMMENT ON TABLE redemption_schema.idempotency_keys IS 'The answer to each request that had an Idempotency-Key, written in the transaction of its effect and given again to a repetition. Not partitioned: a key must be unique. Deleted after a day.';
+GRANT SELECT ON TABLE redemption_schema.idempotency_keys TO redemption_app;
+COMMENT ON COLUMN redemption_schema.idempotency_keys.key_hash IS 'SHA-256 of who asked, the route and the key, which itself is kept nowhere.';
+GRANT INSERT (key_hash) ON TABLE redemption_schema.idempotency_keys TO redemption_app;
+GRANT SELECT (key_hash) ON TABLE redemption_schema.idempotency_keys TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.idempotency_keys.fingerprint IS 'SHA-256 of method, address and body: a key stands for one request.';
+GRANT INSERT (fingerprint) ON TABLE redemption_schema.idempotency_keys TO redemption_app;
+GRANT SELECT (fingerprint) ON TABLE redemption_schema.idempotency_keys TO redemption_ro;
+GRANT INSERT (status) ON TABLE redemption_schema.idempotency_keys TO redemption_app;
+GRANT SELECT (status) ON TABLE redemption_schema.idempotency_keys TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.idempotency_keys.answer IS 'Personal data: headers and body, encrypted with a key that only who knows the Idempotency-Key can make again.';
+GRANT INSERT (answer) ON TABLE redemption_schema.idempotency_keys TO redemption_app;
+GRANT SELECT (created_at) ON TABLE redemption_schema.idempotency_keys TO redemption_ro;
+
+CREATE INDEX idempotency_keys_created_at_idx ON redemption_schema.idempotency_keys USING btree (created_at);
+
+CREATE TABLE redemption_schema.inbox_events (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    event_id uuid NOT NULL,
+    consumer text NOT NULL,
+    event_type text NOT NULL,
+    aggregate_type text NOT NULL,
+    aggregate_key text NOT NULL,
+    event jsonb NOT NULL,
+    correlation_id text,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    first_failed_at timestamp with time zone,
+    last_error text,
+    settled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT inbox_events_aggregate_key_check CHECK (length(btrim(aggregate_key)) >= 1 AND length(btrim(aggregate_key)) <= 128),
+    CONSTRAINT inbox_events_aggregate_type_check CHECK (aggregate_type ~ '^[a-z][a-z_]{1,49}$'::text),
+    CONSTRAINT inbox_events_attempts_check CHECK (attempts >= 0),
+    CONSTRAINT inbox_events_consumer_check CHECK (consumer ~ '^[a-z][a-z0-9_.]{0,99}$'::text),
+    CONSTRAINT inbox_events_correlation_id_check CHECK (length(correlation_id) <= 128),
+    CONSTRAINT inbox_events_event_check CHECK (jsonb_typeof(event) = 'object'::text),
+    CONSTRAINT inbox_events_event_type_check CHECK (event_type ~ '^[a-z]+(\.[a-z_]+)+$'::text AND length(event_type) <= 100),
+    CONSTRAINT inbox_events_last_error_check CHECK (length(last_error) <= 4000),
+    CONSTRAINT inbox_events_pk PRIMARY KEY (event_id, consumer)
+);
+COMMENT ON TABLE redemption_schema.inbox_events IS 'Events that came in, one row a consumer. Not partitioned: the key makes each event come in once, and settled rows are deleted after their retention, which is longer than any transport repeats an event.';
+GRANT DELETE, SELECT ON TABLE redemption_schema.inbox_events TO redemption_app;
+COMMENT ON COLUMN redemption_schema.inbox_events.id IS 'The order of arrival, which is the order of delivery within one aggregate.';
+GRANT SELECT (id) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT INSERT (event_id) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (event_id) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.inbox_events.consumer IS 'The consumer of this service that the event is for.';
+GRANT INSERT (consumer) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (consumer) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT INSERT (event_type) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (event_type) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT INSERT (aggregate_type) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (aggregate_type) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT INSERT (aggregate_key) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (aggregate_key) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.inbox_events.event IS 'Personal data: the whole event as CloudEvents JSON; may carry a user''s public id, no phone or name.';
+GRANT INSERT (event) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT INSERT (correlation_id) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (correlation_id) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT UPDATE (attempts) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (attempts) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT UPDATE (next_attempt_at) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (next_attempt_at) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT UPDATE (first_failed_at) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (first_failed_at) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT UPDATE (last_error) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (last_error) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.inbox_events.settled_at IS 'Set in the transaction of the effect, or when the event was given up: then dead_letters holds it.';
+GRANT UPDATE (settled_at) ON TABLE redemption_schema.inbox_events TO redemption_app;
+GRANT SELECT (settled_at) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+GRANT SELECT (created_at) ON TABLE redemption_schema.inbox_events TO redemption_ro;
+
+CREATE INDEX inbox_events_settled_at_idx ON redemption_schema.inbox_events USING btree (settled_at) WHERE (settled_at IS NOT NULL);
+
+CREATE INDEX inbox_events_unsettled_aggregate_idx ON redemption_schema.inbox_events USING btree (aggregate_type, aggregate_key, consumer, id) WHERE (settled_at IS NULL);
+
+CREATE INDEX inbox_events_unsettled_id_idx ON redemption_schema.inbox_events USING btree (id) WHERE (settled_at IS NULL);
 
 CREATE TABLE redemption_schema.outbox_events (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -614,7 +2059,7 @@ CREATE TABLE redemption_schema.outbox_events (
     correlation_id text DEFAULT redemption_schema.request_context('correlation_id'::text),
     causation_id uuid,
     trace_parent text DEFAULT redemption_schema.request_context('trace_parent'::text),
-    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     published_at timestamp with time zone,
     attempts integer DEFAULT 0 NOT NULL,
     next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -686,6 +2131,20 @@ COMMENT ON COLUMN redemption_schema.points_accounts.user_id IS 'Personal data: p
 
 CREATE TRIGGER points_accounts_set_updated_at BEFORE UPDATE ON redemption_schema.points_accounts FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
+CREATE TABLE redemption_schema.points_expirations (
+    user_id uuid NOT NULL,
+    entry_number bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT points_expirations_pk PRIMARY KEY (user_id, entry_number)
+);
+COMMENT ON TABLE redemption_schema.points_expirations IS 'Earnings whose end is still to come. Written by the ledger''s trigger; expire_points takes the rows out, so the job never looks at what it has done.';
+GRANT SELECT ON TABLE redemption_schema.points_expirations TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.points_expirations TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.points_expirations.user_id IS 'Personal data: public id of the account''s owner.';
+
+CREATE INDEX points_expirations_expires_at_idx ON redemption_schema.points_expirations USING btree (expires_at);
+
 CREATE TABLE redemption_schema.points_ledger (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     user_id uuid NOT NULL,
@@ -749,9 +2208,42 @@ CREATE INDEX points_ledger_expires_at_idx ON redemption_schema.points_ledger USI
 
 CREATE INDEX points_ledger_redemption_id_idx ON redemption_schema.points_ledger USING btree (redemption_id) WHERE (redemption_id IS NOT NULL);
 
+CREATE TRIGGER points_ledger_await_expiry AFTER INSERT ON redemption_schema.points_ledger REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.await_points_expiry();
+
 CREATE TRIGGER points_ledger_book BEFORE INSERT ON redemption_schema.points_ledger FOR EACH ROW EXECUTE FUNCTION redemption_schema.book_points();
 
 CREATE TRIGGER points_ledger_refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON redemption_schema.points_ledger FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.refuse_change();
+
+CREATE TABLE redemption_schema.points_rules (
+    currency text NOT NULL,
+    points_per_unit numeric(12,6) NOT NULL,
+    valid_days integer NOT NULL,
+    is_enabled boolean NOT NULL,
+    changed_by text DEFAULT redemption_schema.request_context('actor'::text),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT points_rules_changed_by_check CHECK (length(changed_by) <= 128),
+    CONSTRAINT points_rules_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text AND (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text]))),
+    CONSTRAINT points_rules_pk PRIMARY KEY (currency),
+    CONSTRAINT points_rules_points_per_unit_check CHECK (points_per_unit > 0::numeric AND points_per_unit <= 1000::numeric),
+    CONSTRAINT points_rules_valid_days_check CHECK (valid_days >= 1 AND valid_days <= 3650)
+);
+COMMENT ON TABLE redemption_schema.points_rules IS 'How many points a completed redemption earns for each unit of what was paid, rounded down, and for how long they are good. A currency without an enabled rule earns none.';
+GRANT SELECT ON TABLE redemption_schema.points_rules TO redemption_app;
+GRANT INSERT (currency) ON TABLE redemption_schema.points_rules TO redemption_app;
+GRANT SELECT (currency) ON TABLE redemption_schema.points_rules TO redemption_ro;
+GRANT INSERT (points_per_unit), UPDATE (points_per_unit) ON TABLE redemption_schema.points_rules TO redemption_app;
+GRANT SELECT (points_per_unit) ON TABLE redemption_schema.points_rules TO redemption_ro;
+GRANT INSERT (valid_days), UPDATE (valid_days) ON TABLE redemption_schema.points_rules TO redemption_app;
+GRANT SELECT (valid_days) ON TABLE redemption_schema.points_rules TO redemption_ro;
+GRANT INSERT (is_enabled), UPDATE (is_enabled) ON TABLE redemption_schema.points_rules TO redemption_app;
+GRANT SELECT (is_enabled) ON TABLE redemption_schema.points_rules TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.points_rules.changed_by IS 'Personal data: who said so last, a public id or a service''s name.';
+GRANT UPDATE (changed_by) ON TABLE redemption_schema.points_rules TO redemption_app;
+GRANT SELECT (created_at) ON TABLE redemption_schema.points_rules TO redemption_ro;
+GRANT SELECT (updated_at) ON TABLE redemption_schema.points_rules TO redemption_ro;
+
+CREATE TRIGGER points_rules_set_updated_at BEFORE UPDATE ON redemption_schema.points_rules FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
 CREATE TABLE redemption_schema.qr_validations (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -774,6 +2266,7 @@ CREATE TABLE redemption_schema.qr_validations (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    fuel_type text,
     CONSTRAINT qr_validations_activated_check CHECK ((status <> ALL (ARRAY['ACTIVATED'::text, 'COMPLETED'::text])) OR activated_at IS NOT NULL),
     CONSTRAINT qr_validations_amount_check CHECK (amount > 0::numeric AND amount < 'NaN'::numeric AND (amount IS NULL) = (currency IS NULL)),
     CONSTRAINT qr_validations_base_tickets_check CHECK (base_tickets >= 0 AND base_tickets <= 10000),
@@ -782,6 +2275,7 @@ CREATE TABLE redemption_schema.qr_validations (
     CONSTRAINT qr_validations_dispenser_code_check CHECK (dispenser_code ~ '^[A-Z0-9-]{1,20}$'::text),
     CONSTRAINT qr_validations_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'::text),
     CONSTRAINT qr_validations_expires_at_check CHECK (expires_at > created_at AND expires_at <= (created_at + '24:00:00'::interval)),
+    CONSTRAINT qr_validations_fuel_type_check CHECK (fuel_type = ANY (ARRAY['REGULAR'::text, 'PREMIUM'::text, 'DIESEL'::text])),
     CONSTRAINT qr_validations_metadata_check CHECK (jsonb_typeof(metadata) = 'object'::text),
     CONSTRAINT qr_validations_nonce_key UNIQUE (nonce),
     CONSTRAINT qr_validations_pk PRIMARY KEY (id),
@@ -829,6 +2323,8 @@ COMMENT ON COLUMN redemption_schema.qr_validations.ip_address IS 'Personal data:
 GRANT INSERT (metadata), UPDATE (metadata) ON TABLE redemption_schema.qr_validations TO redemption_app;
 GRANT SELECT (created_at) ON TABLE redemption_schema.qr_validations TO redemption_ro;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.qr_validations TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.qr_validations.fuel_type IS 'What is pumped: a coupon may be for some fuels alone, so without it none is taken.';
+GRANT INSERT (fuel_type) ON TABLE redemption_schema.qr_validations TO redemption_app;
 
 CREATE INDEX qr_validations_open_expires_at_idx ON redemption_schema.qr_validations USING btree (expires_at) WHERE (status = ANY (ARRAY['GENERATED'::text, 'SCANNED'::text, 'ACTIVATED'::text]));
 
@@ -888,6 +2384,43 @@ CREATE TRIGGER raffle_tickets_guard BEFORE UPDATE ON redemption_schema.raffle_ti
 
 CREATE TRIGGER raffle_tickets_set_updated_at BEFORE UPDATE ON redemption_schema.raffle_tickets FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
+CREATE TRIGGER raffle_tickets_tell_changed AFTER UPDATE ON redemption_schema.raffle_tickets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.tell_changed_tickets();
+
+CREATE TRIGGER raffle_tickets_tell_made AFTER INSERT ON redemption_schema.raffle_tickets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.tell_made_tickets();
+
+CREATE TABLE redemption_schema.rate_limits (
+    limit_name text NOT NULL,
+    subject bytea NOT NULL,
+    window_s integer NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    request_count integer DEFAULT 1 NOT NULL,
+    max_requests integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rate_limits_limit_name_check CHECK (limit_name ~ '^[a-z][a-z0-9_.]{1,49}$'::text),
+    CONSTRAINT rate_limits_pk PRIMARY KEY (limit_name, subject, window_s, window_start),
+    CONSTRAINT rate_limits_request_count_check CHECK (request_count >= 1 AND request_count <= max_requests),
+    CONSTRAINT rate_limits_subject_check CHECK (octet_length(subject) = 32),
+    CONSTRAINT rate_limits_window_s_check CHECK (window_s >= 1 AND window_s <= 86400),
+    CONSTRAINT rate_limits_window_start_check CHECK (mod(EXTRACT(epoch FROM window_start), window_s::numeric) = 0::numeric)
+);
+COMMENT ON TABLE redemption_schema.rate_limits IS 'How often something was done in a window of time, for a limit and a subject. All limits of a request are taken by one statement, in the order of the key, so that requests cannot deadlock; a full one is not updated, and the transaction that wanted it rolls back. Deleted a day after the window.';
+GRANT SELECT ON TABLE redemption_schema.rate_limits TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.rate_limits TO redemption_ro;
+GRANT INSERT (limit_name) ON TABLE redemption_schema.rate_limits TO redemption_app;
+COMMENT ON COLUMN redemption_schema.rate_limits.subject IS 'Personal data: SHA-256 of the phone number, address or user that the limit is about.';
+GRANT INSERT (subject) ON TABLE redemption_schema.rate_limits TO redemption_app;
+GRANT INSERT (window_s) ON TABLE redemption_schema.rate_limits TO redemption_app;
+COMMENT ON COLUMN redemption_schema.rate_limits.window_start IS 'A whole multiple of window_s since 1970, so that every process names the same window.';
+GRANT INSERT (window_start) ON TABLE redemption_schema.rate_limits TO redemption_app;
+GRANT INSERT (request_count), UPDATE (request_count) ON TABLE redemption_schema.rate_limits TO redemption_app;
+COMMENT ON COLUMN redemption_schema.rate_limits.max_requests IS 'The limit in force when the window was opened.';
+GRANT INSERT (max_requests) ON TABLE redemption_schema.rate_limits TO redemption_app;
+
+CREATE INDEX rate_limits_window_start_idx ON redemption_schema.rate_limits USING btree (window_start);
+
+CREATE TRIGGER rate_limits_set_updated_at BEFORE UPDATE ON redemption_schema.rate_limits FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
 CREATE TABLE redemption_schema.redemption_audit_log (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     event_type text NOT NULL,
@@ -927,8 +2460,8 @@ CREATE TABLE redemption_schema.redemptions (
     transaction_reference text DEFAULT redemption_schema.next_transaction_reference() NOT NULL,
     status text DEFAULT 'PENDING'::text NOT NULL,
     user_id uuid NOT NULL,
-    coupon_code text NOT NULL,
-    campaign_code text NOT NULL,
+    coupon_code text,
+    campaign_code text,
     station_code text NOT NULL,
     employee_number text NOT NULL,
     terminal_code text,
@@ -962,6 +2495,12 @@ CREATE TABLE redemption_schema.redemptions (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    flow text DEFAULT 'ONE_SHOT'::text NOT NULL,
+    base_tickets integer DEFAULT 0 NOT NULL,
+    completion_sha256 bytea,
+    recover_at timestamp with time zone DEFAULT (now() + '00:00:30'::interval) NOT NULL,
+    recovery_attempts integer DEFAULT 0 NOT NULL,
+    CONSTRAINT redemptions_base_tickets_check CHECK (base_tickets >= 0 AND base_tickets <= 9900 AND (base_tickets = 0 OR validation_method = 'PUMP_QR'::text)),
     CONSTRAINT redemptions_campaign_code_check CHECK (campaign_code ~ '^[A-Z0-9_]{3,50}$'::text),
     CONSTRAINT redemptions_cancellation_reason_check CHECK (length(btrim(cancellation_reason)) >= 1 AND length(btrim(cancellation_reason)) <= 1000),
     CONSTRAINT redemptions_cancelled_check CHECK ((status = 'CANCELLED'::text) = (cancelled_at IS NOT NULL)),
@@ -971,7 +2510,9 @@ CASE status
     WHEN 'CANCELLED'::text THEN true
     ELSE completed_at IS NULL
 END),
+    CONSTRAINT redemptions_completion_sha256_check CHECK (completion_sha256 IS NULL OR octet_length(completion_sha256) = 32 AND flow = 'TWO_STEP'::text),
     CONSTRAINT redemptions_correlation_id_check CHECK (length(correlation_id) <= 128),
+    CONSTRAINT redemptions_coupon_check CHECK ((coupon_code IS NULL) = (campaign_code IS NULL) AND (coupon_code IS NOT NULL OR validation_method = 'PUMP_QR'::text)),
     CONSTRAINT redemptions_coupon_code_check CHECK (coupon_code ~ '^[A-Z0-9]{6,50}$'::text),
     CONSTRAINT redemptions_created_by_check CHECK (length(created_by) <= 128),
     CONSTRAINT redemptions_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text AND (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text]))),
@@ -984,6 +2525,7 @@ END),
     CONSTRAINT redemptions_failure_code_check CHECK (failure_code ~ '^[A-Z][A-Z0-9_]{2,49}$'::text),
     CONSTRAINT redemptions_failure_reason_check CHECK (length(btrim(failure_reason)) >= 1 AND length(btrim(failure_reason)) <= 1000),
     CONSTRAINT redemptions_final_amount_check CHECK (final_amount = (original_amount - discount_amount)),
+    CONSTRAINT redemptions_flow_check CHECK (flow = ANY (ARRAY['ONE_SHOT'::text, 'TWO_STEP'::text])),
     CONSTRAINT redemptions_fuel_check CHECK ((fuel_litres IS NULL) = (price_per_litre IS NULL) AND (fuel_litres IS NULL OR fuel_type IS NOT NULL)),
     CONSTRAINT redemptions_fuel_litres_check CHECK (fuel_litres > 0::numeric AND fuel_litres < 'NaN'::numeric),
     CONSTRAINT redemptions_fuel_type_check CHECK (fuel_type = ANY (ARRAY['REGULAR'::text, 'PREMIUM'::text, 'DIESEL'::text])),
@@ -997,6 +2539,7 @@ END),
     CONSTRAINT redemptions_price_per_litre_check CHECK (price_per_litre > 0::numeric AND price_per_litre < 'NaN'::numeric),
     CONSTRAINT redemptions_pump_amount_check CHECK (abs(fuel_litres * price_per_litre - original_amount) <= GREATEST(1::numeric, original_amount * 0.005)),
     CONSTRAINT redemptions_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'::text),
+    CONSTRAINT redemptions_recovery_attempts_check CHECK (recovery_attempts >= 0),
     CONSTRAINT redemptions_request_sha256_check CHECK (octet_length(request_sha256) = 32),
     CONSTRAINT redemptions_rounding_check CHECK (currency <> 'CRC'::text OR original_amount = trunc(original_amount) AND discount_amount = trunc(discount_amount)),
     CONSTRAINT redemptions_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
@@ -1088,6 +2631,15 @@ GRANT SELECT (created_at) ON TABLE redemption_schema.redemptions TO redemption_a
 GRANT SELECT (created_at) ON TABLE redemption_schema.redemptions TO redemption_ro;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.redemptions TO redemption_app;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.redemptions TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.redemptions.flow IS 'ONE_SHOT: PENDING means that the coupon is about to be consumed. TWO_STEP: PENDING was validated and waits for the fuel; the coupon is about to be consumed from IN_PROGRESS on.';
+GRANT INSERT (flow), SELECT (flow) ON TABLE redemption_schema.redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.redemptions.base_tickets IS 'Tickets that the amount itself earns at the pump, on top of the coupon''s.';
+GRANT INSERT (base_tickets), SELECT (base_tickets) ON TABLE redemption_schema.redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.redemptions.completion_sha256 IS 'Fingerprint of the second step''s request: the same one again gets the same answer, another is refused.';
+GRANT SELECT (completion_sha256), UPDATE (completion_sha256) ON TABLE redemption_schema.redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.redemptions.recover_at IS 'Before it nobody but the request itself drives the redemption on; a worker that takes it moves it ahead.';
+GRANT INSERT (recover_at), SELECT (recover_at), UPDATE (recover_at) ON TABLE redemption_schema.redemptions TO redemption_app;
+GRANT SELECT (recovery_attempts), UPDATE (recovery_attempts) ON TABLE redemption_schema.redemptions TO redemption_app;
 
 CREATE INDEX redemptions_coupon_code_idx ON redemption_schema.redemptions USING btree (coupon_code);
 
@@ -1102,6 +2654,29 @@ CREATE TRIGGER redemptions_follow AFTER UPDATE ON redemption_schema.redemptions 
 CREATE TRIGGER redemptions_guard BEFORE INSERT OR UPDATE ON redemption_schema.redemptions FOR EACH ROW EXECUTE FUNCTION redemption_schema.guard_redemption();
 
 CREATE TRIGGER redemptions_set_updated_at BEFORE UPDATE ON redemption_schema.redemptions FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.station_positions (
+    station_code text NOT NULL,
+    latitude double precision NOT NULL,
+    longitude double precision NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT station_positions_latitude_check CHECK (latitude >= '-90'::integer::double precision AND latitude <= 90::double precision),
+    CONSTRAINT station_positions_longitude_check CHECK (longitude >= '-180'::integer::double precision AND longitude <= 180::double precision),
+    CONSTRAINT station_positions_pk PRIMARY KEY (station_code),
+    CONSTRAINT station_positions_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text)
+);
+COMMENT ON TABLE redemption_schema.station_positions IS 'Where the stations that take coupons are, as the station service told last by station.changed: the distance between two redemptions of one driver. A station that nobody told of is not judged by.';
+GRANT SELECT ON TABLE redemption_schema.station_positions TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.station_positions TO redemption_ro;
+GRANT INSERT (station_code) ON TABLE redemption_schema.station_positions TO redemption_app;
+GRANT INSERT (latitude), UPDATE (latitude) ON TABLE redemption_schema.station_positions TO redemption_app;
+GRANT INSERT (longitude), UPDATE (longitude) ON TABLE redemption_schema.station_positions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.station_positions.as_of IS 'Time of the event; an older one changes nothing.';
+GRANT INSERT (as_of), UPDATE (as_of) ON TABLE redemption_schema.station_positions TO redemption_app;
+
+CREATE TRIGGER station_positions_set_updated_at BEFORE UPDATE ON redemption_schema.station_positions FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
 CREATE TABLE redemption_schema.ticket_issuances (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -1159,6 +2734,55 @@ GRANT SELECT (created_at) ON TABLE redemption_schema.ticket_issuances TO redempt
 CREATE INDEX ticket_issuances_redemption_id_idx ON redemption_schema.ticket_issuances USING btree (redemption_id) WHERE (redemption_id IS NOT NULL);
 
 CREATE INDEX ticket_issuances_user_id_created_at_idx ON redemption_schema.ticket_issuances USING btree (user_id, created_at DESC);
+
+CREATE TABLE redemption_schema.ticket_raffles (
+    raffle_code text NOT NULL,
+    opens_at timestamp with time zone NOT NULL,
+    closes_at timestamp with time zone NOT NULL,
+    takes_choices boolean NOT NULL,
+    free_entries_per_day smallint NOT NULL,
+    time_zone text NOT NULL,
+    changed_by text DEFAULT redemption_schema.request_context('actor'::text),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ticket_raffles_changed_by_check CHECK (length(changed_by) <= 128),
+    CONSTRAINT ticket_raffles_free_entries_per_day_check CHECK (free_entries_per_day >= 0 AND free_entries_per_day <= 10),
+    CONSTRAINT ticket_raffles_pk PRIMARY KEY (raffle_code),
+    CONSTRAINT ticket_raffles_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'::text),
+    CONSTRAINT ticket_raffles_time_zone_check CHECK (time_zone ~ '^[A-Z][A-Za-z_]+(/[A-Za-z_+-]+){1,2}$'::text AND timezone(time_zone, '2000-01-01 00:00:00+00'::timestamp with time zone) IS NOT NULL),
+    CONSTRAINT ticket_raffles_window_check CHECK (opens_at < closes_at AND opens_at > '-infinity'::timestamp with time zone AND closes_at < 'infinity'::timestamp with time zone)
+);
+COMMENT ON TABLE redemption_schema.ticket_raffles IS 'Raffles that holders may send tickets to, and those that give free entries, as the staff says. A raffle that a campaign names for its own tickets need not be here.';
+GRANT SELECT ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT INSERT (raffle_code) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT SELECT (raffle_code) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+GRANT INSERT (opens_at), UPDATE (opens_at) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT SELECT (opens_at) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+GRANT INSERT (closes_at), UPDATE (closes_at) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT SELECT (closes_at) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.ticket_raffles.takes_choices IS 'Whether holders may choose it for tickets that wait.';
+GRANT INSERT (takes_choices), UPDATE (takes_choices) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT SELECT (takes_choices) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.ticket_raffles.free_entries_per_day IS 'Tickets that one person gets a day without buying anything; 0: none.';
+GRANT INSERT (free_entries_per_day), UPDATE (free_entries_per_day) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT SELECT (free_entries_per_day) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.ticket_raffles.time_zone IS 'IANA name: in which zone a day begins.';
+GRANT INSERT (time_zone), UPDATE (time_zone) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT SELECT (time_zone) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.ticket_raffles.changed_by IS 'Personal data: who said so last, a public id or a service''s name.';
+GRANT UPDATE (changed_by) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT SELECT (created_at) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+GRANT SELECT (updated_at) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+
+CREATE TRIGGER ticket_raffles_set_updated_at BEFORE UPDATE ON redemption_schema.ticket_raffles FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+ALTER TABLE redemption_schema.fraud_standings ADD CONSTRAINT fraud_standings_review_id_fk FOREIGN KEY (review_id) REFERENCES redemption_schema.fraud_reviews(id) ON DELETE RESTRICT;
+
+ALTER TABLE redemption_schema.free_entries ADD CONSTRAINT free_entries_issuance_id_fk FOREIGN KEY (issuance_id) REFERENCES redemption_schema.ticket_issuances(issuance_id) ON DELETE RESTRICT;
+
+ALTER TABLE redemption_schema.free_entries ADD CONSTRAINT free_entries_raffle_code_fk FOREIGN KEY (raffle_code) REFERENCES redemption_schema.ticket_raffles(raffle_code) ON DELETE RESTRICT;
+
+ALTER TABLE redemption_schema.points_expirations ADD CONSTRAINT points_expirations_user_id_entry_number_fk FOREIGN KEY (user_id, entry_number) REFERENCES redemption_schema.points_ledger(user_id, entry_number) ON DELETE RESTRICT;
 
 ALTER TABLE redemption_schema.points_ledger ADD CONSTRAINT points_ledger_redemption_id_fk FOREIGN KEY (redemption_id) REFERENCES redemption_schema.redemptions(id) ON DELETE RESTRICT;
 

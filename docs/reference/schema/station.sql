@@ -186,6 +186,86 @@ $function$;
 COMMENT ON FUNCTION station_schema.ensure_month_partitions(p_table text, p_from date, p_until date) IS 'Makes the missing partitions (UTC months) of one table for [from, until); returns how many it made.';
 REVOKE EXECUTE ON FUNCTION station_schema.ensure_month_partitions(p_table text, p_from date, p_until date) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION station_schema.forget_addresses(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_first timestamptz;
+    v_last timestamptz;
+    v_found integer;
+    v_count integer := 0;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Two at the same time come one after the other: each looks for what the one before has left.
+    PERFORM pg_advisory_xact_lock(hashtextextended('station_schema.forget_addresses', 0));
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    -- Looked for again where an erasure took some of what was found. A window of time, and no list of keys: months that
+    -- it does not touch are not looked at.
+    WHILE v_count < p_limit LOOP
+        SELECT min(o.created_at), max(o.created_at) INTO v_first, v_last
+          FROM (SELECT a.created_at FROM station_schema.station_audit_log AS a
+                 WHERE a.created_at < now() - interval '1 year'
+                   AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)
+                 ORDER BY a.created_at LIMIT p_limit - v_count) AS o;
+        EXIT WHEN v_first IS NULL;
+        UPDATE station_schema.station_audit_log AS a
+           SET ip_address = NULL, user_agent = NULL
+         WHERE a.created_at >= v_first AND a.created_at <= v_last
+           AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+        GET DIAGNOSTICS v_found = ROW_COUNT;
+        v_count := v_count + v_found;
+    END LOOP;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION station_schema.forget_addresses(p_limit integer) IS 'Takes addresses and user agents out of p_limit entries of the log that are older than a year, the oldest first, and out of those of the same moment as the last. Fewer than p_limit: no more are left, whatever else runs. What, who and when stay.';
+REVOKE EXECUTE ON FUNCTION station_schema.forget_addresses(p_limit integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION station_schema.forget_addresses(p_limit integer) TO station_app;
+
+CREATE OR REPLACE FUNCTION station_schema.forget_late_certificate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM FROM station_schema.employees AS e WHERE e.id = NEW.employee_id FOR SHARE;
+    IF EXISTS (
+        SELECT FROM station_schema.employees AS e
+          JOIN station_schema.user_states AS u ON u.user_id = e.user_id AND u.is_erased
+         WHERE e.id = NEW.employee_id)
+    THEN
+        NEW.certificate_number := NULL;
+        NEW.withdrawal_reason := CASE WHEN NEW.withdrawal_reason IS NOT NULL THEN 'erased' END;
+    END IF;
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION station_schema.forget_late_certificate() IS 'BEFORE trigger: of an erased person neither the certificate nor why it was withdrawn is kept, only that it was. Holds the employment until the end.';
+REVOKE EXECUTE ON FUNCTION station_schema.forget_late_certificate() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION station_schema.forget_late_certificate() TO station_app;
+
+CREATE OR REPLACE FUNCTION station_schema.forget_late_reason()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM station_schema.user_states AS u WHERE u.user_id = NEW.user_id AND u.is_erased) THEN
+        NEW.termination_reason := NULL;
+    END IF;
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION station_schema.forget_late_reason() IS 'BEFORE trigger: no reason is kept why the employment of an erased person ended.';
+REVOKE EXECUTE ON FUNCTION station_schema.forget_late_reason() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION station_schema.forget_late_reason() TO station_app;
+
 CREATE OR REPLACE FUNCTION station_schema.forget_old_requests(p_at_most integer DEFAULT 10000)
  RETURNS integer
  LANGUAGE plpgsql
@@ -217,6 +297,46 @@ COMMENT ON FUNCTION station_schema.forget_old_requests(p_at_most integer) IS 'De
 REVOKE EXECUTE ON FUNCTION station_schema.forget_old_requests(p_at_most integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION station_schema.forget_old_requests(p_at_most integer) TO station_app;
 
+CREATE OR REPLACE FUNCTION station_schema.forget_person(p_user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_personal text[] := ARRAY['termination_reason', 'certificate_number', 'withdrawal_reason'];
+BEGIN
+    IF NOT EXISTS (SELECT FROM station_schema.user_states AS u WHERE u.user_id = p_user_id AND u.is_erased) THEN
+        RAISE EXCEPTION 'the account of user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    -- Whoever writes of these employments has ended, or sees from here on that the account is erased (the triggers below).
+    PERFORM FROM station_schema.employees AS e WHERE e.user_id = p_user_id ORDER BY e.id FOR NO KEY UPDATE;
+    UPDATE station_schema.employees AS e
+       SET termination_reason = NULL
+     WHERE e.user_id = p_user_id AND e.termination_reason <> 'the account was erased';
+    UPDATE station_schema.employee_certifications AS c
+       SET certificate_number = NULL,
+           withdrawal_reason = CASE WHEN c.withdrawal_reason IS NOT NULL THEN 'erased' END
+      FROM station_schema.employees AS e
+     WHERE e.user_id = p_user_id AND c.employee_id = e.id
+       AND (c.certificate_number IS NOT NULL OR c.withdrawal_reason <> 'erased');
+    -- Last: the two changes above were logged too.
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE station_schema.station_audit_log AS a
+       SET old_values = a.old_values - v_personal, new_values = a.new_values - v_personal
+      FROM station_schema.employees AS e
+     WHERE e.user_id = p_user_id AND a.entity_reference = e.employee_number
+       AND (a.old_values ?| v_personal OR a.new_values ?| v_personal);
+    UPDATE station_schema.station_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
+    PERFORM set_config('gasolinera.maintenance', '', true);
+END
+$function$;
+COMMENT ON FUNCTION station_schema.forget_person(p_user_id uuid) IS 'Forgets texts and certificates of an erased user''s employments, in the log too, and from where the user did what. References, days and hours of work stay. Again changes nothing; refuses for anybody who is not erased.';
+REVOKE EXECUTE ON FUNCTION station_schema.forget_person(p_user_id uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION station_schema.forget_person(p_user_id uuid) TO station_app;
+
 CREATE OR REPLACE FUNCTION station_schema.forget_terminal_traces()
  RETURNS integer
  LANGUAGE plpgsql
@@ -242,8 +362,8 @@ CREATE OR REPLACE FUNCTION station_schema.is_readable(p_text text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-RETURN ((p_text ~ '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'::text) AND (p_text !~ '[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]'::text));
-COMMENT ON FUNCTION station_schema.is_readable(p_text text) IS 'Whether a text shows something, and in the order in which it is written: no sign that turns its direction.';
+RETURN ((p_text ~ '[^\u0001-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u00A9\u00AB-\u00B1\u00B4\u00B6-\u00B8\u00BB\u00BF\u00D7\u00F7\u02C2-\u02C5\u02D2-\u02DF\u02E5-\u02EB\u02ED\u02EF-\u036F\u0483-\u0489\u0591-\u05C7\u064B-\u065F\u1AB0-\u1AFF\u1DC0-\u1DFF\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u206F\u20A0-\u20FF\u2190-\u245F\u2500-\u2775\u2794-\u2BFF\u2E00-\u2E2E\u2E30-\u2E7F\u3000-\u3004\u3008-\u3020\u302A-\u3030\u3164\uFE00-\uFE6F\uFEFF\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65\uFFA0\uFFE0-\uFFFF\U0001F10D-\U0001FAFF\U000E0000-\U000E0FFF]'::text) AND (p_text !~ '[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]'::text));
+COMMENT ON FUNCTION station_schema.is_readable(p_text text) IS 'Whether a text holds a letter or a digit, and is in the order in which it is written: no sign turns its direction.';
 REVOKE EXECUTE ON FUNCTION station_schema.is_readable(p_text text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION station_schema.is_readable(p_text text) TO station_app;
 GRANT EXECUTE ON FUNCTION station_schema.is_readable(p_text text) TO station_ro;
@@ -298,6 +418,43 @@ END
 $function$;
 COMMENT ON FUNCTION station_schema.keep_price_history() IS 'AFTER statement trigger of the current prices: the only writer of their history.';
 REVOKE EXECUTE ON FUNCTION station_schema.keep_price_history() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION station_schema.list_changed_prices()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- Two that set prices of one station at the same time come one after the other, so that neither list lacks the
+    -- other's; in order of the key, so that they do not wait for each other.
+    PERFORM s.id FROM station_schema.stations AS s
+      WHERE s.id IN (SELECT r.station_id FROM changed_rows AS r) ORDER BY s.id FOR NO KEY UPDATE;
+    PERFORM station_schema.write_price_lists(ARRAY(SELECT DISTINCT r.station_id FROM changed_rows AS r));
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION station_schema.list_changed_prices() IS 'AFTER statement trigger of the current prices. Locks the stations.';
+REVOKE EXECUTE ON FUNCTION station_schema.list_changed_prices() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION station_schema.list_prices_of_changed_fuels()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_changed CONSTANT bigint[] := ARRAY(
+        SELECT n.id FROM new_rows AS n JOIN old_rows AS o ON o.id = n.id WHERE n.fuels <> o.fuels);
+BEGIN
+    IF v_changed <> '{}' THEN
+        PERFORM station_schema.write_price_lists(v_changed);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION station_schema.list_prices_of_changed_fuels() IS 'AFTER statement trigger of stations: what is no longer sold leaves the list that is shown.';
+REVOKE EXECUTE ON FUNCTION station_schema.list_prices_of_changed_fuels() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION station_schema.local_day(p_time_zone text)
  RETURNS date
@@ -737,29 +894,60 @@ $function$;
 COMMENT ON FUNCTION station_schema.set_updated_at() IS 'BEFORE UPDATE trigger: the row remembers when it was last changed.';
 REVOKE EXECUTE ON FUNCTION station_schema.set_updated_at() FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION station_schema.write_price_lists()
+CREATE OR REPLACE FUNCTION station_schema.tell_places()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    -- Two that set prices of one station at the same time come one after the other, so that neither list lacks the
-    -- other's; in order of the key, so that they do not wait for each other.
-    PERFORM s.id FROM station_schema.stations AS s
-      WHERE s.id IN (SELECT r.station_id FROM changed_rows AS r) ORDER BY s.id FOR NO KEY UPDATE;
-    INSERT INTO station_schema.station_price_lists AS known (station_id, prices)
-    SELECT p.station_id, json_agg(json_build_object(
-               'fuel', p.fuel, 'price', p.price::text, 'currency', p.currency, 'as_of', p.price_as_of) ORDER BY p.fuel)
-      FROM station_schema.station_fuel_prices AS p
-     WHERE p.station_id IN (SELECT r.station_id FROM changed_rows AS r)
-     GROUP BY p.station_id
-    ON CONFLICT (station_id) DO UPDATE SET prices = excluded.prices;
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO station_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+        SELECT 'station.changed', 'station', n.station_code,
+               jsonb_build_object('station_code', n.station_code, 'latitude', n.location[1],
+                                  'longitude', n.location[0])
+          FROM new_rows AS n
+         WHERE n.accepts_coupons;
+    ELSE
+        INSERT INTO station_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+        SELECT 'station.changed', 'station', n.station_code,
+               jsonb_build_object('station_code', n.station_code, 'latitude', n.location[1],
+                                  'longitude', n.location[0])
+          FROM new_rows AS n
+          JOIN old_rows AS o ON o.id = n.id
+         WHERE n.accepts_coupons
+           AND (NOT o.accepts_coupons
+                OR (o.location[0], o.location[1]) IS DISTINCT FROM (n.location[0], n.location[1]));
+    END IF;
     RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION station_schema.write_price_lists() IS 'AFTER statement trigger of the current prices: the only writer of the lists that are shown. Locks the stations.';
-REVOKE EXECUTE ON FUNCTION station_schema.write_price_lists() FROM PUBLIC;
+COMMENT ON FUNCTION station_schema.tell_places() IS 'AFTER statement trigger: the event station.changed for each station that takes coupons now, or lies elsewhere.';
+REVOKE EXECUTE ON FUNCTION station_schema.tell_places() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION station_schema.write_price_lists(p_station_ids bigint[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO station_schema.station_price_lists AS known (station_id, prices)
+    SELECT p.station_id,
+           coalesce(
+               json_agg(
+                   json_build_object(
+                       'fuel', p.fuel, 'price', p.price::text, 'currency', p.currency, 'as_of', p.price_as_of)
+                   ORDER BY p.fuel)
+               FILTER (WHERE p.fuel = ANY (s.fuels)),
+               '[]')
+      FROM station_schema.station_fuel_prices AS p
+      JOIN station_schema.stations AS s ON s.id = p.station_id
+     WHERE p.station_id = ANY (p_station_ids)
+     GROUP BY p.station_id
+    ON CONFLICT (station_id) DO UPDATE SET prices = excluded.prices
+$function$;
+COMMENT ON FUNCTION station_schema.write_price_lists(p_station_ids bigint[]) IS 'The only writer of the lists that are shown; for whoever has locked the stations. A fuel that is no longer sold has no price.';
+REVOKE EXECUTE ON FUNCTION station_schema.write_price_lists(p_station_ids bigint[]) FROM PUBLIC;
 
 CREATE TABLE station_schema.dead_letters (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -845,7 +1033,7 @@ CREATE TABLE station_schema.employee_certifications (
     CONSTRAINT employee_certifications_issued_on_check CHECK (issued_on >= '1980-01-01'::date),
     CONSTRAINT employee_certifications_kind_check CHECK (kind = ANY (ARRAY['COUPON_PROCESSING'::text, 'CUSTOMER_SERVICE'::text, 'CASH_HANDLING'::text, 'FUEL_HANDLING'::text, 'FIRE_SAFETY'::text, 'FIRST_AID'::text])),
     CONSTRAINT employee_certifications_pk PRIMARY KEY (id),
-    CONSTRAINT employee_certifications_withdrawal_reason_check CHECK ((withdrawn_at IS NULL) = (withdrawal_reason IS NULL) AND length(btrim(withdrawal_reason)) >= 1 AND length(btrim(withdrawal_reason)) <= 300)
+    CONSTRAINT employee_certifications_withdrawal_reason_check CHECK ((withdrawn_at IS NULL) = (withdrawal_reason IS NULL) AND length(btrim(withdrawal_reason)) >= 1 AND length(btrim(withdrawal_reason)) <= 300 AND station_schema.is_readable(withdrawal_reason))
 );
 COMMENT ON TABLE station_schema.employee_certifications IS 'Training that somebody passed, and until when it counts; NULL: for good. The day it expires it counts no more.';
 GRANT SELECT ON TABLE station_schema.employee_certifications TO station_app;
@@ -878,6 +1066,8 @@ REVOKE EXECUTE ON FUNCTION station_schema.holds_certification(p_employee_id bigi
 GRANT EXECUTE ON FUNCTION station_schema.holds_certification(p_employee_id bigint, p_kind text, p_day date) TO station_app;
 
 CREATE INDEX employee_certifications_expires_on_idx ON station_schema.employee_certifications USING btree (expires_on) WHERE ((withdrawn_at IS NULL) AND (expires_on IS NOT NULL));
+
+CREATE TRIGGER employee_certifications_forget_late BEFORE INSERT OR UPDATE ON station_schema.employee_certifications FOR EACH ROW WHEN (new.certificate_number IS NOT NULL OR new.withdrawal_reason <> 'erased'::text) EXECUTE FUNCTION station_schema.forget_late_certificate();
 
 CREATE TRIGGER employee_certifications_log_delete AFTER DELETE ON station_schema.employee_certifications REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_employee_parts('CERTIFICATION', 'certification_id');
 
@@ -973,7 +1163,8 @@ CREATE TABLE station_schema.employees (
     CONSTRAINT employees_suspended_at_check CHECK (suspended_at IS NULL OR terminated_on IS NULL),
     CONSTRAINT employees_terminated_may_nothing_check CHECK (terminated_on IS NULL OR NOT (may_process_transactions OR may_handle_cash OR may_supervise)),
     CONSTRAINT employees_terminated_on_check CHECK (terminated_on >= hired_on),
-    CONSTRAINT employees_termination_reason_check CHECK (termination_reason IS NULL OR terminated_on IS NOT NULL AND length(btrim(termination_reason)) >= 1 AND length(btrim(termination_reason)) <= 500)
+    CONSTRAINT employees_termination_reason_check CHECK (termination_reason IS NULL OR terminated_on IS NOT NULL AND length(btrim(termination_reason)) >= 1 AND length(btrim(termination_reason)) <= 500),
+    CONSTRAINT employees_termination_reason_readable_check CHECK (station_schema.is_readable(termination_reason))
 );
 COMMENT ON TABLE station_schema.employees IS 'Who works where and may do what; one row an employment, kept when it ends. Names and phones live with the user.';
 GRANT SELECT ON TABLE station_schema.employees TO station_app;
@@ -1018,6 +1209,8 @@ CREATE INDEX employees_station_id_idx ON station_schema.employees USING btree (s
 CREATE TRIGGER employees_check_certified_insert BEFORE INSERT ON station_schema.employees FOR EACH ROW WHEN (new.may_process_transactions) EXECUTE FUNCTION station_schema.check_certified();
 
 CREATE TRIGGER employees_check_certified_update BEFORE UPDATE ON station_schema.employees FOR EACH ROW WHEN (new.may_process_transactions AND (NOT old.may_process_transactions OR old.station_id <> new.station_id)) EXECUTE FUNCTION station_schema.check_certified();
+
+CREATE TRIGGER employees_forget_late_reason BEFORE INSERT OR UPDATE ON station_schema.employees FOR EACH ROW WHEN (new.termination_reason <> 'the account was erased'::text) EXECUTE FUNCTION station_schema.forget_late_reason();
 
 CREATE TRIGGER employees_log_delete AFTER DELETE ON station_schema.employees REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_changes('EMPLOYEE', 'employee_number');
 
@@ -1254,7 +1447,11 @@ COMMENT ON COLUMN station_schema.station_audit_log.ip_address IS 'Personal data:
 COMMENT ON COLUMN station_schema.station_audit_log.user_agent IS 'Personal data: the program that made the request.';
 GRANT SELECT (created_at) ON TABLE station_schema.station_audit_log TO station_ro;
 
+CREATE INDEX station_audit_log_actor_created_at_idx ON station_schema.station_audit_log USING btree (actor, created_at);
+
 CREATE INDEX station_audit_log_entity_reference_created_at_idx ON station_schema.station_audit_log USING btree (entity_reference, created_at);
+
+CREATE INDEX station_audit_log_with_address_created_at_idx ON station_schema.station_audit_log USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
 
 CREATE TRIGGER station_audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON station_schema.station_audit_log FOR EACH STATEMENT EXECUTE FUNCTION station_schema.refuse_change();
 
@@ -1335,9 +1532,9 @@ CREATE TRIGGER station_fuel_prices_history_insert AFTER INSERT ON station_schema
 
 CREATE TRIGGER station_fuel_prices_history_update AFTER UPDATE ON station_schema.station_fuel_prices REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.keep_price_history();
 
-CREATE TRIGGER station_fuel_prices_list_insert AFTER INSERT ON station_schema.station_fuel_prices REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.write_price_lists();
+CREATE TRIGGER station_fuel_prices_list_insert AFTER INSERT ON station_schema.station_fuel_prices REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.list_changed_prices();
 
-CREATE TRIGGER station_fuel_prices_list_update AFTER UPDATE ON station_schema.station_fuel_prices REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.write_price_lists();
+CREATE TRIGGER station_fuel_prices_list_update AFTER UPDATE ON station_schema.station_fuel_prices REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.list_changed_prices();
 
 CREATE TRIGGER station_fuel_prices_log_delete AFTER DELETE ON station_schema.station_fuel_prices REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_part_changes('PRICE', 'fuel');
 
@@ -1598,7 +1795,9 @@ CREATE TABLE station_schema.stations (
     CONSTRAINT stations_location_check CHECK (location[0] >= '-180'::integer::double precision AND location[0] <= 180::double precision AND (location[0] = 0::double precision OR abs(location[0]) >= 0.000000001::double precision) AND location[1] >= '-90'::integer::double precision AND location[1] <= 90::double precision AND (location[1] = 0::double precision OR abs(location[1]) >= 0.000000001::double precision)),
     CONSTRAINT stations_location_is_not_zero_check CHECK (location[0] <> 0::double precision OR location[1] <> 0::double precision),
     CONSTRAINT stations_metadata_check CHECK (jsonb_typeof(metadata) = 'object'::text),
+    CONSTRAINT stations_mexico_location_check CHECK (country <> 'MX'::text OR location[0] >= '-118.6'::numeric::double precision AND location[0] <= '-86.6'::numeric::double precision AND location[1] >= 14.4::double precision AND location[1] <= 32.8::double precision),
     CONSTRAINT stations_name_check CHECK (name = btrim(name) AND length(name) >= 1 AND length(name) <= 200 AND name ~ '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'::text),
+    CONSTRAINT stations_name_readable_check CHECK (station_schema.is_readable(name)),
     CONSTRAINT stations_opened_on_check CHECK (opened_on >= '1900-01-01'::date),
     CONSTRAINT stations_opening_hours_check CHECK (jsonb_typeof(opening_hours) = 'object'::text),
     CONSTRAINT stations_opening_hours_valid_check CHECK (station_schema.are_opening_hours(opening_hours)),
@@ -1692,6 +1891,8 @@ CREATE INDEX stations_words_idx ON station_schema.stations USING gin (station_sc
 
 CREATE TRIGGER stations_check_status_change BEFORE UPDATE ON station_schema.stations FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status) EXECUTE FUNCTION station_schema.check_status_change();
 
+CREATE TRIGGER stations_list_prices AFTER UPDATE ON station_schema.stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.list_prices_of_changed_fuels();
+
 CREATE TRIGGER stations_log_delete AFTER DELETE ON station_schema.stations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_changes('STATION', 'station_code');
 
 CREATE TRIGGER stations_log_insert AFTER INSERT ON station_schema.stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_changes('STATION', 'station_code');
@@ -1699,6 +1900,10 @@ CREATE TRIGGER stations_log_insert AFTER INSERT ON station_schema.stations REFER
 CREATE TRIGGER stations_log_update AFTER UPDATE ON station_schema.stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.log_changes('STATION', 'station_code');
 
 CREATE TRIGGER stations_set_updated_at BEFORE UPDATE ON station_schema.stations FOR EACH ROW EXECUTE FUNCTION station_schema.set_updated_at();
+
+CREATE TRIGGER stations_tell_new_places AFTER INSERT ON station_schema.stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.tell_places();
+
+CREATE TRIGGER stations_tell_places AFTER UPDATE ON station_schema.stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION station_schema.tell_places();
 
 CREATE TABLE station_schema.terminal_enrolments (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -1715,7 +1920,7 @@ CREATE TABLE station_schema.terminal_enrolments (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT terminal_enrolments_code_hash_check CHECK (octet_length(code_hash) = 32),
     CONSTRAINT terminal_enrolments_expires_at_check CHECK (expires_at > created_at AND expires_at <= (created_at + '00:15:00'::interval)),
-    CONSTRAINT terminal_enrolments_name_check CHECK (name = btrim(name) AND length(name) >= 1 AND length(name) <= 80 AND name ~ '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'::text),
+    CONSTRAINT terminal_enrolments_name_check CHECK (name = btrim(name) AND length(name) >= 1 AND length(name) <= 80 AND station_schema.is_readable(name)),
     CONSTRAINT terminal_enrolments_pk PRIMARY KEY (id),
     CONSTRAINT terminal_enrolments_reference_check CHECK (reference ~ '^[0-9A-HJKMNP-TV-Z]{6}$'::text),
     CONSTRAINT terminal_enrolments_reference_key UNIQUE (reference),
@@ -1779,11 +1984,11 @@ CREATE TABLE station_schema.terminals (
     revocation_reason text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT terminals_name_check CHECK (name = btrim(name) AND length(name) >= 1 AND length(name) <= 80 AND name ~ '[^[:space:][:cntrl:]\u0080-\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]'::text),
+    CONSTRAINT terminals_name_check CHECK (name = btrim(name) AND length(name) >= 1 AND length(name) <= 80 AND station_schema.is_readable(name)),
     CONSTRAINT terminals_pk PRIMARY KEY (id),
     CONSTRAINT terminals_public_key_check CHECK (octet_length(public_key) = 32),
     CONSTRAINT terminals_public_key_key UNIQUE (public_key),
-    CONSTRAINT terminals_revocation_reason_check CHECK ((revoked_at IS NULL) = (revocation_reason IS NULL) AND length(btrim(revocation_reason)) >= 1 AND length(btrim(revocation_reason)) <= 300),
+    CONSTRAINT terminals_revocation_reason_check CHECK ((revoked_at IS NULL) = (revocation_reason IS NULL) AND length(btrim(revocation_reason)) >= 1 AND length(btrim(revocation_reason)) <= 300 AND station_schema.is_readable(revocation_reason)),
     CONSTRAINT terminals_terminal_code_check CHECK (terminal_code ~ '^TRM[0-9]{6,15}$'::text),
     CONSTRAINT terminals_terminal_code_key UNIQUE (terminal_code)
 );
