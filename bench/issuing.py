@@ -179,11 +179,13 @@ async def _work() -> None:
         while await issuer.issue_chunk():
             pass
         cpu_s = time.process_time() - began_s
-    # Not getrusage: its maximum counts what the process was a copy of before it became this program.
-    status = Path("/proc/self/status").read_text()
-    memory_kb = int(status.partition("VmHWM:")[2].split()[0])
-    sys.stdout.write(f"{memory_kb} {cpu_s}\n")
+    sys.stdout.write(f"{_most_memory_kb()} {cpu_s}\n")
     sys.stdout.flush()
+
+
+def _most_memory_kb() -> int:
+    """Not getrusage's: that counts what the process was a copy of before it became this program."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 
 
 async def _floor(server: Server, rows: Path, coupons: int) -> tuple[float, float, float, float]:
