@@ -1,5 +1,6 @@
 -- Takes back V8__add_fraud_rules.sql. Rules, verdicts' effects, refused codes and their audit are lost; the log stays.
 -- vuelo: allow locking-several-tables all of it together takes milliseconds
+
 DROP FUNCTION redemption_schema.assess_redemption(text, uuid, text, text, text, text, numeric, text);
 DROP FUNCTION redemption_schema.score_attempt(
     redemption_schema.fraud_attempt, redemption_schema.fraud_rule_set, redemption_schema.fraud_thresholds);
