@@ -9,6 +9,7 @@ from gasolinera.coupon.events import CONSUMERS, OUTBOX
 from gasolinera.coupon.issuing import ISSUING
 from gasolinera.coupon.jobs import CAMPAIGN_JOBS
 from gasolinera.coupon.partitions import prepare
+from gasolinera.coupon.personal import export_person
 from gasolinera.coupon.revocations import QR_UPKEEP
 from gasolinera.parts import Parts
 from gasolinera.routing import service_router
@@ -29,4 +30,5 @@ PARTS = Parts(
     pollers=(QR_UPKEEP, ISSUING),
     refusals={**COUPON_REFUSALS, **CAMPAIGN_REFUSALS},
     coupon_desk=DESK,
+    export_person=export_person,
 )

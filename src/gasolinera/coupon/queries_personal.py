@@ -1,0 +1,39 @@
+"""The only reader of `queries_personal.sql`: one typed function a query."""
+
+from uuid import UUID
+
+from gasolinera.coupon.models_personal import (
+    ExportedAttempt,
+    ExportedCampaignUse,
+    ExportedCoupon,
+    ExportedGrant,
+    ExportedUse,
+)
+from gasolinera.database import Connection, fetch_all, load_sql
+
+_SQL = load_sql("gasolinera.coupon", "queries_personal.sql")
+_EXPORT_COUPONS = _SQL["export_coupons"]
+_EXPORT_USES = _SQL["export_uses"]
+_EXPORT_ATTEMPTS = _SQL["export_attempts"]
+_EXPORT_CAMPAIGN_USES = _SQL["export_campaign_uses"]
+_EXPORT_GRANTS = _SQL["export_grants"]
+
+
+async def export_coupons(conn: Connection, user_id: UUID, limit: int) -> list[ExportedCoupon]:
+    return await fetch_all(conn, ExportedCoupon, _EXPORT_COUPONS, user_id, limit)
+
+
+async def export_uses(conn: Connection, user_id: UUID, limit: int) -> list[ExportedUse]:
+    return await fetch_all(conn, ExportedUse, _EXPORT_USES, user_id, limit)
+
+
+async def export_attempts(conn: Connection, user_id: UUID, limit: int) -> list[ExportedAttempt]:
+    return await fetch_all(conn, ExportedAttempt, _EXPORT_ATTEMPTS, user_id, limit)
+
+
+async def export_campaign_uses(conn: Connection, user_id: UUID, limit: int) -> list[ExportedCampaignUse]:
+    return await fetch_all(conn, ExportedCampaignUse, _EXPORT_CAMPAIGN_USES, user_id, limit)
+
+
+async def export_grants(conn: Connection, user_id: UUID, limit: int) -> list[ExportedGrant]:
+    return await fetch_all(conn, ExportedGrant, _EXPORT_GRANTS, user_id, limit)
