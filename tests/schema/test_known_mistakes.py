@@ -154,8 +154,8 @@ USE = b"""
 
 def test_a_use_above_the_coupons_own_limit_is_refused(as_role: Connect) -> None:
     app = as_role("coupon_app")
-    app.execute(USE, ("71", "GASX000000007"))  # once is what it is good for
-    for code in ("GASX000000007", "GASX000000001"):
+    app.execute(USE, ("71", "GASX00000007S"))  # once is what it is good for
+    for code in ("GASX00000007S", "GASX00000001N"):
         with pytest.raises(errors.CheckViolation):
             app.execute(USE, ("72", code))
 
@@ -167,7 +167,7 @@ def test_a_use_above_the_coupons_own_limit_is_refused(as_role: Connect) -> None:
         (
             """
             UPDATE coupon_schema.coupons SET user_id = 'a0000000-0000-4000-8000-000000000051'
-             WHERE coupon_code = 'GASX000000007'
+             WHERE coupon_code = 'GASX00000007S'
             """,
             "campaign_user_usages_limit_check",
         ),
@@ -193,7 +193,7 @@ def test_a_use_above_a_campaigns_limit_is_refused(
 ) -> None:
     admin.execute(make_it_scarce.encode())
     with pytest.raises(errors.CheckViolation) as refused:
-        as_role("coupon_app").execute(USE, ("71", "GASX000000007"))
+        as_role("coupon_app").execute(USE, ("71", "GASX00000007S"))
     assert refused.value.diag.constraint_name == constraint
 
 
@@ -323,7 +323,7 @@ def test_a_signature_of_a_qr_code_has_a_known_key(admin: Conn) -> None:
     assert unsigned_by_key == 0
     sign = b"""
         UPDATE coupon_schema.coupons SET qr_payload = '\\x01', qr_signature = %s, qr_key_id = %s
-         WHERE coupon_code = 'GASX000000039'
+         WHERE coupon_code = 'GASX000000399'
     """
     with pytest.raises(errors.CheckViolation) as refused:
         admin.execute(sign, (bytes(64), None))

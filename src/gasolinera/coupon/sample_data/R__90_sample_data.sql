@@ -57,7 +57,8 @@ INSERT INTO coupon_schema.coupons (
     coupon_code, campaign_id, user_id, status, status_reason, discount_type, discount_value, maximum_discount,
     minimum_purchase, currency, raffle_tickets, valid_from, valid_until, max_usage, metadata)
 SELECT
-    'GASX' || lpad(n.number::text, 9, '0'),
+    -- The last symbol checks the others (gasolinera.coupon.codes), so that these can be typed at a till.
+    'GASX' || lpad(n.number::text, 8, '0') || substr('NKHZXVS75KHQNVSZX31ZXVSQNKHFDVSZXKHQNB97', n.number, 1),
     g.id,
     CASE WHEN n.user_number IS NOT NULL
         THEN ('a0000000-0000-4000-8000-' || lpad(n.user_number::text, 12, '0'))::uuid END,
@@ -103,14 +104,14 @@ SELECT
     now() - interval '21 days' + v.number * interval '17 minutes' + interval '40 seconds'
 FROM (
     VALUES
-        (1, 'GASX000000001', 'JSM001', 'EMP000022', 'REGULAR', 478.00),
-        (2, 'GASX000000002', 'JSM002', 'EMP000024', 'PREMIUM', 323.75),
-        (3, 'GASX000000003', 'JSM003', 'EMP000026', 'REGULAR', 191.20),
-        (4, 'GASX000000004', 'JSM004', 'EMP000028', 'DIESEL', 923.55),
-        (5, 'GASX000000005', 'JSM005', 'EMP000030', 'REGULAR', 376.43),
-        (6, 'GASX000000006', 'JSM006', 'EMP000032', 'PREMIUM', 259.00),
-        (7, 'GASX000000011', 'JSM007', 'EMP000034', 'PREMIUM', 476.56),
-        (9, 'GASX000000013', 'JSM008', 'EMP000036', 'REGULAR', 262.90)
+        (1, 'GASX00000001N', 'JSM001', 'EMP000022', 'REGULAR', 478.00),
+        (2, 'GASX00000002K', 'JSM002', 'EMP000024', 'PREMIUM', 323.75),
+        (3, 'GASX00000003H', 'JSM003', 'EMP000026', 'REGULAR', 191.20),
+        (4, 'GASX00000004Z', 'JSM004', 'EMP000028', 'DIESEL', 923.55),
+        (5, 'GASX00000005X', 'JSM005', 'EMP000030', 'REGULAR', 376.43),
+        (6, 'GASX00000006V', 'JSM006', 'EMP000032', 'PREMIUM', 259.00),
+        (7, 'GASX00000011H', 'JSM007', 'EMP000034', 'PREMIUM', 476.56),
+        (9, 'GASX00000013N', 'JSM008', 'EMP000036', 'REGULAR', 262.90)
 ) AS v (number, coupon_code, station_code, employee_number, fuel_type, original_amount)
 JOIN coupon_schema.coupons AS c ON c.coupon_code = v.coupon_code
 CROSS JOIN LATERAL (
@@ -133,10 +134,10 @@ SELECT
     CASE WHEN v.amount IS NOT NULL THEN 'MXN' END, v.fraud_score, jsonb_build_object('sample', v.number)
 FROM (
     VALUES
-        (1, 'GASX000000011', NULL, 'SUCCESS', 'QR_SCAN', 'EMP000034', 'JSM007', 476.56, 0),
-        (2, 'GASX000000001', NULL, 'ALREADY_USED', 'QR_SCAN', 'EMP000022', 'JSM001', 300.00, 20),
-        (3, 'GASX000000025', NULL, 'EXPIRED', 'BARCODE', 'EMP000024', 'JSM002', 400.00, 5),
-        (4, 'GASX000000026', NULL, 'SUSPENDED', 'MANUAL_ENTRY', 'EMP000034', 'JSM007', 400.00, 60),
+        (1, 'GASX00000011H', NULL, 'SUCCESS', 'QR_SCAN', 'EMP000034', 'JSM007', 476.56, 0),
+        (2, 'GASX00000001N', NULL, 'ALREADY_USED', 'QR_SCAN', 'EMP000022', 'JSM001', 300.00, 20),
+        (3, 'GASX00000025N', NULL, 'EXPIRED', 'BARCODE', 'EMP000024', 'JSM002', 400.00, 5),
+        (4, 'GASX00000026K', NULL, 'SUSPENDED', 'MANUAL_ENTRY', 'EMP000034', 'JSM007', 400.00, 60),
         (5, NULL, 'GASX0000OOO42', 'INVALID_CODE', 'MANUAL_ENTRY', 'EMP000036', 'JSM008', NULL, 30)
 ) AS v (
     number, coupon_code, unknown_code, result, validation_method, employee_number, station_code, amount, fraud_score)

@@ -12,16 +12,16 @@ SELECT 'RDM-20261101-0000' || s.nn, ('a0000000-0000-4000-8000-0000000000' || s.u
        'sample-redemption-' || s.nn, ('5eed0000-0000-4000-8000-0000000000' || s.nn)::uuid, s.employee_number,
        now() - interval '21 days' + s.nn::integer * interval '17 minutes'
   FROM (VALUES
-        ('01', '51', 'GASX000000001', 'WELCOME2026', 'JSM001', 'EMP000022', 'QR_SCAN', 'REGULAR', 20.000, 23.900),
-        ('02', '52', 'GASX000000002', 'WELCOME2026', 'JSM002', 'EMP000024', 'QR_SCAN', 'PREMIUM', 12.500, 25.900),
-        ('03', '53', 'GASX000000003', 'WELCOME2026', 'JSM003', 'EMP000026', 'QR_SCAN', 'REGULAR', 8.000, 23.900),
-        ('04', '54', 'GASX000000004', 'WELCOME2026', 'JSM004', 'EMP000028', 'MANUAL_ENTRY', 'DIESEL', 35.250, 26.200),
-        ('05', '55', 'GASX000000005', 'WELCOME2026', 'JSM005', 'EMP000030', 'QR_SCAN', 'REGULAR', 15.750, 23.900),
-        ('06', '56', 'GASX000000006', 'WELCOME2026', 'JSM006', 'EMP000032', 'QR_SCAN', 'PREMIUM', 10.000, 25.900),
-        ('07', '51', 'GASX000000011', 'SUMMER2026', 'JSM007', 'EMP000034', 'PUMP_QR', 'PREMIUM', 18.400, 25.900),
-        ('08', '52', 'GASX000000012', 'SUMMER2026', 'JSM008', 'EMP000036', 'QR_SCAN', 'REGULAR', 9.100, 23.900),
-        ('09', '53', 'GASX000000013', 'SUMMER2026', 'JSM008', 'EMP000036', 'QR_SCAN', 'REGULAR', 11.000, 23.900),
-        ('10', '54', 'GASX000000014', 'SUMMER2026', 'JSM008', 'EMP000036', 'QR_SCAN', 'DIESEL', 22.000, 26.200)
+        ('01', '51', 'GASX00000001N', 'WELCOME2026', 'JSM001', 'EMP000022', 'QR_SCAN', 'REGULAR', 20.000, 23.900),
+        ('02', '52', 'GASX00000002K', 'WELCOME2026', 'JSM002', 'EMP000024', 'QR_SCAN', 'PREMIUM', 12.500, 25.900),
+        ('03', '53', 'GASX00000003H', 'WELCOME2026', 'JSM003', 'EMP000026', 'QR_SCAN', 'REGULAR', 8.000, 23.900),
+        ('04', '54', 'GASX00000004Z', 'WELCOME2026', 'JSM004', 'EMP000028', 'MANUAL_ENTRY', 'DIESEL', 35.250, 26.200),
+        ('05', '55', 'GASX00000005X', 'WELCOME2026', 'JSM005', 'EMP000030', 'QR_SCAN', 'REGULAR', 15.750, 23.900),
+        ('06', '56', 'GASX00000006V', 'WELCOME2026', 'JSM006', 'EMP000032', 'QR_SCAN', 'PREMIUM', 10.000, 25.900),
+        ('07', '51', 'GASX00000011H', 'SUMMER2026', 'JSM007', 'EMP000034', 'PUMP_QR', 'PREMIUM', 18.400, 25.900),
+        ('08', '52', 'GASX00000012Q', 'SUMMER2026', 'JSM008', 'EMP000036', 'QR_SCAN', 'REGULAR', 9.100, 23.900),
+        ('09', '53', 'GASX00000013N', 'SUMMER2026', 'JSM008', 'EMP000036', 'QR_SCAN', 'REGULAR', 11.000, 23.900),
+        ('10', '54', 'GASX00000014V', 'SUMMER2026', 'JSM008', 'EMP000036', 'QR_SCAN', 'DIESEL', 22.000, 26.200)
        ) AS s (nn, user_nn, coupon_code, campaign_code, station_code, employee_number, validation_method, fuel_type,
                litres, price)
     ON CONFLICT (transaction_reference) DO NOTHING;
@@ -93,12 +93,12 @@ SELECT s.detection_id::uuid, s.transaction_reference, s.user_id::uuid, s.coupon_
        s.fraud_type, s.risk_score, s.action_taken, s.rule_points::jsonb, s.details::jsonb
   FROM (VALUES
         ('f0000000-0000-4000-8000-000000000001', 'RDM-20261101-000001', 'a0000000-0000-4000-8000-000000000051',
-         'GASX000000001', 'JSM001', 'EMP000022', NULL, 0, 'ALLOWED', '{}', '{}'),
+         'GASX00000001N', 'JSM001', 'EMP000022', NULL, 0, 'ALLOWED', '{}', '{}'),
         ('f0000000-0000-4000-8000-000000000002', 'RDM-20261101-000004', 'a0000000-0000-4000-8000-000000000054',
-         'GASX000000004', 'JSM004', 'EMP000028', 'SUSPICIOUS_PATTERN', 45, 'ALLOWED_WITH_REVIEW',
+         'GASX00000004Z', 'JSM004', 'EMP000028', 'SUSPICIOUS_PATTERN', 45, 'ALLOWED_WITH_REVIEW',
          '{"amount_outlier": 45}', '{"usual_amount": 310, "amount": 923.55}'),
         ('f0000000-0000-4000-8000-000000000003', NULL, 'a0000000-0000-4000-8000-000000000051',
-         'GASX000000001', 'JSM009', 'EMP000037', 'DUPLICATE_REDEMPTION', 90, 'BLOCKED',
+         'GASX00000001N', 'JSM009', 'EMP000037', 'DUPLICATE_REDEMPTION', 90, 'BLOCKED',
          '{"duplicate": 60, "impossible_travel": 30}', '{"used_by": "RDM-20261101-000001"}')
        ) AS s (detection_id, transaction_reference, user_id, coupon_code, station_code, employee_number, fraud_type,
                risk_score, action_taken, rule_points, details)
