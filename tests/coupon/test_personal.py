@@ -1,15 +1,20 @@
 """What the service tells of one person."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
+import pytest
 
 from gasolinera.config import Settings
 from gasolinera.coupon.personal import export_person
+from gasolinera.coupon.welcome import forget_user
 from gasolinera.database import open_database
+from gasolinera.events import Event
 from gasolinera.personal_data import PersonalData
 
 Admin = psycopg.Connection[Any]
@@ -70,3 +75,54 @@ def test_a_persons_coupons_uses_and_attempts_are_told_and_nobody_elses(settings:
 
 def test_of_a_stranger_nothing_is_held(settings: Settings) -> None:
     assert set(map(len, exported(settings, UUID(int=0)).values())) == {0}
+
+
+def erased(settings: Settings, user: UUID) -> None:
+    async def hear() -> None:
+        async with open_database(settings, "coupon") as db, db.transaction() as conn:
+            await forget_user(
+                conn,
+                Event(
+                    id=uuid4(),
+                    type="user.erased",
+                    source="auth",
+                    aggregate="user",
+                    subject=str(user),
+                    time=datetime.now(UTC),
+                    data={"public_id": str(user)},
+                ),
+            )
+
+    asyncio.run(hear())
+
+
+def test_of_an_erased_person_devices_and_places_go_and_what_was_used_stays(settings: Settings, admin: Admin) -> None:
+    ana, bea = UUID(int=1), UUID(int=2)
+    for user in (ana, bea):
+        admin.execute(
+            "INSERT INTO coupon_schema.coupon_validation_attempts"
+            " (coupon_code, result, validation_method, user_id, device_id, latitude, longitude, ip_address, user_agent)"
+            " VALUES ('X', 'INVALID_CODE', 'MANUAL_ENTRY', %s, 'a-phone', 19.4, -99.1, '203.0.113.9', 'a browser')",
+            (user,),
+        )
+        admin.execute(
+            "INSERT INTO coupon_schema.coupon_audit_log (action, coupon_code, actor, ip_address, user_agent)"
+            " VALUES ('COUPON_ASSIGNED', 'X', %s, '203.0.113.9', 'a browser')",
+            (str(user),),
+        )
+    kept = number(admin, "SELECT count(*) FROM coupon_schema.coupon_validation_attempts")
+    for _ in range(2):
+        erased(settings, ana)
+    traces = (
+        "SELECT (SELECT count(*) FROM coupon_schema.coupon_validation_attempts AS a WHERE a.user_id = %s AND"
+        " num_nonnulls(a.device_id, a.latitude, a.longitude, a.ip_address, a.user_agent) > 0)"
+        " + (SELECT count(*) FROM coupon_schema.coupon_audit_log AS l WHERE l.actor = %s AND"
+        " num_nonnulls(l.ip_address, l.user_agent) > 0)"
+    )
+    assert [number(admin, traces, user, str(user)) for user in (ana, bea)] == [0, 2]
+    assert number(admin, "SELECT count(*) FROM coupon_schema.coupon_validation_attempts") == kept
+
+
+def test_the_service_cannot_clean_after_somebody_who_is_not_erased(as_role: Callable[[str], Admin]) -> None:
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        as_role("coupon_app").execute("SELECT coupon_schema.forget_person(%s)", (UUID(int=1),))

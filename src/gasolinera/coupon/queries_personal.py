@@ -1,5 +1,6 @@
 """The only reader of `queries_personal.sql`: one typed function a query."""
 
+from datetime import datetime
 from uuid import UUID
 
 from gasolinera.coupon.models_personal import (
@@ -17,6 +18,8 @@ _EXPORT_USES = _SQL["export_uses"]
 _EXPORT_ATTEMPTS = _SQL["export_attempts"]
 _EXPORT_CAMPAIGN_USES = _SQL["export_campaign_uses"]
 _EXPORT_GRANTS = _SQL["export_grants"]
+_NOTE_ERASURE = _SQL["note_erasure"]
+_FORGET_PERSON = _SQL["forget_person"]
 
 
 async def export_coupons(conn: Connection, user_id: UUID, limit: int) -> list[ExportedCoupon]:
@@ -37,3 +40,11 @@ async def export_campaign_uses(conn: Connection, user_id: UUID, limit: int) -> l
 
 async def export_grants(conn: Connection, user_id: UUID, limit: int) -> list[ExportedGrant]:
     return await fetch_all(conn, ExportedGrant, _EXPORT_GRANTS, user_id, limit)
+
+
+async def note_erasure(conn: Connection, user_id: UUID, at: datetime) -> None:
+    await conn.execute(_NOTE_ERASURE, user_id, at)
+
+
+async def forget_person(conn: Connection, user_id: UUID) -> None:
+    await conn.execute(_FORGET_PERSON, user_id)

@@ -46,3 +46,12 @@ SELECT g.campaign_code, w.source, w.created_at
  WHERE w.user_id = $1
  ORDER BY w.created_at DESC, g.campaign_code
  LIMIT $2;
+
+-- name: note_erasure
+-- Keeps that an account is erased; what is known already stays.
+INSERT INTO coupon_schema.erased_users (user_id, erased_at) VALUES ($1, $2)
+    ON CONFLICT ON CONSTRAINT erased_users_pk DO NOTHING;
+
+-- name: forget_person
+-- Devices, places and addresses of an erased user go.
+SELECT coupon_schema.forget_person($1);

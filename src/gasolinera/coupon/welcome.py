@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 
 from gasolinera.coupon import queries_issuing as queries
+from gasolinera.coupon import queries_personal
 from gasolinera.coupon.errors_coupons import unknown_campaign
 from gasolinera.coupon.models_coupons import WelcomeCampaign
 from gasolinera.database import Connection
@@ -31,8 +32,13 @@ async def welcome_user(conn: Connection, event: Event) -> None:
 
 
 async def forget_user(conn: Connection, event: Event) -> None:
-    """Nobody uses the coupons of an erased person. Raises as `welcome_user`."""
-    await queries.forget_user(conn, msgspec.convert(event.data, _User).public_id)
+    """Nobody uses the coupons of an erased person; with which device, and from where, is forgotten. A second time
+    changes nothing. Raises as `welcome_user`.
+    """
+    user_id = msgspec.convert(event.data, _User).public_id
+    await queries.forget_user(conn, user_id)
+    await queries_personal.note_erasure(conn, user_id, event.time)
+    await queries_personal.forget_person(conn, user_id)
 
 
 async def set_welcome(conn: Connection, campaign_code: str, *, is_on: bool) -> None:
