@@ -59,7 +59,15 @@ def make_coupon(admin: Conn, campaign_id: int, user_id: UUID | None = DRIVER, **
     return str(_insert(admin, "coupons", row | terms, "coupon_code"))
 
 
-def signed_text(admin: Conn, code: str, *, seed: bytes = b"\x07" * 32, key_id: int = 201, is_known: bool = True) -> str:
+def signed_text(
+    admin: Conn,
+    code: str,
+    *,
+    seed: bytes = b"\x07" * 32,
+    key_id: int = 201,
+    is_known: bool = True,
+    good_for: timedelta = timedelta(days=20),
+) -> str:
     """What the coupon's QR code says, signed by a key that the database knows."""
     made = datetime.now(UTC) - timedelta(days=2)
     key = Key(purpose="coupon", id=key_id, created_at=made, active_from=made, secret=seed)
@@ -78,8 +86,8 @@ def signed_text(admin: Conn, code: str, *, seed: bytes = b"\x07" * 32, key_id: i
             kind="PERCENTAGE",
             value=Decimal(10),
             currency="MXN",
-            valid_from=now - timedelta(days=1),
-            valid_until=now + timedelta(days=20),
+            valid_from=now - timedelta(days=9),
+            valid_until=now + good_for,
         )
     )
     return qr.as_text(body, qr.sign(body, key))

@@ -324,3 +324,19 @@ def test_what_is_no_coupon_of_ours_is_refused_and_recorded(run: Run, admin: Conn
         " WHERE ip_address = '192.0.2.7' AND coupon_id IS NULL GROUP BY result ORDER BY result"
     ).fetchall()
     assert recorded == [("INVALID_CODE", 3), ("INVALID_SIGNATURE", 2)]
+
+
+def test_a_code_that_says_itself_that_it_is_over_is_refused_unless_a_request_may_be_repeated(
+    run: Run, admin: Conn, settings: Settings
+) -> None:
+    keyring = load_keyring(settings)
+    code = make_coupon(admin, make_campaign(admin, "OVER"))
+    long_over = signed_text(admin, code, good_for=-timedelta(hours=25))
+    assert find(run, keyring, long_over, "QR_SCAN") == Refused(("EXPIRED",))
+    row = admin.execute(
+        "SELECT coupon_id FROM coupon_schema.coupon_validation_attempts"
+        " WHERE result = 'EXPIRED' ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    assert row == (None,), "no coupon was looked for"
+    just_over = signed_text(admin, code, good_for=-timedelta(hours=23))
+    assert isinstance(find(run, keyring, just_over, "QR_SCAN"), Found)

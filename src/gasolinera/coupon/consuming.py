@@ -7,6 +7,7 @@ its locks with anything that its caller does.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from time import monotonic
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
@@ -37,6 +38,7 @@ _MAX_TRIES: Final = 3
 _KEYS_GOOD_FOR_S: Final = 5.0  # how long after its revocation a key may still be taken
 _KEYS_ASKED_AGAIN_S: Final = 1.0  # for a number that nobody knew: made-up ones must not ask the database each time
 _SIGNED: Final = frozenset({"QR_SCAN", "NFC", "BARCODE"})
+_REPEATED_WITHIN: Final = timedelta(days=1)  # a request may come again, and gets its answer although the coupon is over
 Told = TypeVar("Told")
 
 
@@ -51,7 +53,8 @@ _keys: WeakKeyDictionary[Database, _Keys] = WeakKeyDictionary()
 async def find(db: Database, keyring: Keyring, context: RequestContext, shown: Shown) -> Found | Refused:
     """The coupon that a scanned or typed text means. What is none of ours is recorded, and no coupon is looked for.
 
-    A scanned code is judged by its signature before anything else; its times the database judges, which knows better.
+    A scanned code is judged by its signature before anything else. Its times the database judges, which knows better
+    and what it answered before; but for those that are long over.
     """
     try:
         code, is_signed = await _code_in(db, keyring, shown)
@@ -125,6 +128,8 @@ async def _code_in(db: Database, keyring: Keyring, shown: Shown) -> tuple[str | 
         return codes.normalised(shown.text), False
     signed = qr.read(shown.text)
     body = qr.verify_signature(signed, await _keys_with(db, signed.key_id))
+    if keyring.clock() - body.valid_until > _REPEATED_WITHIN:
+        qr.require_time(body, keyring.clock())
     display.require_live(signed, body.flags, keyring, now=keyring.clock())
     return codes.code_of(body.coupon), True
 
