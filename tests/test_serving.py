@@ -159,7 +159,7 @@ def test_a_worker_makes_partitions_when_asked_and_leaves_in_good_order(
         conn.execute("SET search_path = ops_schema")
         conn.execute("UPDATE procrastinate_jobs SET status = 'failed'")
         assert ran("retry", "1").returncode == 0
-        with started(environ, tmp_path, "worker", "--service", "auth", "--service", "station") as worker:
+        with started(environ, tmp_path, "worker") as worker:
             told(tmp_path, r"(job_done)")
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(timeout=20) == 0

@@ -509,6 +509,31 @@ COMMENT ON FUNCTION coupon_schema.forget_old_requests(p_at_most integer) IS 'Del
 REVOKE EXECUTE ON FUNCTION coupon_schema.forget_old_requests(p_at_most integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coupon_schema.forget_old_requests(p_at_most integer) TO coupon_app;
 
+CREATE OR REPLACE FUNCTION coupon_schema.forget_person(p_user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM coupon_schema.erased_users AS u WHERE u.user_id = p_user_id) THEN
+        RAISE EXCEPTION 'the account of user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE coupon_schema.coupon_validation_attempts AS a
+       SET device_id = NULL, latitude = NULL, longitude = NULL, ip_address = NULL, user_agent = NULL
+     WHERE a.user_id = p_user_id
+       AND num_nonnulls(a.device_id, a.latitude, a.longitude, a.ip_address, a.user_agent) > 0;
+    UPDATE coupon_schema.coupon_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = p_user_id::text AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.forget_person(p_user_id uuid) IS 'Forgets devices, places and addresses of an erased user. References, coupons and uses stay. Again changes nothing; refuses for who is not erased.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.forget_person(p_user_id uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.forget_person(p_user_id uuid) TO coupon_app;
+
 CREATE OR REPLACE FUNCTION coupon_schema.forget_refused_uses(p_at_most integer DEFAULT 10000)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1808,6 +1833,19 @@ CREATE INDEX dead_letters_open_id_idx ON coupon_schema.dead_letters USING btree 
 CREATE INDEX dead_letters_replayed_at_idx ON coupon_schema.dead_letters USING btree (replayed_at) WHERE (replayed_at IS NOT NULL);
 
 CREATE TRIGGER dead_letters_set_updated_at BEFORE UPDATE ON coupon_schema.dead_letters FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+
+CREATE TABLE coupon_schema.erased_users (
+    user_id uuid NOT NULL,
+    erased_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT erased_users_pk PRIMARY KEY (user_id)
+);
+COMMENT ON TABLE coupon_schema.erased_users IS 'Accounts that are no more, as the auth service said: only after them may forget_person clean.';
+GRANT SELECT ON TABLE coupon_schema.erased_users TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.erased_users TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.erased_users.user_id IS 'Personal data: public id that the account had.';
+GRANT INSERT (user_id) ON TABLE coupon_schema.erased_users TO coupon_app;
+GRANT INSERT (erased_at) ON TABLE coupon_schema.erased_users TO coupon_app;
 
 CREATE TABLE coupon_schema.idempotency_keys (
     key_hash bytea NOT NULL,

@@ -1,4 +1,5 @@
--- Takes back V8__add_fraud_rules.sql. Rules, verdicts' effects, refused codes and their audit are lost; the log stays.
+-- Takes back V8__add_fraud_rules.sql. Rules, verdicts' effects, refused codes, their audit and the reviews of what was
+-- blocked are lost; the log stays.
 -- vuelo: allow locking-several-tables all of it together takes milliseconds
 
 DROP FUNCTION redemption_schema.assess_redemption(text, uuid, text, text, text, text, numeric, text);
@@ -12,6 +13,7 @@ DROP TRIGGER erased_users_forget_fraud_traces ON redemption_schema.erased_users;
 DROP FUNCTION redemption_schema.forget_fraud_traces();
 DROP TRIGGER fraud_reviews_audit ON redemption_schema.fraud_reviews;
 DROP TABLE redemption_schema.fraud_standings;
+DELETE FROM redemption_schema.fraud_reviews WHERE action_taken = 'BLOCKED';
 DROP TABLE redemption_schema.fraud_thresholds;
 DROP TABLE redemption_schema.fraud_rules;
 DROP FUNCTION redemption_schema.audit_fraud();

@@ -244,13 +244,24 @@ COMMENT ON COLUMN redemption_schema.fraud_reviews.taken_by IS 'Personal data: pu
 COMMENT ON COLUMN redemption_schema.fraud_reviews.resolution IS
     'What the reviewer did: RELEASE is a false alarm whose driver is not blocked for some hours.';
 
--- Reviews from before get their facts. Their months of the log are few, and the queue is short.
+-- Reviews from before get their facts, which is no change of theirs. Their months of the log are few, and the queue is
+-- short.
+ALTER TABLE redemption_schema.fraud_reviews DISABLE TRIGGER fraud_reviews_set_updated_at;
 UPDATE redemption_schema.fraud_reviews AS v
    SET action_taken = l.action_taken, fraud_type = l.fraud_type, transaction_reference = l.transaction_reference,
        station_code = l.station_code, employee_number = l.employee_number, user_id = l.user_id,
        device_id = l.device_id, rule_points = l.rule_points, details = l.details
   FROM redemption_schema.fraud_detection_log AS l
  WHERE l.detection_id = v.detection_id AND l.created_at = v.detected_at;
+ALTER TABLE redemption_schema.fraud_reviews ENABLE TRIGGER fraud_reviews_set_updated_at;
+-- What was blocked before is in the queue from now on, as what will be.
+INSERT INTO redemption_schema.fraud_reviews
+       (detection_id, detected_at, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+        employee_number, user_id, device_id, rule_points, details)
+SELECT detection_id, created_at, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+       employee_number, user_id, device_id, rule_points, details
+  FROM redemption_schema.fraud_detection_log
+ WHERE action_taken = 'BLOCKED';
 
 CREATE OR REPLACE FUNCTION redemption_schema.open_fraud_reviews() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
