@@ -217,7 +217,9 @@ def test_without_settings_a_lock_is_waited_for_ten_seconds_and_statements_have_n
 
 def test_a_lock_that_is_not_given_in_time_fails_the_migration(make_project: MakeProject, conn: Connection) -> None:
     vuelo.migrate(make_project({"shop": {"V1__a.sql": "CREATE TABLE a ();"}}))
-    project = make_project({"shop": {"V2__b.sql": "ALTER TABLE a ADD b int;"}}, 'lock_timeout = "100ms"')
+    project = make_project(
+        {"shop": {"V2__b.sql": "ALTER TABLE a ADD b int;"}}, 'lock_timeout = "100ms"\nlock_retries = 1'
+    )
     with conn.transaction():
         conn.execute("SELECT * FROM shop.a")
         error = script_failure(project)
