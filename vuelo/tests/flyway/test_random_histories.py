@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
@@ -139,7 +139,10 @@ def test_both_engines_see_the_same(site: Site, data: st.DataObject) -> None:
 def test_both_engines_repair_alike(site: Site, files: dict[str, str], rows: list[Row], patterns: list[str]) -> None:
     site = site.configured(ignore_migration_patterns=tuple(patterns))
     _write(site, files, rows)
-    assert site.flyway("repair").error is None
+    error = site.flyway("repair").error
+    # A version deleted twice in a row, which neither engine writes, Flyway gives up on.
+    assume(error is None or "multiple delete entries" not in error)
+    assert error is None
     theirs = site.history()
     _write(site, files, rows)
     vuelo.repair(site.project)
