@@ -48,11 +48,9 @@ def listener(handle: Handle = note) -> Consumer:
 
 
 def parts(handle: Handle = note) -> tuple[Parts, ...]:
-    async def nothing(_db: Database) -> None: ...
-
     return (
-        Parts(name="auth", schema="auth_schema", routers=(), prepare=nothing, outbox=AUTH),
-        Parts(name="station", schema="station_schema", routers=(), prepare=nothing, consumers=(listener(handle),)),
+        Parts(name="auth", schema="auth_schema", routers=(), outbox=AUTH),
+        Parts(name="station", schema="station_schema", routers=(), consumers=(listener(handle),)),
     )
 
 

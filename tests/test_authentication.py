@@ -26,7 +26,7 @@ from gasolinera.authority import (
     remote_authority,
 )
 from gasolinera.config import Settings
-from gasolinera.database import Database, open_database
+from gasolinera.database import open_database
 from gasolinera.errors import ForbiddenError, UnavailableError
 from gasolinera.key_file import PURPOSES, new_keys
 from gasolinera.keyring import Keyring, load_keyring
@@ -60,15 +60,10 @@ async def everybody() -> str:
     return "hello"
 
 
-async def nothing(_db: Database) -> None:
-    """These routes need no partitions."""
-
-
 SHOP = Parts(
     name="station",
     schema="station_schema",
     routers=(service_router("station", "/shop", [mine, value, powerful, everybody]),),
-    prepare=nothing,
 )
 
 

@@ -14,7 +14,6 @@ from litestar.testing import TestClient
 
 from gasolinera.app import create_app
 from gasolinera.config import Settings
-from gasolinera.database import Database
 from gasolinera.parts import Parts
 from gasolinera.routing import service_router
 from gasolinera.texts import text
@@ -40,14 +39,10 @@ async def thing_route(data: JSONBody[Thing]) -> Thing:
     return data
 
 
-async def _prepare(_db: Database) -> None:
-    pass
-
-
 @pytest.fixture(scope="module")
 def client() -> Generator[TestClient[Litestar]]:
     router = service_router("station", "/test", [thing_route])
-    parts = Parts(name="station", schema="station_schema", routers=(router,), prepare=_prepare)
+    parts = Parts(name="station", schema="station_schema", routers=(router,))
     with TestClient(create_app(NOWHERE, (parts,)), raise_server_exceptions=False) as opened:
         yield opened
 

@@ -86,15 +86,10 @@ async def count_route(db: NamedDependency[Database]) -> int:
         return await conn.fetchval("SELECT count(*) FROM station_schema.effects")
 
 
-async def _prepare(_db: Database) -> None:
-    pass
-
-
 PARTS = Parts(
     name="station",
     schema="station_schema",
     routers=(service_router("station", "/test", [make_route, refuse_route, plain_route, ask_route, count_route]),),
-    prepare=_prepare,
 )
 
 

@@ -20,8 +20,9 @@ from gasolinera.database import Database, open_database
 from gasolinera.errors import ConfigError, ConflictError, InputError, UnavailableError
 from gasolinera.job_queue import Pace, make_app, run_here, take_back
 from gasolinera.job_reports import job_states, recent_runs, retry_job
-from gasolinera.jobs import Job, partitions_job, report_progress
+from gasolinera.jobs import Job, report_progress
 from gasolinera.ops import jobs_schema
+from gasolinera.partitions import partitions_job
 from gasolinera.worker import work_jobs
 from tests.conftest import project_at
 from vuelo.embedded import Server

@@ -23,6 +23,7 @@ from gasolinera.errors import EXCEPTION_HANDLERS, Refusals, unavailable
 from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.metrics import metrics_route
 from gasolinera.openapi import openapi_config, openapi_route
+from gasolinera.partitions import make_partitions
 from gasolinera.parts import Parts
 from gasolinera.personal_data import ASKER, Elsewhere, open_elsewhere, personal_data_router
 from gasolinera.redemption.parts import PARTS as REDEMPTION
@@ -107,7 +108,7 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
                     shared = await stack.enter_async_context(part.opened(settings, databases[part.name]))
                     app.state[f"{part.name}_opened"] = shared
             for part in parts:
-                await _prepare(part.name, part.prepare(databases[part.name]))
+                await _prepare(part.name, make_partitions(databases[part.name], part.schema))
             yield
 
     return opened
@@ -141,7 +142,7 @@ def _elsewhere(
     return open_elsewhere(exports, databases, {name: settings.peer_url(name) for name in exports}, token_for)
 
 
-async def _prepare(service: str, work: Awaitable[None]) -> None:
+async def _prepare(service: str, work: Awaitable[object]) -> None:
     """A database that is down or not migrated yet makes us not ready; it must not stop us from starting."""
     try:
         await work

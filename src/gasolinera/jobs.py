@@ -44,20 +44,3 @@ async def report_progress(sentence: str) -> None:
 def reported_to(report: Callable[[str], Awaitable[None]]) -> None:
     """Where `report_progress` goes in this task and those it starts."""
     _reporter.set(report)
-
-
-def partitions_job(service: str, schema: str) -> Job:
-    """Every service's growing tables need next month's partitions before next month."""
-
-    async def run(db: Database, _arguments: Mapping[str, str]) -> str:
-        async with db.transaction() as conn:
-            made = await conn.fetchval(f"SELECT {schema}.ensure_all_month_partitions()")
-        return f"{made} partitions made"
-
-    return Job(
-        name=f"{service}.ensure_partitions",
-        service=service,
-        summary="Make this month's partitions and those of the next three where they are missing.",
-        run=run,
-        schedule="23 2 * * *",
-    )

@@ -37,20 +37,18 @@ class CouponPoller(msgspec.Struct, frozen=True):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """`refusals`: what breaking a named constraint of the service's schema means to the one who asked.
 
-    `prepare` runs when a process starts; a database that is not there yet must not stop it. `find_user` answers the
-    `UserDirectory` of the services that run in the same process, and `authority` who lost access. `is_current` asks the
-    service's own tables whether a caller still is what the token says, for routes that require it fresh. `opened` is
-    what the service's routes share while the process answers: in the application's state as `<name>_opened`; with
-    `has_pages` they show templates, which the service keeps in its `templates/`. `export_person` gives what the
-    service holds about one person: auth, which answers the person, gathers it wherever the service runs.
-    `coupon_desk` is what the coupon service answers the redemption service with, `verify_terminal` what the
-    station service does.
+    `find_user` answers the `UserDirectory` of the services that run in the same process, and `authority` who lost
+    access. `is_current` asks the service's own tables whether a caller still is what the token says, for routes that
+    require it fresh. `opened` is what the service's routes share while the process answers: in the application's
+    state as `<name>_opened`; with `has_pages` they show templates, which the service keeps in its `templates/`.
+    `export_person` gives what the service holds about one person: auth, which answers the person, gathers it wherever
+    the service runs. `coupon_desk` is what the coupon service answers the redemption service with, `verify_terminal`
+    what the station service does.
     """
 
     name: str
     schema: str
     routers: Sequence[Router]
-    prepare: Callable[[Database], Awaitable[None]]
     outbox: Outbox | None = None
     consumers: Sequence[Consumer] = ()
     jobs: Sequence[Job] = ()

@@ -24,8 +24,9 @@ from gasolinera.event_flow import run_events
 from gasolinera.event_upkeep import purge_job
 from gasolinera.job_queue import Pace, make_app, take_back
 from gasolinera.job_reports import check_installed, measure_jobs
-from gasolinera.jobs import Job, partitions_job
+from gasolinera.jobs import Job
 from gasolinera.keyring import load_keyring
+from gasolinera.partitions import partitions_job
 from gasolinera.parts import CouponPoller, Parts
 from gasolinera.request_upkeep import request_upkeep_job
 

@@ -10,11 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import errors
 from tests.schema import catalog
-from tests.schema.catalog import BY_NAME, SOURCE, Conn
+from tests.schema.catalog import BY_NAME, Conn
 from tests.schema.coupon_rows import (
     ANA,
     LUIS,
-    assert_counters_equal_history,
     new_campaign,
     new_coupons,
     refused_by,
@@ -327,7 +326,7 @@ def test_logs_are_append_only(admin: Conn, as_role: Connect, table: str, stateme
         admin.execute(statement.encode())
 
 
-# Secrets, production, sample data
+# Secrets, production
 
 
 @pytest.mark.parametrize(
@@ -368,35 +367,3 @@ def test_production_opens_no_campaign_that_is_not_approved_and_bounded(
         new_campaign(production, **values)
     assert refused_by(refused) == constraint
     new_campaign(production, **{**values, "status": "DRAFT"})
-
-
-def test_the_sample_campaigns_have_the_published_terms(admin: Conn) -> None:
-    terms = catalog.rows(
-        admin,
-        """
-        SELECT campaign_code, status, discount_type, discount_value, maximum_discount, minimum_purchase,
-               per_user_usage_limit, total_usage_limit, raffle_tickets_per_coupon, raffle_code
-          FROM coupon_schema.campaigns WHERE campaign_code IN ('WELCOME2026', 'SUMMER2026') ORDER BY 1 DESC
-        """,
-    )
-    assert terms == [
-        ("WELCOME2026", "ACTIVE", "PERCENTAGE", 15, 50, 100, 1, 1000, 3, "MONTHLY-2026-12"),
-        ("SUMMER2026", "ACTIVE", "FIXED_AMOUNT", 25, None, 150, 3, 5000, 2, None),
-    ]
-    stations = """
-        SELECT s.station_code FROM coupon_schema.campaign_stations AS s
-          JOIN coupon_schema.campaigns AS g ON g.id = s.campaign_id
-         WHERE g.campaign_code = 'PREMIUM2026' AND g.station_scope = 'LISTED' ORDER BY 1
-    """
-    assert catalog.texts(admin, stations) == ["JSM002", "JSM007"]
-
-
-def test_the_sample_counters_equal_their_history_and_loading_again_changes_none(admin: Conn) -> None:
-    assert_counters_equal_history(admin)
-    before = catalog.rows(admin, "SELECT * FROM coupon_schema.campaign_usage ORDER BY campaign_id")
-    assert [row[3] for row in before] == [6, 1, 0, 0, 0, 0, 0, 0]
-    catalog.apply(admin, COUPON, SOURCE / "coupon" / "sample_data" / "R__90_sample_data.sql")
-    assert_counters_equal_history(admin)
-    assert catalog.rows(admin, "SELECT * FROM coupon_schema.campaign_usage ORDER BY campaign_id") == before
-    uses = "SELECT count(*), count(restored_at) FROM coupon_schema.coupon_usage_history"
-    assert catalog.rows(admin, uses) == [(8, 1)]

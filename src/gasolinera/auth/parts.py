@@ -46,7 +46,6 @@ PARTS = Parts(
         ),
         service_router("auth", "/", [*api_partners.OPEN_HANDLERS, *pages.HANDLERS]),
     ),
-    prepare=service.prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
     jobs=(*JOBS, FORGET_NOTIFICATIONS, FORGET_DELIVERIES),

@@ -12,7 +12,6 @@ from gasolinera.database import Connection, fetch_all, fetch_one, fetch_optional
 from gasolinera.permissions import Role
 
 _SQL = load_sql("gasolinera.auth")
-_ENSURE_PARTITIONS = _SQL["ensure_partitions"]
 _REQUEST_CODE = _SQL["request_code"]
 _FIND_RESENDABLE = _SQL["find_resendable"]
 _RECORD_UNDELIVERED = _SQL["record_undelivered"]
@@ -121,10 +120,6 @@ class _SessionId(msgspec.Struct, frozen=True):
 
 class _UserId(msgspec.Struct, frozen=True):
     user_id: UUID
-
-
-async def ensure_partitions(conn: Connection) -> None:
-    await conn.execute(_ENSURE_PARTITIONS)
 
 
 async def request_code(conn: Connection, new: NewCode) -> CodeOutcome:

@@ -1,9 +1,5 @@
 -- The statements of logging in. Those that decide are functions of the schema: each counts, compares and records whole.
 
--- name: ensure_partitions
--- This month's partitions of the audit log and those of the next three, when a process starts.
-SELECT auth_schema.ensure_all_month_partitions();
-
 -- name: request_code
 -- Takes all limits, ends the code before and opens a session; the same work whether the phone has an account or not.
 SELECT outcome, retry_after_s, is_to_be_sent, language

@@ -8,7 +8,6 @@ from gasolinera.coupon.errors_coupons import COUPON_REFUSALS
 from gasolinera.coupon.events import CONSUMERS, OUTBOX
 from gasolinera.coupon.issuing import ISSUING
 from gasolinera.coupon.jobs import CAMPAIGN_JOBS
-from gasolinera.coupon.partitions import prepare
 from gasolinera.coupon.personal import export_person
 from gasolinera.coupon.revocations import QR_UPKEEP
 from gasolinera.parts import Parts
@@ -23,7 +22,6 @@ PARTS = Parts(
         service_router("coupon", "/api/coupons", _HANDLERS),
         service_router("coupon", "/api/campaigns", (*api_campaigns.HANDLERS, *api_offers.HANDLERS)),
     ),
-    prepare=prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
     jobs=(FORGET_REFUSED_USES, *COUPON_JOBS, *CAMPAIGN_JOBS),

@@ -5,7 +5,6 @@ from gasolinera.redemption import api, api_fraud, api_points, api_pump, api_tick
 from gasolinera.redemption.errors_fraud import FRAUD_REFUSALS
 from gasolinera.redemption.events import CONSUMERS, OUTBOX
 from gasolinera.redemption.jobs import JOBS
-from gasolinera.redemption.partitions import prepare
 from gasolinera.redemption.personal import export_person
 from gasolinera.redemption.points import EXPIRE_POINTS, POINTS_REFUSALS
 from gasolinera.redemption.recovery import RECOVERY
@@ -22,7 +21,6 @@ PARTS = Parts(
         service_router("redemption", "/api/tickets", api_tickets.HANDLERS),
         service_router("redemption", "/api/points", api_points.HANDLERS),
     ),
-    prepare=prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
     jobs=(*JOBS, EXPIRE_TICKETS, EXPIRE_POINTS),

@@ -1,7 +1,3 @@
--- name: ensure_partitions
--- This month's partitions of the logs and those ahead; run at each start.
-SELECT redemption_schema.ensure_all_month_partitions();
-
 -- name: begin_redemption
 -- Intent, employment, repetition and the fraud rules in one round trip.
 SELECT b.outcome, b.reference,

@@ -13,7 +13,6 @@ from gasolinera.station import (
     api_shifts,
     api_terminals,
     roster,
-    service,
 )
 from gasolinera.station.errors import REFUSALS
 from gasolinera.station.errors_employees import EMPLOYEE_REFUSALS
@@ -39,7 +38,6 @@ PARTS = Parts(
     name="station",
     schema="station_schema",
     routers=(service_router("station", "/api/stations", _HANDLERS),),
-    prepare=service.prepare,
     outbox=OUTBOX,
     consumers=CONSUMERS,
     jobs=(

@@ -10,17 +10,12 @@ from gasolinera.database import Connection, load_sql
 from gasolinera.station.models import FuelPrice, Nearest, Station, StationFilter, StationSummary
 
 _SQL = load_sql("gasolinera.station")
-_ENSURE_PARTITIONS = _SQL["ensure_partitions"]
 _LIST_STATIONS = _SQL["list_stations"]
 _GET_STATION = _SQL["get_station"]
 FIND_NEARBY = _SQL["find_nearby"]
 
 _Shown = TypeVar("_Shown", bound=StationSummary)
 _PRICES = msgspec.json.Decoder(tuple[FuelPrice, ...])
-
-
-async def ensure_partitions(conn: Connection) -> None:
-    await conn.execute(_ENSURE_PARTITIONS)
 
 
 async def list_stations(conn: Connection, wanted: StationFilter, *, after: str, limit: int) -> list[StationSummary]:

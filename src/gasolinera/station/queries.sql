@@ -1,9 +1,5 @@
 -- What everybody may ask of stations.
 
--- name: ensure_partitions
--- This month's partitions of the logs and those ahead; run at each start.
-SELECT station_schema.ensure_all_month_partitions();
-
 -- name: list_stations
 -- One page by code after a cursor ('' for the first); NULL filters match all.
 SELECT s.station_code, s.name, s.status, s.station_type, s.accepts_coupons, s.city, s.state, s.country,

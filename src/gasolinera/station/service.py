@@ -3,18 +3,12 @@
 import re
 from datetime import UTC, datetime
 
-from gasolinera.database import Connection, Database
+from gasolinera.database import Connection
 from gasolinera.station import queries
 from gasolinera.station.errors import unknown_station
 from gasolinera.station.models import Nearest, Station, StationFilter, StationPage
 
 _CODE = re.compile(r"[A-Z0-9]{3,20}")
-
-
-async def prepare(db: Database) -> None:
-    """What the service does when a process starts: this month's partitions and the next ones exist."""
-    async with db.transaction() as conn:
-        await queries.ensure_partitions(conn)
 
 
 async def list_stations(conn: Connection, wanted: StationFilter, *, after: str | None, limit: int) -> StationPage:
