@@ -4,8 +4,8 @@ Owns `redemption_schema`: redemption transactions, ticket issuances and their ti
 queue, the pump's QR codes, the outbox, and the ledger of the legacy points.
 
 Publishes `redemption.completed`, `redemption.cancelled`, `tickets.issued`, `tickets.revoked`.
-Consumes `user.*`, `employee.changed`, `station.changed`, `coupon.issued`, `coupon.consumed`, `coupon.restored`,
-`campaign.changed`, `ad.view.completed`, `raffle.closed`, `raffle.drawn`, `raffle.winner.selected`, `prize.claimed`.
+Consumes `employee.changed` (who may serve), `station.changed` (where it is, for the rules of travel), its own
+`redemption.completed` and `redemption.cancelled` (points), and `user.erased`.
 
 Other services import its public models and use cases, never its queries, and know a redemption only by its transaction
 reference, a ticket by its number and an issuance by its uuid. Nothing but
