@@ -25,12 +25,11 @@ def explain(conn: Admin, coupon: int | None, *, campaign: int | None = None, **v
         "amount": 200,
         "currency": "MXN",
         "at": MONDAY_NOON,
-        "zone": None,
         **values,
     }
     rows = conn.execute(
         "SELECT discount_amount, final_amount, raffle_tickets, reasons FROM coupon_schema.explain_use("
-        "%(coupon)s, %(user)s, %(station)s, %(fuel)s, %(amount)s, %(currency)s, %(at)s, %(zone)s, %(campaign)s)",
+        "%(coupon)s, %(user)s, %(station)s, %(fuel)s, %(amount)s, %(currency)s, %(at)s, %(campaign)s)",
         {**asked, "coupon": coupon, "campaign": campaign},
     ).fetchall()
     assert len(rows) <= 1
@@ -129,11 +128,11 @@ def test_weekdays_and_hours_are_of_the_zone_and_over_midnight(
     assert why_not(admin, None, campaign=campaign, at=at) == ([] if is_good else ["TIME_NOT_ELIGIBLE"])
 
 
-def test_a_stations_own_zone_counts_where_it_is_known(admin: Admin) -> None:
-    campaign = new_campaign(admin, daily_from="12:00", daily_until="13:00")
-    assert why_not(admin, None, campaign=campaign) == []
-    assert why_not(admin, None, campaign=campaign, zone="America/Tijuana") == ["TIME_NOT_ELIGIBLE"]
-    assert why_not(admin, None, campaign=campaign, zone="America/Tijuana", at="2026-11-16T20:30:00Z") == []
+def test_hours_are_of_the_campaigns_zone_at_every_station(admin: Admin) -> None:
+    campaign = new_campaign(admin, daily_from="12:00", daily_until="13:00", time_zone="America/Tijuana")
+    for station in ("JSM001", "JSM013", None):
+        assert why_not(admin, None, campaign=campaign, station=station) == ["TIME_NOT_ELIGIBLE"]
+        assert why_not(admin, None, campaign=campaign, station=station, at="2026-11-16T20:30:00Z") == []
 
 
 def test_places_fuels_currencies_and_minimums(admin: Admin) -> None:
@@ -240,6 +239,6 @@ def test_every_reason_is_a_word_of_the_log_of_attempts(admin: Admin) -> None:
 def test_the_question_is_one_plan_with_the_statement_that_asks(admin: Admin) -> None:
     """Inlined, so that a use pays for no second planning."""
     plan = catalog.texts(
-        admin, "EXPLAIN SELECT * FROM coupon_schema.explain_use(1, NULL, NULL, NULL, 1, 'MXN', now(), NULL)"
+        admin, "EXPLAIN SELECT * FROM coupon_schema.explain_use(1, NULL, NULL, NULL, 1, 'MXN', now())"
     )
     assert not any("Function Scan" in line for line in plan)

@@ -26,7 +26,7 @@ from gasolinera.coupon.api_campaigns import (
     user_id,
 )
 from gasolinera.coupon.errors_coupons import unknown_campaign
-from gasolinera.coupon.models_campaigns import Currency, Fuel, StationCode, Zone
+from gasolinera.coupon.models_campaigns import Currency, Fuel, StationCode
 from gasolinera.coupon.models_offers import ActiveCampaign, Offer, Purchase
 from gasolinera.coupon.statistics import CampaignFigures, RedemptionFigures
 from gasolinera.database import Database
@@ -91,7 +91,6 @@ class OfferQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     fuel_type: Fuel | None = None
     amount: Decimal | None = None
     currency: Currency | None = None
-    time_zone: Zone | None = None
 
 
 @get(
@@ -127,7 +126,6 @@ async def own_offer_route(
         fuel_type=data.fuel_type,
         amount=data.amount,
         currency=data.currency,
-        time_zone=data.time_zone,
     )
     async with db.connection() as conn:
         return await offers.offer_of_coupon(conn, data.coupon_code, purchase, only_own=True)

@@ -81,7 +81,7 @@ RaffleCode: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{2,49}$(
 
 
 class NewCampaign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A draft. `stations` null: everywhere. A percentage is 12.50 for 12.5 %; hours are of the station's zone."""
+    """A draft. `stations` null: everywhere. A percentage is 12.50 for 12.5 %; hours are of its own zone."""
 
     campaign_code: Code
     name: Name

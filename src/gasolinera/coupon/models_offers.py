@@ -27,7 +27,7 @@ class Obstacle(StrEnum):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """What is not known is not judged. `time_zone`: the station's; without it the campaign's counts."""
+    """What is not known is not judged."""
 
     at: datetime
     user_id: UUID | None = None
@@ -35,7 +35,6 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     fuel_type: str | None = None
     amount: Decimal | None = None
     currency: str | None = None
-    time_zone: str | None = None
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):

@@ -185,7 +185,6 @@ def _values_of(purchase: Purchase) -> tuple[Any, ...]:
         purchase.amount,
         purchase.currency,
         purchase.at,
-        purchase.time_zone,
     )
 
 

@@ -192,18 +192,18 @@ SELECT a.id, a.action, a.coupon_code, a.reason, a.old_values, a.new_values, a.ac
  LIMIT $4;
 
 -- name: explain_campaign
--- What a new coupon of a campaign would give for a purchase, and every reason why not; $8 NULL: the campaign's zone.
+-- What a new coupon of a campaign would give for a purchase, and every reason why not.
 SELECT e.campaign_code, e.currency, e.discount_amount, e.final_amount, e.raffle_tickets, e.raffle_code, e.reasons
   FROM coupon_schema.campaigns AS g
- CROSS JOIN LATERAL coupon_schema.explain_use(NULL, $2, $3, $4, $5, $6, $7, $8, g.id) AS e
+ CROSS JOIN LATERAL coupon_schema.explain_use(NULL, $2, $3, $4, $5, $6, $7, g.id) AS e
  WHERE g.campaign_code = $1;
 
 -- name: explain_coupon
--- The same of a coupon; with $9 only of one that names the user, with $10 only of one of that campaign.
+-- The same of a coupon; with $8 only of one that names the user, with $9 only of one of that campaign.
 SELECT e.campaign_code, e.currency, e.discount_amount, e.final_amount, e.raffle_tickets, e.raffle_code, e.reasons
   FROM coupon_schema.coupons AS c
- CROSS JOIN LATERAL coupon_schema.explain_use(c.id, $2, $3, $4, $5, $6, $7, $8) AS e
- WHERE c.coupon_code = $1 AND (NOT $9 OR c.user_id = $2) AND ($10::text IS NULL OR e.campaign_code = $10);
+ CROSS JOIN LATERAL coupon_schema.explain_use(c.id, $2, $3, $4, $5, $6, $7) AS e
+ WHERE c.coupon_code = $1 AND (NOT $8 OR c.user_id = $2) AND ($9::text IS NULL OR e.campaign_code = $9);
 
 -- name: allow_half_an_hour
 -- Each statement of this transaction: millions of coupons take longer than a request may.

@@ -5,7 +5,9 @@ DROP FUNCTION coupon_schema.refresh_statistics();
 DROP VIEW coupon_schema.campaign_summary;
 DROP MATERIALIZED VIEW coupon_schema.redemption_statistics;
 DROP MATERIALIZED VIEW coupon_schema.coupon_statistics;
-DROP FUNCTION coupon_schema.explain_use(bigint, uuid, text, text, numeric, text, timestamptz, text, bigint);
+DROP FUNCTION coupon_schema.explain_use(bigint, uuid, text, text, numeric, text, timestamptz, bigint);
+COMMENT ON COLUMN coupon_schema.campaigns.time_zone IS
+    'IANA zone of weekdays and hours, unless the station has its own.';
 DROP TRIGGER campaign_stations_log_insert ON coupon_schema.campaign_stations;
 DROP TRIGGER campaign_stations_log_delete ON coupon_schema.campaign_stations;
 DROP FUNCTION coupon_schema.log_campaign_stations();

@@ -22,6 +22,8 @@ ALTER TABLE coupon_schema.campaigns
     ADD CONSTRAINT campaigns_budget_approved_check CHECK (
         (status <> 'ACTIVE' AND NOT opens_by_clock) OR approved_at IS NOT NULL
         OR coalesce(budget_amount <= approval_needed_above, false)) NOT VALID;
+COMMENT ON COLUMN coupon_schema.campaigns.time_zone IS
+    'IANA zone of weekdays, hours and periods, at every station: a campaign says one thing everywhere.';
 COMMENT ON COLUMN coupon_schema.campaigns.per_user_period IS
     'DAY, WEEK (from Monday) or MONTH of the campaign''s zone; fixed when the campaign has opened.';
 COMMENT ON COLUMN coupon_schema.campaigns.per_user_period_limit IS 'Uses of one user in one period, at most.';
@@ -369,7 +371,7 @@ CREATE TRIGGER campaign_stations_log_delete AFTER DELETE ON coupon_schema.campai
 
 CREATE FUNCTION coupon_schema.explain_use(
     p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text,
-    p_at timestamptz, p_station_zone text, p_campaign_id bigint DEFAULT NULL)
+    p_at timestamptz, p_campaign_id bigint DEFAULT NULL)
     RETURNS TABLE (
         campaign_id bigint, campaign_code text, currency text, discount_amount numeric, final_amount numeric,
         raffle_tickets smallint, raffle_code text, cancellation_policy text, reasons text[])
@@ -468,19 +470,19 @@ CREATE FUNCTION coupon_schema.explain_use(
                extract(isodow FROM x.moment - CASE
                    WHEN g.daily_from > g.daily_until AND x.moment::time < g.daily_until THEN interval '1 day'
                    ELSE interval '0' END)::smallint AS weekday
-          FROM (SELECT p_at AT TIME ZONE coalesce(p_station_zone, g.time_zone) AS moment) AS x
+          FROM (SELECT p_at AT TIME ZONE g.time_zone AS moment) AS x
      ) AS l
      WHERE g.id = coalesce(p_campaign_id, (
             SELECT k.campaign_id FROM coupon_schema.coupons AS k WHERE k.id = p_coupon_id))
        AND (p_coupon_id IS NULL OR c.id IS NOT NULL)
     $$;
 COMMENT ON FUNCTION coupon_schema.explain_use(
-    bigint, uuid, text, text, numeric, text, timestamptz, text, bigint) IS
+    bigint, uuid, text, text, numeric, text, timestamptz, bigint) IS
     'What a coupon gives for a purchase, or a campaign as if by a new coupon (p_coupon_id NULL), and every reason why '
     'not, in the words of coupon_validation_attempts.result: none is yes. No row: no such coupon. What is NULL is '
-    'not known yet and not judged; a use gives all. Another currency is STATION_NOT_ELIGIBLE. p_station_zone NULL: the '
-    'campaign''s zone. Dry run and use ask this one function; it locks nothing, so the triggers of '
-    'coupon_usage_history have the last word.';
+    'not known yet and not judged; a use gives all. Another currency is STATION_NOT_ELIGIBLE. Weekdays and hours '
+    'are of the campaign''s zone, wherever the station is. Dry run and use ask this one function; it locks nothing, '
+    'so the triggers of coupon_usage_history have the last word.';
 
 -- Figures -----------------------------------------------------------------------------------------------------------
 
@@ -597,7 +599,7 @@ GRANT SELECT (campaign_id, period_start, used_count, usage_limit, created_at, up
     ON coupon_schema.campaign_user_period_usages TO coupon_ro;
 GRANT EXECUTE ON FUNCTION
     coupon_schema.period_start(text, text, timestamptz),
-    coupon_schema.explain_use(bigint, uuid, text, text, numeric, text, timestamptz, text, bigint),
+    coupon_schema.explain_use(bigint, uuid, text, text, numeric, text, timestamptz, bigint),
     coupon_schema.refresh_statistics()
     TO coupon_app;
 GRANT SELECT ON

@@ -90,7 +90,7 @@ BEGIN
                e.cancellation_policy, e.reasons
           INTO v_given
           FROM coupon_schema.explain_use(
-                   v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now(), NULL) AS e;
+                   v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now()) AS e;
         v_reasons := v_given.reasons;
     END IF;
 
@@ -113,7 +113,7 @@ BEGIN
                 WHEN 'coupon_usage_history_usable' THEN coalesce(
                     (SELECT nullif(e.reasons, '{}')
                        FROM coupon_schema.explain_use(
-                                v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now(), NULL)
+                                v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now())
                          AS e),
                     ARRAY['USER_NOT_ELIGIBLE'])
                 END;
