@@ -238,7 +238,5 @@ def test_every_reason_is_a_word_of_the_log_of_attempts(admin: Admin) -> None:
 
 def test_the_question_is_one_plan_with_the_statement_that_asks(admin: Admin) -> None:
     """Inlined, so that a use pays for no second planning."""
-    plan = catalog.texts(
-        admin, "EXPLAIN SELECT * FROM coupon_schema.explain_use(1, NULL, NULL, NULL, 1, 'MXN', now())"
-    )
+    plan = catalog.texts(admin, "EXPLAIN SELECT * FROM coupon_schema.explain_use(1, NULL, NULL, NULL, 1, 'MXN', now())")
     assert not any("Function Scan" in line for line in plan)
