@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Generator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -180,5 +181,29 @@ def test_a_request_leaves_one_line_with_its_ids_and_without_its_query(settings: 
         "route": "/api/stations/{code}",
         "status": 400,
         "correlation_id": "order-7",
+        "trace_id": trace,
+    }
+
+
+def test_outside_development_that_line_is_json_with_the_context_masked(
+    settings: Settings, capsys: pytest.CaptureFixture[str], logging_restored: None
+) -> None:
+    configure_logs(PRODUCTION_LIKE)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"x-correlation-id": "+5215512345678", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    with TestClient(create_app(settings)) as client:
+        capsys.readouterr()
+        client.get("/api/stations/JSM001?city=secret", headers=headers)
+        client.get("/health/live")
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert line.pop("duration_ms") > 0
+    assert datetime.fromisoformat(line.pop("timestamp")).utcoffset() == timedelta(0)
+    assert line == {
+        "event": "request",
+        "level": "info",
+        "method": "GET",
+        "route": "/api/stations/{code}",
+        "status": 400,
+        "correlation_id": MASKED,
         "trace_id": trace,
     }

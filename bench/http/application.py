@@ -13,7 +13,7 @@ from litestar import get
 from litestar.datastructures import State
 from litestar.types import ASGIApp
 
-from gasolinera import edge, metrics
+from gasolinera import database, edge, metrics
 from gasolinera.app import create_app
 from gasolinera.config import load_settings
 from gasolinera.logs import configure_logs
@@ -47,12 +47,10 @@ def _observe_nothing() -> None:
     def untouched(app: ASGIApp) -> ASGIApp:
         return app
 
-    def unheard(_connection: object, _callback: object) -> None: ...
-
     replaced: dict[tuple[object, str], object] = {
         (edge, "observe"): untouched,
         (metrics, "PoolGauges"): _NoGauges,
-        (asyncpg.Connection, "add_query_logger"): unheard,
+        (database, "CountingConnection"): asyncpg.Connection,
     }
     for (owner, name), replacement in replaced.items():
         setattr(owner, name, replacement)

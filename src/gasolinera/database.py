@@ -17,12 +17,12 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 import msgspec
 import structlog
-from asyncpg.connection import LoggedQuery
 from asyncpg.pool import PoolConnectionProxy
 
-from gasolinera import metrics, tracing
+from gasolinera import metrics
 from gasolinera.config import Settings
-from gasolinera.errors import constraint_of, is_connection_lost
+from gasolinera.errors import is_connection_lost
+from gasolinera.statements import CountingConnection, named
 
 # Quoted: the classes take parameters only in their stubs.
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -37,9 +37,10 @@ _LONGEST_IDLE_S = 240.0  # a firewall may have forgotten it, and nobody would sa
 _RENEWED_AFTER_S = 1800.0  # to the pool and back, which closes a connection after many statements
 _NAME = re.compile(r"^-- name: *(.*?) *$", re.MULTILINE)
 # For one transaction, as the statement that begins one or as a part of it; takes `pairs_of` a context.
-SET_CONTEXT = """
-SELECT set_config('gasolinera.' || key, value, true) FROM unnest($1::text[], $2::text[]) AS c (key, value)
-"""
+SET_CONTEXT = named(
+    "set_context",
+    "SELECT set_config('gasolinera.' || key, value, true) FROM unnest($1::text[], $2::text[]) AS c (key, value)",
+)
 
 
 class RequestContext(msgspec.Struct, frozen=True):
@@ -57,9 +58,6 @@ _LONGEST_PAUSE_S = 0.05  # before the second try; twice as long before the third
 
 # The server has undone the transaction, and says that it would have succeeded alone.
 _UNDONE = {asyncpg.SerializationError: "serialization", asyncpg.DeadlockDetectedError: "deadlock"}
-
-# Names of statements by their text, for metrics and traces.
-_names: dict[str, str] = {"BEGIN;": "begin", "COMMIT;": "commit", "ROLLBACK;": "rollback", SET_CONTEXT: "set_context"}
 
 
 class _Kept(msgspec.Struct):
@@ -206,7 +204,8 @@ async def open_database(settings: Settings, service: str) -> AsyncGenerator[Data
         min_size=settings.pool_min_size,
         max_size=settings.pool_max_size,
         reset=_keep,
-        init=partial(_prepare_connection, _watch(service)),
+        init=partial(_prepare_connection, service),
+        connection_class=CountingConnection,
         timeout=_CONNECT_TIMEOUT_S,
         server_settings={
             "application_name": f"gasolinera-{service}",
@@ -227,8 +226,9 @@ async def _keep(_conn: "asyncpg.Connection[asyncpg.Record]") -> None:
     """No session state is ever set, so nothing is reset: the default costs a round trip on each release."""
 
 
-async def _prepare_connection(watch: Callable[[LoggedQuery], None], conn: "asyncpg.Connection[asyncpg.Record]") -> None:
-    conn.add_query_logger(watch)
+async def _prepare_connection(service: str, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+    assert isinstance(conn, CountingConnection), "the pool makes no others"
+    conn.service = service
     await conn.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -236,19 +236,6 @@ async def _prepare_connection(watch: Callable[[LoggedQuery], None], conn: "async
         decoder=lambda data: msgspec.json.decode(data[1:]),
         format="binary",
     )
-
-
-def _watch(service: str) -> Callable[[LoggedQuery], None]:
-    """Counts each statement of a connection, by name; the driver calls it after the statement."""
-
-    def watch(done: LoggedQuery) -> None:
-        name = _names.get(done.query, "other")
-        metrics.count_query(service, name, done.elapsed)
-        if isinstance(done.exception, asyncpg.IntegrityConstraintViolationError):
-            metrics.count_violation(constraint_of(done.exception))
-        tracing.record_query(service, name, done.elapsed, done.exception)
-
-    return watch
 
 
 async def fetch_all(conn: Connection, kind: type[Struct], sql: str, *values: Any) -> list[Struct]:
@@ -287,12 +274,6 @@ def load_queries(package: str, file: str = "queries.sql") -> Mapping[str, Query]
 def load_sql(package: str, file: str = "queries.sql") -> Mapping[str, str]:
     """The statements of such a file by name. A wrong name is a KeyError where the module is imported."""
     return {name: named(name, query.sql) for name, query in load_queries(package, file).items()}
-
-
-def named(name: str, sql: str) -> str:
-    """The statement itself, which metrics and traces know by this name from now on; for constants alone."""
-    _names[sql] = name
-    return sql
 
 
 def parse_queries(text: str) -> Mapping[str, Query]:

@@ -6,7 +6,8 @@ Everything passes `mask`: what of a person or a secret slipped into an event doe
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, cast
 
@@ -17,6 +18,10 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from gasolinera.config import Environment, Settings
 
 MASKED = "[masked]"
+
+TellRequest = Callable[[str, str, int, float], None]  # method, route template, status, milliseconds
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _SECRET_WORDS = frozenset(
     {"authorization", "cookie", "email", "otp", "password", "phone", "pin", "secret", "token", "apikey", "pepper"}
 )
@@ -83,6 +88,30 @@ def configure_logs(settings: Settings) -> None:
     # These name the whole address of every request that we make: with the credentials in it, and for each poll.
     for library in ("httpx", "httpcore"):
         logging.getLogger(library).setLevel(max(level, logging.WARNING))
+
+
+def request_teller() -> TellRequest:
+    """What tells of a request, for the logs as they are set up now.
+
+    A line of JSON for each request is most of what is ever logged. It goes straight out: of its fields only the
+    context can hold what must be masked. The chain of processors costs three times as much.
+    """
+    config = structlog.get_config()
+    if config["processors"][-1] is _render_json and config["wrapper_class"] is structlog.make_filtering_bound_logger(
+        logging.INFO
+    ):
+        return _tell_request_as_json
+    log = _log.bind()  # once: a logger that is not bound reads the configuration for each line
+    return lambda method, route, status, duration_ms: log.info(
+        "request", method=method, route=route, status=status, duration_ms=duration_ms
+    )
+
+
+def _tell_request_as_json(method: str, route: str, status: int, duration_ms: float) -> None:
+    context = mask(None, "info", structlog.contextvars.get_contextvars())
+    fields = {"method": method, "route": route, "status": status, "duration_ms": duration_ms}
+    event = {**fields, **context, "event": "request", "level": "info", "timestamp": datetime.now(UTC)}
+    sys.stderr.write(_render_json(None, "info", event) + "\n")
 
 
 def mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

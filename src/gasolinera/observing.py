@@ -3,21 +3,20 @@
 from http import HTTPMethod
 from time import perf_counter
 
-import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gasolinera import metrics, tracing
+from gasolinera.logs import request_teller
 from gasolinera.requests import context_of
 
 _METHODS = {method.value: method.value for method in HTTPMethod}
 _GONE = 499  # nginx's number for a client that did not wait; it never goes over the wire
-_QUIET = frozenset({"/metrics", "/health/live", "/health/ready"})  # asked every few seconds by machines
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+_QUIET = frozenset({"/metrics", "/health/live", "/health/ready"})  # machines ask every few seconds: not logged
 
 
 def observe(app: ASGIApp) -> ASGIApp:
     """Wraps what answers, inside of what gives a request its ids. Nothing is kept of the query string."""
-    log = _log.bind()  # once: a logger that is not bound reads the configuration for each line
+    tell = request_teller()
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,8 +48,8 @@ def observe(app: ASGIApp) -> ASGIApp:
                 # What is cancelled has no status: the client left.
                 status = status or _GONE
                 metrics.count_request(method, route, status, seconds)
-                tell = log.debug if route in _QUIET else log.info
-                tell("request", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
+                if route not in _QUIET:
+                    tell(method, route, status, round(seconds * 1000, 2))
                 finish(method, route, status)
 
     return observed
