@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 
 from gasolinera.app import create_app
 from gasolinera.config import Settings
+from gasolinera.redemption import receipts
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
 from tests.redemption.desk import (
     ADMINISTRATOR,
@@ -314,3 +315,28 @@ def test_what_the_fraud_rules_block_never_asks_for_its_coupon(desk: Desk, admin:
     ).fetchone()
     assert used == (0,)
     assert totals_disagree(admin) == []
+
+
+def test_a_completion_says_where_the_receipts_of_its_tickets_are(desk: Desk, admin: Conn) -> None:
+    told = desk.post("", ATTENDANT, asked(make_coupon(admin, campaign(admin)))).json()
+    link = told["receipts"]
+    keys = receipts.keys_of(receipts.published_keys(desk.keyring).keys)
+    for caller in (DRIVER, ATTENDANT, ADMINISTRATOR):
+        answer = desk.client.get(link, headers=desk.headers(caller))
+        assert answer.status_code == 200, answer.text
+        (issuance,) = answer.json()
+        said = receipts.verify(issuance["receipt"], keys)
+        assert (said.count, said.reference, said.raffle) == (2, told["transaction_reference"], "MONTHLY-2026-12")
+        assert list(said.numbers) == issuance["ticket_numbers"]
+        assert receipts.belongs_to(said, user(51))
+    kept = admin.execute(
+        "SELECT t.ticket_number FROM redemption_schema.raffle_tickets AS t JOIN redemption_schema.redemptions AS r"
+        " ON r.id = t.redemption_id WHERE r.transaction_reference = %s ORDER BY t.ordinal",
+        (told["transaction_reference"],),
+    ).fetchall()
+    assert [row[0] for row in kept] == issuance["ticket_numbers"]
+    for stranger in (OTHER_DRIVER, OTHER_ATTENDANT):
+        assert problem(desk.client.get(link, headers=desk.headers(stranger))) == (404, "redemption.unknown")
+    assert desk.get(f"/{told['transaction_reference']}", DRIVER).json()["receipts"] == link
+    without = make_coupon(admin, make_campaign(admin, "NONE", raffle_tickets_per_coupon=0))
+    assert desk.post("", ATTENDANT, asked(without)).json()["receipts"] is None

@@ -14,7 +14,7 @@ from gasolinera.authentication import requires
 from gasolinera.coupon_calls import Coupons
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
-from gasolinera.keyring import to_base64url
+from gasolinera.keyring import Keyring, to_base64url
 from gasolinera.limits import Limit as RateLimit
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
@@ -28,6 +28,7 @@ from gasolinera.redemption.models import (
     Status,
     Validation,
 )
+from gasolinera.redemption.models_tickets import SignedIssuance
 from gasolinera.terminal_calls import HEADER, KnownTerminal, SignedByTerminal, Terminals
 
 _PROCESS: Final = [requires(Permission.REDEMPTIONS_PROCESS, fresh=True)]
@@ -83,7 +84,17 @@ REDEMPTION_EXAMPLE: Final[dict[str, object]] = {
     "completed_at": "2026-11-23T18:00:00Z",
     "failed_at": None,
     "cancelled_at": None,
+    "receipts": "/api/redemptions/RDM-20261123-000042/receipts",
 }
+_RECEIPTS_EXAMPLE = [
+    {
+        "issuance_id": "6f1c1d0e-4b9e-8a54-9d2c-6d1d9a4c2f10",
+        "source": "COUPON_REDEMPTION",
+        "raffle_code": "MONTHLY-2026-12",
+        "ticket_numbers": ["TKT3GGV37KHSHQRRJ7M"],
+        "receipt": "eyJhbGciOiJFZERTQSJ9.eyJjb3VudCI6MX0.c2lnbmF0dXJl",
+    }
+]
 _CANCELLED_EXAMPLE = {
     "redemption": REDEMPTION_EXAMPLE
     | {
@@ -103,6 +114,7 @@ _VALIDATION_EXAMPLE = {
         "tickets_earned": 0,
         "raffle_code": None,
         "completed_at": None,
+        "receipts": None,
     },
     "discount_amount": "50.00",
     "final_amount": "428.00",
@@ -284,6 +296,27 @@ async def get_route(
         return await reading.get_redemption(conn, caller, reference)
 
 
+@get(
+    "/{reference:str}/receipts",
+    guards=_READ,
+    summary="Get the tickets of a redemption with their signed receipts",
+    description="Where the redemption's `receipts` points, for its driver and for the station to print. A list for "
+    "each time that tickets were made. Anybody can check a receipt with `gasolinera tickets verify`.",
+    responses={
+        200: _good(tuple[SignedIssuance, ...], "The tickets and their receipts.", _RECEIPTS_EXAMPLE),
+        404: _UNKNOWN,
+    },
+)
+async def receipts_route(
+    db: NamedDependency[Database],
+    caller: NamedDependency[Caller],
+    keyring: NamedDependency[Keyring],
+    reference: _Reference,
+) -> tuple[SignedIssuance, ...]:
+    async with db.connection() as conn:
+        return await reading.signed_issuances(conn, keyring, caller, reference)
+
+
 async def _terminal_of(
     request: Request[Any, Any, Any], context: RequestContext, signature: str | None
 ) -> KnownTerminal | None:
@@ -307,4 +340,4 @@ def coupons_in(state: State) -> Coupons:
     return found
 
 
-HANDLERS = (redeem_route, validate_route, complete_route, cancel_route, list_route, get_route)
+HANDLERS = (redeem_route, validate_route, complete_route, cancel_route, list_route, get_route, receipts_route)

@@ -64,7 +64,10 @@ SIGNED: Final = frozenset({Method.QR_SCAN, Method.NFC, Method.BARCODE})
 
 
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):
-    """One redemption. Amounts are the server's own. A pump's redemption may have no coupon."""
+    """One redemption. Amounts are the server's own. A pump's redemption may have no coupon.
+
+    `receipts`: where the signed receipts of its tickets are, once it has earned some.
+    """
 
     transaction_reference: str
     status: Status
@@ -93,6 +96,13 @@ class Redemption(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: datetime | None
     failed_at: datetime | None
     cancelled_at: datetime | None
+    receipts: str | None = None
+
+    def __post_init__(self) -> None:
+        # It follows from the rest, so no statement has to give it; whoever completes a redemption has it at once.
+        if self.completed_at is not None and self.tickets_earned:
+            link = f"/api/redemptions/{self.transaction_reference}/receipts"
+            msgspec.structs.force_setattr(self, "receipts", link)
 
     @property
     def is_under_way(self) -> bool:

@@ -140,6 +140,16 @@ class Issuance(msgspec.Struct, frozen=True, kw_only=True):
     numbers: tuple[str, ...]
 
 
+class SignedIssuance(msgspec.Struct, frozen=True, kw_only=True):
+    """Tickets that were made together, and their receipt."""
+
+    issuance_id: UUID
+    source: TicketSource
+    raffle_code: str | None
+    ticket_numbers: tuple[str, ...]
+    receipt: str
+
+
 def normalized_number(typed: str) -> str | None:
     """The number as it is kept: without spaces and dashes, look-alikes as what they look like. None: no number is so.
 

@@ -7,11 +7,15 @@ from msgspec import Meta
 
 from gasolinera.database import Connection
 from gasolinera.errors import ForbiddenError
+from gasolinera.keyring import Keyring
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.permissions import Caller, Permission, Reach
 from gasolinera.redemption import queries
 from gasolinera.redemption.errors import unknown_redemption
 from gasolinera.redemption.models import Redemption, RedemptionRow, Status
+from gasolinera.redemption.models_tickets import SignedIssuance
+from gasolinera.redemption.queries_tickets import issuances_of_redemption
+from gasolinera.redemption.receipts import issue_receipt
 
 _READ = Permission.REDEMPTIONS_READ
 _LAST = (datetime(9999, 1, 1, tzinfo=UTC), 2**63 - 1)
@@ -36,6 +40,26 @@ async def get_redemption(conn: Connection, caller: Caller, reference: str) -> Re
     if found is None:
         raise unknown_redemption()
     return _shown(found)
+
+
+async def signed_issuances(
+    conn: Connection, keyring: Keyring, caller: Caller, reference: str
+) -> tuple[SignedIssuance, ...]:
+    """The tickets that a redemption earned, bonuses included, with their receipts: for its driver, and for the station
+    to print. Raises UnknownError as `get_redemption`, ConfigError `keys.purpose_missing`.
+    """
+    redemption = await get_redemption(conn, caller, reference)
+    found = await issuances_of_redemption(conn, redemption.transaction_reference)
+    return tuple(
+        SignedIssuance(
+            issuance_id=issuance.issuance_id,
+            source=issuance.source,
+            raffle_code=issuance.raffle_code,
+            ticket_numbers=issuance.numbers,
+            receipt=issue_receipt(issuance, keyring),
+        )
+        for issuance in found
+    )
 
 
 async def list_redemptions(
