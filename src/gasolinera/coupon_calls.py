@@ -5,6 +5,7 @@ Each question may be asked again: a reference is consumed once and given back on
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 from uuid import UUID
@@ -26,7 +27,10 @@ RestoreReason: TypeAlias = Literal["CANCELLED", "FAILED", "ADMINISTRATOR"]
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What was scanned or typed, and where: for finding the coupon, and for the record of an attempt that failed."""
+    """What was scanned or typed, and where: for finding the coupon, and for the record of an attempt that failed.
+
+    `at`: when it was shown, if not now: a terminal without a connection has read it.
+    """
 
     text: str
     method: Method
@@ -34,6 +38,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     employee_number: str | None = None
     user_id: UUID | None = None
     device_id: str | None = None
+    at: datetime | None = None
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +52,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """What a coupon is to be used for. `reference`: the redemption's, by which the use is known for ever."""
+    """What a coupon is to be used for. `reference`: the redemption's, by which the use is known for ever.
+
+    `at`: when, if not now: its hours are judged by it; what is over by now stays so.
+    """
 
     reference: str
     coupon_code: str
@@ -59,6 +67,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     employee_number: str | None = None
     method: Method = "QR_SCAN"
     device_id: str | None = None
+    at: datetime | None = None
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, tag="given"):

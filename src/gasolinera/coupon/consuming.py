@@ -128,9 +128,10 @@ async def _code_in(db: Database, keyring: Keyring, shown: Shown) -> tuple[str | 
         return codes.normalised(shown.text), False
     signed = qr.read(shown.text)
     body = qr.verify_signature(signed, await _keys_with(db, signed.key_id))
-    if keyring.clock() - body.valid_until > _REPEATED_WITHIN:
-        qr.require_time(body, keyring.clock())
-    display.require_live(signed, body.flags, keyring, now=keyring.clock())
+    shown_at = shown.at or keyring.clock()
+    if shown_at - body.valid_until > _REPEATED_WITHIN:
+        qr.require_time(body, shown_at)
+    display.require_live(signed, body.flags, keyring, now=shown_at)
     return codes.code_of(body.coupon), True
 
 

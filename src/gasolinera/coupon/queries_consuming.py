@@ -73,6 +73,7 @@ async def use_coupon(
         purchase.currency,
         purchase.method,
         purchase.device_id,
+        purchase.at,
     )
 
 

@@ -21,7 +21,7 @@ SELECT left($3::text, 100), $4::text, $5::text, $6::uuid, $7::text, $8::text, le
 -- name: use_coupon
 -- Used, or without a reference only judged; recorded in any case. No reasons: yes.
 SELECT reasons, discount_amount, final_amount, raffle_tickets, raffle_code
-  FROM coupon_schema.use_coupon($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+  FROM coupon_schema.use_coupon($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
 
 -- name: restore_use
 -- Gives the use of a redemption back, as far as the policy goes.

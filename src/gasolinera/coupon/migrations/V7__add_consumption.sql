@@ -35,7 +35,7 @@ COMMENT ON FUNCTION coupon_schema.lock_reference(text) IS
 CREATE FUNCTION coupon_schema.use_coupon(
     p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid,
     p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text,
-    p_device_id text)
+    p_device_id text, p_at timestamptz DEFAULT NULL)
     RETURNS TABLE (
         reasons text[], discount_amount numeric, final_amount numeric, raffle_tickets integer, raffle_code text)
     LANGUAGE plpgsql
@@ -47,6 +47,9 @@ DECLARE
     v_given record;
     v_reasons text[];
     v_constraint text;
+    -- A terminal without a connection may have taken it before; never later, and never long ago.
+    v_at CONSTANT timestamptz := CASE
+        WHEN p_at IS NULL THEN now() ELSE least(now(), greatest(p_at, now() - interval '7 days')) END;
 BEGIN
     PERFORM coupon_schema.set_request_context(p_context_names, p_context_values);
     IF p_reference IS NOT NULL THEN
@@ -90,7 +93,7 @@ BEGIN
                e.cancellation_policy, e.reasons
           INTO v_given
           FROM coupon_schema.explain_use(
-                   v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now()) AS e;
+                   v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, v_at) AS e;
         v_reasons := v_given.reasons;
     END IF;
 
@@ -150,10 +153,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION coupon_schema.use_coupon(
-    text[], text[], text, text, uuid, text, text, text, numeric, text, text, text) IS
+    text[], text[], text, text, uuid, text, text, text, numeric, text, text, text, timestamptz) IS
     'Uses a coupon for a redemption; without a reference says only what it would give. No reasons: it is used, or would '
     'be. Every attempt is recorded, and a decision about a reference is given again. Locks the reference, then the '
-    'coupon, then what its triggers count. Needs a transaction of its own.';
+    'coupon, then what its triggers count. Needs a transaction of its own. p_at: when, if not now, by which its hours '
+    'are judged; what is over by now is refused in any case.';
 
 CREATE FUNCTION coupon_schema.restore_use(
     p_context_names text[], p_context_values text[], p_reference text, p_reason text) RETURNS text
@@ -230,7 +234,7 @@ GRANT SELECT ON coupon_schema.refused_uses TO coupon_ro;
 GRANT EXECUTE ON FUNCTION
     coupon_schema.set_request_context(text[], text[]),
     coupon_schema.lock_reference(text),
-    coupon_schema.use_coupon(text[], text[], text, text, uuid, text, text, text, numeric, text, text, text),
+    coupon_schema.use_coupon(text[], text[], text, text, uuid, text, text, text, numeric, text, text, text, timestamptz),
     coupon_schema.restore_use(text[], text[], text, text),
     coupon_schema.forget_refused_uses(integer)
     TO coupon_app;
