@@ -18,7 +18,7 @@ import structlog
 from gasolinera.config import Settings
 from gasolinera.coupon import qr
 from gasolinera.coupon import queries_issuing as queries
-from gasolinera.coupon.codes import LENGTH, code_of, new_numbers
+from gasolinera.coupon.codes import LENGTH, code_of, new_numbers, number_of
 from gasolinera.coupon.errors_coupons import campaign_not_open, outside_of_campaign, unknown_batch, unknown_campaign
 from gasolinera.coupon.events import OUTBOX
 from gasolinera.coupon.models_coupons import Batch, BatchStatus, NewBatch
@@ -35,6 +35,7 @@ from gasolinera.polling import poll
 _CONTEXT: Final = RequestContext(actor="job:coupon.issuing")
 _SLICE: Final = 500  # coupons that are signed while those before them are on their way to the server
 _GRANTS: Final = 100
+_RENEWALS: Final = 500
 _CODE_TRIES: Final = 3
 _CODE_KEY: Final = "coupons_coupon_code_key"
 # PostgreSQL's COPY in binary: signature, flags and extension; rows of fields, each with its length; an end.
@@ -181,6 +182,22 @@ class Issuer:
                 await OUTBOX.publish(conn, "coupon.issued", aggregate="coupon", subject=code, data=data)
         return len(grants)
 
+    async def renew_codes(self) -> int:
+        """Codes of coupons that got an owner after they were signed now say that they are somebody's; gives how many.
+
+        What was printed before stays as good: it names the same coupon, and the platform knows whose it is.
+        """
+        key = await self._key()
+        async with self._db.transaction(_CONTEXT) as conn:
+            renewals = await queries.claim_renewals(conn, _RENEWALS)
+            codes: list[tuple[int, bytes, bytes]] = []
+            for renewal in renewals:
+                number = number_of(renewal.coupon_code)
+                body = qr.packer(_body(renewal, key, is_personal=True))(renewal.first_dense_index, number)
+                codes.append((renewal.coupon_id, body, qr.sign(body, key)))
+            await queries.renew_codes(conn, key.id, codes)
+        return len(codes)
+
     async def step(self) -> int:
         """A bit of whatever there is to do; gives how many coupons and batches. Nothing in a process without a key."""
         if not self._keyring.has("coupon"):
@@ -188,6 +205,8 @@ class Issuer:
         async with self._db.connection() as conn:
             work = await queries.find_work(conn)
         done = await self.issue_grants() if work.has_grants else 0
+        if work.has_renewals:
+            done += await self.renew_codes()
         if work.has_batches:
             done += await self.issue_chunk() or await self.finish_batches()
         return done

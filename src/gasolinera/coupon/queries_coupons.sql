@@ -67,11 +67,13 @@ SELECT c.id, c.coupon_code, g.campaign_code, c.user_id, c.status, c.status_reaso
   JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id;
 
 -- name: assign_coupon
--- One that is nobody's and unused becomes a user's.
+-- One that is nobody's and unused becomes a user's; its code is signed anew within moments.
 WITH changed AS (
     UPDATE coupon_schema.coupons AS c SET user_id = $2
      WHERE c.coupon_code = $1 AND c.user_id IS NULL AND c.status = 'ACTIVE' AND c.usage_count = 0
     RETURNING c.*
+), renewed AS (
+    INSERT INTO coupon_schema.code_renewals (coupon_id) SELECT c.id FROM changed AS c WHERE c.qr_key_id IS NOT NULL
 ), logged AS (
     INSERT INTO coupon_schema.coupon_audit_log (action, campaign_code, coupon_code)
     SELECT 'COUPON_ASSIGNED', g.campaign_code, c.coupon_code
@@ -100,7 +102,9 @@ WITH wanted AS (
     UPDATE coupon_schema.coupons AS c SET user_id = f.user_id
       FROM free AS f
      WHERE c.id = f.id
-    RETURNING f.row_number, c.coupon_code, c.campaign_id
+    RETURNING f.row_number, c.id, c.coupon_code, c.campaign_id, c.qr_key_id
+), renewed AS (
+    INSERT INTO coupon_schema.code_renewals (coupon_id) SELECT c.id FROM changed AS c WHERE c.qr_key_id IS NOT NULL
 ), logged AS (
     INSERT INTO coupon_schema.coupon_audit_log (action, campaign_code, coupon_code)
     SELECT 'COUPON_ASSIGNED', g.campaign_code, c.coupon_code

@@ -24,6 +24,8 @@ _MARK_CHUNK_ISSUED = _SQL["mark_chunk_issued"]
 _FINISH_BATCHES = _SQL["finish_batches"]
 _CLAIM_GRANTS = _SQL["claim_grants"]
 _SETTLE_GRANTS = _SQL["settle_grants"]
+_CLAIM_RENEWALS = _SQL["claim_renewals"]
+_RENEW_CODES = _SQL["renew_codes"]
 _GRANT_WELCOME = _SQL["grant_welcome"]
 _SET_WELCOME = _SQL["set_welcome"]
 _UNSET_WELCOME = _SQL["unset_welcome"]
@@ -43,6 +45,7 @@ class Work(msgspec.Struct, frozen=True):
 
     has_grants: bool
     has_batches: bool
+    has_renewals: bool
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +75,11 @@ class Chunk(Terms, frozen=True, kw_only=True):
 
 class Grant(Terms, frozen=True, kw_only=True):
     user_id: UUID
+
+
+class Renewal(Terms, frozen=True, kw_only=True):
+    coupon_id: int
+    coupon_code: str
 
 
 class FinishedBatch(msgspec.Struct, frozen=True):
@@ -130,6 +138,16 @@ async def claim_grants(conn: Connection, limit: int) -> list[Grant]:
 async def settle_grants(conn: Connection, coupon_codes: Sequence[str]) -> None:
     done = await conn.execute(_SETTLE_GRANTS, list(coupon_codes))
     assert done == f"UPDATE {len(coupon_codes)}", "a grant that is held is there"
+
+
+async def claim_renewals(conn: Connection, limit: int) -> list[Renewal]:
+    return await fetch_all(conn, Renewal, _CLAIM_RENEWALS, limit)
+
+
+async def renew_codes(conn: Connection, key_id: int, codes: Sequence[tuple[int, bytes, bytes]]) -> None:
+    """The coupon, its body and its signature of each."""
+    columns = ([code[0] for code in codes], [code[1] for code in codes], [code[2] for code in codes])
+    await conn.execute(_RENEW_CODES, key_id, *columns)
 
 
 async def grant_welcome(conn: Connection, user_id: UUID) -> None:

@@ -65,7 +65,8 @@ UPDATE coupon_schema.coupon_batches SET status = 'CANCELLED', finished_at = now(
 -- name: find_work
 -- Whether anything waits to be issued.
 SELECT EXISTS (SELECT FROM coupon_schema.coupon_grants AS r WHERE r.coupon_id IS NULL) AS has_grants,
-       EXISTS (SELECT FROM coupon_schema.coupon_batches AS b WHERE b.status = 'ISSUING') AS has_batches;
+       EXISTS (SELECT FROM coupon_schema.coupon_batches AS b WHERE b.status = 'ISSUING') AS has_batches,
+       EXISTS (SELECT FROM coupon_schema.code_renewals) AS has_renewals;
 
 -- name: allow_longer
 -- A chunk is one statement that takes as long as its coupons take to sign.
@@ -128,6 +129,31 @@ UPDATE coupon_schema.coupon_grants AS r SET coupon_id = c.id
   FROM coupon_schema.coupons AS c
  WHERE c.coupon_code = ANY ($1::text[]) AND r.campaign_id = c.campaign_id AND r.user_id = c.user_id
    AND r.coupon_id IS NULL;
+
+-- name: claim_renewals
+-- Up to $1 coupons that got an owner after they were signed, and what their code says; those that are over are passed
+-- by. In the order of ids, held until the transaction ends, which renews them.
+WITH due AS (
+    DELETE FROM coupon_schema.code_renewals AS r
+     USING (SELECT n.coupon_id FROM coupon_schema.code_renewals AS n LIMIT $1 FOR UPDATE SKIP LOCKED) AS n
+     WHERE r.coupon_id = n.coupon_id
+    RETURNING r.coupon_id
+)
+SELECT c.id AS coupon_id, c.coupon_code, c.campaign_id, c.dense_index AS first_dense_index, g.campaign_code,
+       g.station_scope = 'LISTED' AS is_for_listed_stations, c.discount_type, c.discount_value, c.maximum_discount,
+       c.minimum_purchase, c.currency, c.raffle_tickets, c.valid_from, c.valid_until, c.max_usage
+  FROM due AS d
+  JOIN coupon_schema.coupons AS c ON c.id = d.coupon_id
+  JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+ WHERE c.user_id IS NOT NULL AND c.status IN ('ACTIVE', 'SUSPENDED') AND c.valid_until > now()
+ ORDER BY c.id
+   FOR NO KEY UPDATE OF c;
+
+-- name: renew_codes
+-- New codes, by key $1, of coupons that are held.
+UPDATE coupon_schema.coupons AS c SET qr_key_id = $1, qr_payload = n.payload, qr_signature = n.signature
+  FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS n (id, payload, signature)
+ WHERE c.id = n.id;
 
 -- name: grant_welcome
 -- A new user $1 is owed a coupon of each campaign that welcomes; once, whatever comes twice.

@@ -1,4 +1,5 @@
--- The list of revoked coupons that terminals hold while they have no connection, signed and kept by version.
+-- The list of revoked coupons that terminals hold while they have no connection, signed and kept by version; and which
+-- codes are to be signed anew.
 
 CREATE TABLE coupon_schema.qr_revocation_lists (
     version bigint NOT NULL,
@@ -31,6 +32,20 @@ COMMENT ON COLUMN coupon_schema.qr_revocation_lists.content_hash IS
 -- The foreign key's own look-up.
 CREATE INDEX qr_revocation_lists_key_id_idx ON coupon_schema.qr_revocation_lists (key_id);
 
+CREATE TABLE coupon_schema.code_renewals (
+    coupon_id bigint NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT code_renewals_pk PRIMARY KEY (coupon_id),
+    CONSTRAINT code_renewals_coupon_id_fk FOREIGN KEY (coupon_id) REFERENCES coupon_schema.coupons (id)
+        ON DELETE CASCADE
+);
+COMMENT ON TABLE coupon_schema.code_renewals IS
+    'Coupons that got an owner after they were signed: whoever has the key signs them anew, as somebody''s, and deletes '
+    'the row in that transaction. Who assigns need not have the key.';
+
+-- UPDATE only to hold a row: nothing changes it.
+GRANT SELECT, INSERT (coupon_id), UPDATE (coupon_id), DELETE ON coupon_schema.code_renewals TO coupon_app;
+GRANT SELECT ON coupon_schema.code_renewals TO coupon_ro;
 GRANT SELECT, INSERT (version, key_id, covered, revoked_count, content_hash, signed_list), DELETE
     ON coupon_schema.qr_revocation_lists TO coupon_app;
 GRANT SELECT ON coupon_schema.qr_revocation_lists TO coupon_ro;
