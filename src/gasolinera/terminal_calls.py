@@ -30,10 +30,11 @@ class SignedByTerminal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownTerminal(msgspec.Struct, frozen=True):
-    """Whose signature it was."""
+    """Whose signature it was. `public_key` is base64url: what else it signed is told by it."""
 
     terminal_code: str
     station_code: str
+    public_key: str
 
 
 class Terminals(msgspec.Struct, frozen=True):

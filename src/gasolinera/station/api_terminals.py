@@ -23,6 +23,7 @@ from gasolinera.station.models_terminals import (
     Enrolment,
     EnrolmentCode,
     EnrolmentWish,
+    ProvenTerminal,
     Rename,
     Revocation,
     SignedRequest,
@@ -62,6 +63,7 @@ _CODE_EXAMPLE = {
     "expires_at": "2026-11-22T18:15:00Z",
 }
 _VERIFIED_EXAMPLE = {"terminal_code": "TRM000001", "station_code": "JSM001", "name": "Caja 2"}
+_PROVEN_EXAMPLE = _VERIFIED_EXAMPLE | {"public_key": "A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg"}
 
 _TerminalInPath: TypeAlias = Annotated[str, PathParameter(description="Such as TRM000001; case does not matter.")]
 _Signature: TypeAlias = Annotated[
@@ -215,7 +217,8 @@ async def heartbeat_route(
         body_sha256=hash_body(await request.body()),
     )
     async with db.transaction(context) as conn:
-        return await terminals.verify_terminal(conn, signed, now=keyring.clock())
+        proven = await terminals.verify_terminal(conn, signed, now=keyring.clock())
+    return VerifiedTerminal(proven.terminal_code, proven.station_code, proven.name)
 
 
 @post(
@@ -224,14 +227,14 @@ async def heartbeat_route(
     guards=[requires(Permission.TERMINALS_VERIFY)],
     summary="Whose signature a request carries",
     description="For the other services of the platform: each signature counts once, whoever asks.",
-    responses={200: good(VerifiedTerminal, "The terminal.", _VERIFIED_EXAMPLE), 401: _NOT_SIGNED, 503: UNAVAILABLE},
+    responses={200: good(ProvenTerminal, "The terminal.", _PROVEN_EXAMPLE), 401: _NOT_SIGNED, 503: UNAVAILABLE},
 )
 async def verify_route(
     db: NamedDependency[Database],
     context: NamedDependency[RequestContext],
     keyring: NamedDependency[Keyring],
     data: JSONBody[_ToVerify],
-) -> VerifiedTerminal:
+) -> ProvenTerminal:
     signed = SignedRequest(
         signature=data.signature,
         method=data.method,

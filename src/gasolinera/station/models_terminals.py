@@ -106,6 +106,12 @@ class VerifiedTerminal(msgspec.Struct, frozen=True):
     name: str
 
 
+class ProvenTerminal(VerifiedTerminal, frozen=True):
+    """With its public key, base64url: for services that keep what it signs."""
+
+    public_key: str
+
+
 def normalized_code(typed: str) -> tuple[str, str] | None:
     """Reference and secret of a code as people type it; None for what is none."""
     code = typed.upper().translate(_LOOKS_LIKE)

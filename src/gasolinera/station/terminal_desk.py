@@ -21,4 +21,4 @@ async def verify_for_others(
     )
     async with db.transaction(context) as conn:
         found = await verify_terminal(conn, request, now=now)
-    return KnownTerminal(found.terminal_code, found.station_code)
+    return KnownTerminal(found.terminal_code, found.station_code, found.public_key)

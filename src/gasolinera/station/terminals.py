@@ -15,7 +15,7 @@ from gasolinera.counted_limits import CountedLimit, CountedLimits
 from gasolinera.database import Connection, Database
 from gasolinera.errors import ConflictError, GasolineraError, GoneError, UnauthenticatedError
 from gasolinera.jobs import Job
-from gasolinera.keyring import Keyring, UnknownKeyError, from_base64url
+from gasolinera.keyring import Keyring, UnknownKeyError, from_base64url, to_base64url
 from gasolinera.limits import network_of
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.permissions import Caller, Permission
@@ -29,9 +29,9 @@ from gasolinera.station.models_terminals import (
     SECRET_LENGTH,
     Enrolment,
     EnrolmentCode,
+    ProvenTerminal,
     SignedRequest,
     Terminal,
-    VerifiedTerminal,
     enrolment_bytes,
     invalid_signature,
     normalized_code,
@@ -141,7 +141,7 @@ async def revoke(conn: Connection, caller: Caller, code: str, reason: str) -> Te
     return revoked
 
 
-async def verify_terminal(conn: Connection, request: SignedRequest, *, now: datetime) -> VerifiedTerminal:
+async def verify_terminal(conn: Connection, request: SignedRequest, *, now: datetime) -> ProvenTerminal:
     """Whose request it is: signed by a terminal that is enrolled, within a minute of now, and never before.
 
     Raises UnauthenticatedError `terminal.signature_invalid`, `terminal.clock` or `terminal.replayed`. Needs a
@@ -157,7 +157,9 @@ async def verify_terminal(conn: Connection, request: SignedRequest, *, now: date
     _check(terminal.public_key, signed, parts.signature)
     if not await queries.admit_terminal(conn, terminal.id, parts.nonce):
         raise UnauthenticatedError("terminal.replayed", "this was signed for a request before", "sign each request")
-    return VerifiedTerminal(terminal.terminal_code, terminal.station_code, terminal.name)
+    return ProvenTerminal(
+        terminal.terminal_code, terminal.station_code, terminal.name, to_base64url(terminal.public_key)
+    )
 
 
 def _check(public_key: bytes, signed: bytes, signature: bytes) -> None:
