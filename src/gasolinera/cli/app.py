@@ -19,6 +19,7 @@ from gasolinera.cli import (
     openapi,
     qr,
     serve,
+    simulate,
     stations,
     tickets,
     users,
@@ -48,6 +49,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(qr.app, name="qr")
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(stations.app, name="stations")
 app.add_typer(tickets.app, name="tickets")
 app.add_typer(users.app, name="users")
