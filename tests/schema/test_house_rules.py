@@ -32,6 +32,7 @@ SEEDED: dict[str, str] = {
     "redemption_schema.fraud_thresholds": "its one row is the thresholds",
     "redemption_schema.fraud_audit_log": "that these rules and thresholds were made",
     "redemption_schema.points_rules": "how many points a redemption earns, until somebody says otherwise",
+    "redemption_schema.report_states": "its one row is how far the report is, and the lock of who folds it",
 }
 MONTHS_AHEAD = 3
 # Tables without created_at, and why.

@@ -36,6 +36,16 @@ def test_a_station_is_told_of_once_it_takes_coupons_and_whenever_it_moves(admin:
     assert told(admin) == [("JSM001", 19.2, -99.2), ("JSM001", 19.3, -99.3)]
 
 
+def test_another_time_zone_is_told_and_the_same_one_is_not(admin: Admin) -> None:
+    for zone in ("America/Tijuana", "America/Tijuana", "America/Cancun"):
+        admin.execute("UPDATE station_schema.stations SET time_zone = %s WHERE station_code = 'JSM001'", (zone,))
+    zones = admin.execute(
+        "SELECT payload ->> 'time_zone' FROM station_schema.outbox_events WHERE event_type = 'station.changed'"
+        " ORDER BY id"
+    ).fetchall()
+    assert zones == [("America/Tijuana",), ("America/Cancun",)]
+
+
 def test_many_stations_at_once_are_told_of_by_one_statement(admin: Admin) -> None:
     admin.execute("UPDATE station_schema.stations SET location = point(location[0], location[1] + 0.001)")
     count = admin.execute("SELECT count(*) FROM station_schema.stations WHERE accepts_coupons").fetchone()

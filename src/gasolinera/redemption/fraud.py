@@ -60,8 +60,9 @@ async def note_refused_code(conn: Connection, refused: RefusedCode) -> None:
 
 
 async def take_station_changed(conn: Connection, event: Event) -> None:
-    """Where a station is, for the rules of travel. Raises msgspec.ValidationError for an event that is not what the
-    catalogue says.
+    """Where a station is, for the rules of travel and the days of reports.
+
+    Raises msgspec.ValidationError for an event that is not what the catalogue says.
     """
     await queries.put_station_position(conn, msgspec.convert(event.data, StationPlace), event.time)
 

@@ -125,11 +125,12 @@ class RefusedCode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StationPlace(msgspec.Struct, frozen=True):
-    """What `station.changed` tells, as far as it matters here."""
+    """What `station.changed` tells. `time_zone`: for the days of reports; None: not told, and what was told holds."""
 
     station_code: str
     latitude: float
     longitude: float
+    time_zone: str | None = None
 
 
 class FraudRule(msgspec.Struct, frozen=True, kw_only=True):

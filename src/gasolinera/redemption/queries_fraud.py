@@ -82,7 +82,9 @@ async def note_refused_code(conn: Connection, refused: RefusedCode) -> None:
 
 
 async def put_station_position(conn: Connection, place: StationPlace, as_of: datetime) -> None:
-    await conn.execute(_PUT_STATION_POSITION, place.station_code, place.latitude, place.longitude, as_of)
+    await conn.execute(
+        _PUT_STATION_POSITION, place.station_code, place.latitude, place.longitude, place.time_zone, as_of
+    )
 
 
 async def list_rules(conn: Connection) -> list[FraudRule]:

@@ -11,10 +11,11 @@ SELECT redemption_schema.note_refused_code($1, $2, $3, $4, $5, $6);
 
 -- name: put_station_position
 -- The newest word about a station wins.
-INSERT INTO redemption_schema.station_positions AS s (station_code, latitude, longitude, as_of)
-VALUES ($1, $2, $3, $4)
+INSERT INTO redemption_schema.station_positions AS s (station_code, latitude, longitude, time_zone, as_of)
+VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (station_code) DO UPDATE
-   SET latitude = excluded.latitude, longitude = excluded.longitude, as_of = excluded.as_of
+   SET latitude = excluded.latitude, longitude = excluded.longitude,
+       time_zone = coalesce(excluded.time_zone, s.time_zone), as_of = excluded.as_of
  WHERE s.as_of <= excluded.as_of;
 
 -- name: list_rules
