@@ -60,6 +60,7 @@ class Permission(StrEnum):
     REDEMPTIONS_READ = "redemptions:read"
     REDEMPTIONS_CANCEL = "redemptions:cancel"
     PUMP_SCAN = "pump:scan"
+    REPORTS_READ = "reports:read"
     # tickets and points
     TICKETS_READ = "tickets:read"
     TICKETS_USE = "tickets:use"
@@ -118,6 +119,7 @@ _STATION_ADMIN = _EMPLOYEE | {
     Permission.STATION_AUDIT_READ: Reach.STATION,
     Permission.STATION_STATISTICS_READ: Reach.STATION,
     Permission.CAMPAIGNS_READ: Reach.STATION,
+    Permission.REPORTS_READ: Reach.STATION,
     Permission.FRAUD_REVIEW: Reach.STATION,
 }
 _SYSTEM_ADMIN = {

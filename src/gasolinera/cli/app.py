@@ -18,6 +18,7 @@ from gasolinera.cli import (
     keys,
     openapi,
     qr,
+    reports,
     serve,
     simulate,
     stations,
@@ -50,6 +51,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(qr.app, name="qr")
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(reports.app, name="reports")
 app.add_typer(stations.app, name="stations")
 app.add_typer(tickets.app, name="tickets")
 app.add_typer(users.app, name="users")

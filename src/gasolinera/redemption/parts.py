@@ -1,13 +1,14 @@
 """What the redemption service brings into a process."""
 
 from gasolinera.parts import Parts
-from gasolinera.redemption import api, api_fraud, api_points, api_pump, api_tickets, errors
+from gasolinera.redemption import api, api_fraud, api_points, api_pump, api_reports, api_tickets, errors
 from gasolinera.redemption.errors_fraud import FRAUD_REFUSALS
 from gasolinera.redemption.events import CONSUMERS, OUTBOX
 from gasolinera.redemption.jobs import JOBS
 from gasolinera.redemption.personal import export_person
 from gasolinera.redemption.points import EXPIRE_POINTS, POINTS_REFUSALS
 from gasolinera.redemption.recovery import RECOVERY
+from gasolinera.redemption.reports import REPORT_JOBS
 from gasolinera.redemption.tickets import EXPIRE_TICKETS
 from gasolinera.routing import service_router
 
@@ -20,10 +21,11 @@ PARTS = Parts(
         service_router("redemption", "/api/redemptions", _HANDLERS),
         service_router("redemption", "/api/tickets", api_tickets.HANDLERS),
         service_router("redemption", "/api/points", api_points.HANDLERS),
+        service_router("redemption", "/api/reports", api_reports.HANDLERS),
     ),
     outbox=OUTBOX,
     consumers=CONSUMERS,
-    jobs=(*JOBS, EXPIRE_TICKETS, EXPIRE_POINTS),
+    jobs=(*JOBS, EXPIRE_TICKETS, EXPIRE_POINTS, *REPORT_JOBS),
     coupon_pollers=(RECOVERY,),
     refusals={**errors.REFUSALS, **FRAUD_REFUSALS, **POINTS_REFUSALS},
     export_person=export_person,
