@@ -75,6 +75,10 @@ bench-qr: .venv/development ## Codes verified, drawn, and read by a camera: docs
 bench-issuing: .venv/development ## A million signed coupons beside bare signing and COPY: docs/how-to/issue-coupons.md
 	$(BIN)/python -m bench.issuing $(ARGS)
 
+.PHONY: bench-redemptions
+bench-redemptions: .venv/development ## Redemptions beside the bare statements, few and many: docs/reference/redemption-benchmarks.md
+	$(BIN)/python -m bench.redemptions --large 10000000 $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write the lock files
 	$(COMPILE) pyproject.toml --extra build -o requirements.lock $(ARGS)

@@ -1,7 +1,8 @@
 """A load generator in a process of its own: `python -m bench.http.load` reads its plan from stdin, writes a result.
 
-Each connection sends its next request when the answer to the one before has come (a closed loop). Latencies are those
-that these clients see, with their own place in the queue for the cores.
+Each connection sends its next request when the answer to the one before has come (a closed loop), or, at a fixed rate,
+when its time has come: then a request that had to wait for the one before counts from when it was due. Latencies are
+those that these clients see, with their own place in the queue for the cores.
 """
 
 import asyncio
@@ -14,12 +15,15 @@ import uvloop
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`lanes`: the requests of each connection, sent in turn, from the first again when all are sent."""
+    """`lanes`: the requests of each connection, sent in turn, from the first again when all are sent; `each_s`: how
+    often each connection sends one, at the soonest possible where it is not said.
+    """
 
     host: str
     port: int
     seconds: float
     lanes: list[list[str]]
+    each_s: float | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -33,8 +37,9 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class _Lane(asyncio.Protocol):
-    def __init__(self, requests: list[str]) -> None:
+    def __init__(self, requests: list[str], each_s: float | None) -> None:
         self.requests = [request.encode("latin-1") for request in requests]
+        self.each_s = each_s
         self.latencies: list[float] = []
         self.failures: list[bytes] = []
         self.received = self.sent = 0
@@ -47,9 +52,9 @@ class _Lane(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own class is no subclass of it
 
-    def send(self) -> None:
+    def send(self, due: float | None = None) -> None:
         assert self._transport is not None
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() if due is None else due
         self._transport.write(self.requests[self.sent % len(self.requests)])
         self.sent += 1
 
@@ -69,10 +74,13 @@ class _Lane(asyncio.Protocol):
         self.received += length
         if not buffer.startswith(b"HTTP/1.1 2"):
             self.failures.append(buffer)
-        if now < self.ends_at:
-            self.send()
-        elif not self.done.done():
+        due = now if self.each_s is None else self._began + self.each_s
+        if max(now, due) >= self.ends_at:
             self.done.set_result(None)
+        elif due <= now:
+            self.send(None if self.each_s is None else due)
+        else:
+            asyncio.get_running_loop().call_later(due - now, self.send, due)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
@@ -84,12 +92,18 @@ async def drive(plan: Plan) -> Result:
     loop = asyncio.get_running_loop()
     lanes: list[_Lane] = []
     for requests in plan.lanes:
-        _, lane = await loop.create_connection(lambda requests=requests: _Lane(requests), plan.host, plan.port)
+        _, lane = await loop.create_connection(
+            lambda requests=requests: _Lane(requests, plan.each_s), plan.host, plan.port
+        )
         lanes.append(lane)
     began = time.perf_counter()
-    for lane in lanes:
+    for number, lane in enumerate(lanes):
         lane.ends_at = began + plan.seconds
-        lane.send()
+        if plan.each_s is None:
+            lane.send()
+        else:  # spread over the first turn
+            first_s = plan.each_s * number / len(lanes)
+            loop.call_later(first_s, lane.send, began + first_s)
     await asyncio.gather(*(lane.done for lane in lanes))
     seconds = time.perf_counter() - began
     times = sorted(latency for lane in lanes for latency in lane.latencies)

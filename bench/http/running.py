@@ -87,9 +87,11 @@ def get(path: str, driver: int = 0) -> str:
     return f"GET {path} HTTP/1.1\r\nhost: bench\r\nx-forwarded-for: {address}\r\n\r\n"
 
 
-def measure(served: Served, postmaster: int, lanes: list[list[str]], seconds: float) -> Measured:
+def measure(
+    served: Served, postmaster: int, lanes: list[list[str]], seconds: float, *, each_s: float | None = None
+) -> Measured:
     """Raises RuntimeError when an answer was not good."""
-    plan = Plan("127.0.0.1", served.port, seconds, lanes)
+    plan = Plan("127.0.0.1", served.port, seconds, lanes, each_s)
     before = cpu_seconds(served.pid), cpu_seconds(postmaster)
     said = run_command(["python", "-m", "bench.http.load"], {}, msgspec.json.encode(plan))
     after = cpu_seconds(served.pid), cpu_seconds(postmaster)
@@ -112,7 +114,14 @@ def drive_bare(server: embedded.Server, plan: DriverPlan) -> Measured:
 
 
 def pgbench(
-    server: embedded.Server, database: str, script: str, clients: int, seconds: int, known: Sequence[str] = ()
+    server: embedded.Server,
+    database: str,
+    script: str,
+    clients: int,
+    seconds: int,
+    known: Sequence[str] = (),
+    *,
+    user: str = "postgres",
 ) -> Measured:
     """The bare statement, prepared, from as many connections. What pgbench itself costs stands as the worker's."""
     program = find_binaries(embedded.DEFAULT_VERSION, None, server_account()) / "pgbench"
@@ -123,7 +132,7 @@ def pgbench(
         options = ["-n", "-M", "prepared", "-c", str(clients), "-T", str(seconds), "-l", "-f", "script.sql"]
         before, began = cpu_seconds(postmaster), os.times()
         finished = subprocess.run(
-            [program, *options, *known, server.dsn(database)],
+            [program, *options, *known, server.dsn(database, user)],
             cwd=folder,
             capture_output=True,
             text=True,
