@@ -136,3 +136,22 @@ def test_only_who_may_process_transactions_shows_codes(desk: Desk, admin: Conn) 
 def test_the_rule_is_read_as_it_is_written(amounts: dict[str, int]) -> None:
     rule = ",".join(f"{currency}={amount}" for currency, amount in amounts.items())
     assert ticket_amounts(rule) == amounts
+
+
+def test_the_drivers_device_is_assessed_at_the_pump_as_elsewhere(desk: Desk, admin: Conn) -> None:
+    admin.execute("UPDATE redemption_schema.fraud_rules SET is_enabled = rule_name = 'device_burst'")
+    admin.execute(
+        "UPDATE redemption_schema.fraud_rules SET points = 100, parameters = parameters || '{\"max_count\": 2}'"
+        " WHERE rule_name = 'device_burst'"
+    )
+    outcomes = list[int]()
+    for driver in (DRIVER, OTHER_DRIVER, Caller(role=Role.CUSTOMER, user_id=user(53))):
+        nonce = show(desk)
+        scan(desk, nonce, driver)
+        outcomes.append(activate(desk, nonce, driver, device_id="phone-of-three").status_code)
+    assert outcomes == [201, 201, 409]
+    seen = admin.execute(
+        "SELECT station_code, employee_number, action_taken FROM redemption_schema.fraud_detection_log"
+        " WHERE device_id = 'phone-of-three' ORDER BY created_at"
+    ).fetchall()
+    assert seen == [("JSM001", "EMP000022", "ALLOWED")] * 2 + [("JSM001", "EMP000022", "BLOCKED")]

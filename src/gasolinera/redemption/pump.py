@@ -127,6 +127,7 @@ async def activate(
             user_id,
             coupon_code=None if found is None else found.coupon_code,
             campaign_code=None if found is None else found.campaign_code,
+            device_id=asked.device_id,
         )
     if step.outcome == "EXPIRED":
         raise errors.pump_code_expired()

@@ -155,8 +155,10 @@ async def complete(
     return _redemption(facts)
 
 
-async def fail(conn: Connection, context: RequestContext, reference: str, code: str, reason: str) -> Redemption:
-    return _redemption(await conn.fetchval(_FAIL, *pairs_of(context), reference, code, reason))
+async def fail(conn: Connection, context: RequestContext, judged: Redemption, code: str, reason: str) -> Redemption:
+    """As it is then: one that has gone on since it was judged does not fail."""
+    facts = await conn.fetchval(_FAIL, *pairs_of(context), judged.transaction_reference, judged.status, code, reason)
+    return _redemption(facts)
 
 
 async def cancel(
@@ -184,8 +186,9 @@ async def begin_pump(
     *,
     coupon_code: str | None,
     campaign_code: str | None,
+    device_id: str | None,
 ) -> Step:
-    record = await conn.fetchrow(_BEGIN_PUMP, *pairs_of(context), nonce, user_id, coupon_code, campaign_code)
+    record = await conn.fetchrow(_BEGIN_PUMP, *pairs_of(context), nonce, user_id, coupon_code, campaign_code, device_id)
     return _step(record)
 
 

@@ -6,16 +6,18 @@ SELECT b.outcome, b.reference,
            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) AS b;
 
 -- name: start_redemption
--- The second step: what the pump says.
-SELECT outcome, facts FROM redemption_schema.start_redemption($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+-- The second step: what the pump says. The fraud rules have not seen it where it differs from what was validated.
+SELECT s.outcome,
+       CASE s.outcome WHEN 'STARTED_OTHERWISE' THEN redemption_schema.assess_begun($1, $2, $3) ELSE s.facts END AS facts
+  FROM redemption_schema.start_redemption($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS s;
 
 -- name: complete_redemption
 -- Status, tickets and event in one transaction.
 SELECT facts FROM redemption_schema.complete_redemption($1, $2, $3, $4, $5, $6);
 
 -- name: fail_redemption
--- Its coupon was refused.
-SELECT facts FROM redemption_schema.fail_redemption($1, $2, $3, $4, $5);
+-- Its coupon was refused, unless it has gone on meanwhile.
+SELECT facts FROM redemption_schema.fail_redemption($1, $2, $3, $4, $5, $6);
 
 -- name: cancel_redemption
 -- Status, tickets taken back and event in one transaction.
@@ -25,7 +27,7 @@ SELECT outcome, facts FROM redemption_schema.cancel_redemption($1, $2, $3, $4, $
 -- The pump's code activated by who scanned it.
 SELECT b.outcome, b.reference,
        CASE b.outcome WHEN 'NEW' THEN redemption_schema.assess_begun($1, $2, b.reference) ELSE b.facts END AS facts
-  FROM redemption_schema.begin_pump_redemption($1, $2, $3, $4, $5, $6) AS b;
+  FROM redemption_schema.begin_pump_redemption($1, $2, $3, $4, $5, $6, $7) AS b;
 
 -- name: get_redemption
 -- One redemption, for who may see it: NULL is no bound.

@@ -80,17 +80,12 @@ async def validate(
     """
     begun, found = await _begin(db, coupons, context, caller, key, asked, Flow.TWO_STEP, terminal)
     if begun.status is not Status.PENDING:
-        kept = ended(begun)
-        return Validation(
-            redemption=kept,
-            discount_amount=kept.discount_amount,
-            final_amount=kept.final_amount,
-            raffle_tickets=kept.tickets_earned,
-        )
+        return _validated_before(begun)
     purchase = _purchase_of(begun, found.coupon_code, asked.device_id)
     answer = await coupons.quote(context, purchase)
     if isinstance(answer, Refused):
-        raise errors.refusal_of(await _fail(db, context, begun, answer))
+        # Refused perhaps by the own use: the second step may be through, while this was a repetition of the first.
+        return _validated_before(await _fail(db, context, begun, answer))
     return Validation(
         redemption=begun,
         discount_amount=answer.discount_amount,
@@ -309,6 +304,17 @@ async def _begin(
     return ended(step.redemption), found
 
 
+def _validated_before(redemption: Redemption) -> Validation:
+    """Raises what `errors.refusal_of` makes of a FAILED one."""
+    kept = ended(redemption)
+    return Validation(
+        redemption=kept,
+        discount_amount=kept.discount_amount,
+        final_amount=kept.final_amount,
+        raffle_tickets=kept.tickets_earned,
+    )
+
+
 def _purchase_of(redemption: Redemption, coupon_code: str, device_id: str | None) -> Purchase:
     return Purchase(
         reference=redemption.transaction_reference,
@@ -329,4 +335,4 @@ async def _fail(db: Database, context: RequestContext, redemption: Redemption, r
     if redemption.validation_method in SIGNED:
         code, reason = refused.reasons[0], ", ".join(refused.reasons)
     async with db.connection() as conn:
-        return await queries.fail(conn, context, redemption.transaction_reference, code, reason)
+        return await queries.fail(conn, context, redemption, code, reason)

@@ -2,9 +2,9 @@
 -- vuelo: allow adding-not-nullable-field taking back is done while nobody redeems
 -- vuelo: allow locking-several-tables all of it together takes milliseconds
 
-DROP FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text);
+DROP FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text);
 DROP FUNCTION redemption_schema.cancel_redemption(text[], text[], text, uuid, text, text, text, interval);
-DROP FUNCTION redemption_schema.fail_redemption(text[], text[], text, text, text);
+DROP FUNCTION redemption_schema.fail_redemption(text[], text[], text, text, text, text);
 DROP FUNCTION redemption_schema.complete_redemption(text[], text[], text, numeric, integer, text);
 DROP FUNCTION redemption_schema.start_redemption(
     text[], text[], text, bytea, uuid, text, text, text, numeric, numeric, numeric);

@@ -166,6 +166,7 @@ CREATE FUNCTION redemption_schema.start_redemption(
     AS $$
 DECLARE
     v record;
+    v_is_other boolean;
 BEGIN
     PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
     IF NOT redemption_schema.may_process(p_employee_number, p_asked_by, p_station_code) THEN
@@ -177,10 +178,18 @@ BEGIN
            fuel_type = coalesce(p_fuel_type, r.fuel_type), fuel_litres = p_fuel_litres,
            price_per_litre = p_price_per_litre, completion_sha256 = p_request_sha256,
            recover_at = now() + interval '30 seconds'
-     WHERE r.transaction_reference = p_reference AND r.station_code = p_station_code
-       AND r.flow = 'TWO_STEP' AND r.status = 'PENDING';
+      FROM (SELECT w.id, w.original_amount, w.fuel_litres
+              FROM redemption_schema.redemptions AS w
+             WHERE w.transaction_reference = p_reference AND w.station_code = p_station_code
+               AND w.flow = 'TWO_STEP' AND w.status = 'PENDING'
+               FOR NO KEY UPDATE) AS before
+     WHERE r.id = before.id
+    RETURNING before.original_amount <> p_amount OR coalesce(before.fuel_litres <> p_fuel_litres, false)
+         INTO v_is_other;
     IF FOUND THEN
-        RETURN QUERY SELECT 'STARTED', redemption_schema.redemption_facts(p_reference);
+        RETURN QUERY
+        SELECT CASE WHEN v_is_other THEN 'STARTED_OTHERWISE' ELSE 'STARTED' END,
+               redemption_schema.redemption_facts(p_reference);
         RETURN;
     END IF;
     SELECT r.status, r.flow, r.completion_sha256 INTO v
@@ -196,8 +205,9 @@ END
 $$;
 COMMENT ON FUNCTION redemption_schema.start_redemption(
     text[], text[], text, bytea, uuid, text, text, text, numeric, numeric, numeric) IS
-    'The second step of a validated redemption, with what the pump says: STARTED; REPEATED and OTHER_REQUEST as in '
-    'begin_redemption; UNKNOWN, also for those of other stations; OVER: it ended without a second step.';
+    'The second step of a validated redemption, with what the pump says: STARTED; STARTED_OTHERWISE: with another '
+    'amount, or other litres, than were validated; REPEATED and OTHER_REQUEST as in begin_redemption; UNKNOWN, also for '
+    'those of other stations; OVER: it ended without a second step.';
 
 CREATE FUNCTION redemption_schema.complete_redemption(
     p_context_names text[], p_context_values text[], p_reference text, p_discount_amount numeric,
@@ -242,7 +252,8 @@ COMMENT ON FUNCTION redemption_schema.complete_redemption(text[], text[], text, 
     'Completes what is under way, with its event; the trigger makes the tickets. One that is finished already stays.';
 
 CREATE FUNCTION redemption_schema.fail_redemption(
-    p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text)
+    p_context_names text[], p_context_values text[], p_reference text, p_status text, p_failure_code text,
+    p_failure_reason text)
     RETURNS TABLE (is_new boolean, facts jsonb)
     LANGUAGE plpgsql
     AS $$
@@ -250,12 +261,13 @@ BEGIN
     PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
     UPDATE redemption_schema.redemptions AS r
        SET status = 'FAILED', failure_code = p_failure_code, failure_reason = p_failure_reason
-     WHERE r.transaction_reference = p_reference AND r.status IN ('PENDING', 'IN_PROGRESS');
+     WHERE r.transaction_reference = p_reference AND r.status = p_status AND r.status IN ('PENDING', 'IN_PROGRESS');
     RETURN QUERY SELECT FOUND, redemption_schema.redemption_facts(p_reference);
 END
 $$;
-COMMENT ON FUNCTION redemption_schema.fail_redemption(text[], text[], text, text, text) IS
-    'Ends a redemption whose coupon was refused, or that the fraud rules blocked before it was asked for.';
+COMMENT ON FUNCTION redemption_schema.fail_redemption(text[], text[], text, text, text, text) IS
+    'Ends a redemption whose coupon was refused, or that the fraud rules blocked before it was asked for. Only one that '
+    'still has the status in which it was judged: meanwhile another step may have used the coupon for it.';
 
 CREATE FUNCTION redemption_schema.cancel_redemption(
     p_context_names text[], p_context_values text[], p_reference text, p_asked_by uuid, p_employee_number text,
@@ -310,7 +322,7 @@ COMMENT ON FUNCTION redemption_schema.cancel_redemption(
 
 CREATE FUNCTION redemption_schema.begin_pump_redemption(
     p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text,
-    p_campaign_code text)
+    p_campaign_code text, p_device_id text)
     RETURNS TABLE (outcome text, reference text, facts jsonb)
     LANGUAGE plpgsql
     AS $$
@@ -344,11 +356,12 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO redemption_schema.redemptions AS r (
-        user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, validation_method, fuel_type,
-        original_amount, final_amount, currency, idempotency_key, base_tickets)
+        user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, validation_method, device_id,
+        fuel_type, original_amount, final_amount, currency, idempotency_key, base_tickets)
     VALUES (
         p_user_id, p_coupon_code, p_campaign_code, v_code.station_code, v_code.employee_number, v_code.dispenser_code,
-        'PUMP_QR', v_code.fuel_type, v_code.amount, v_code.amount, v_code.currency, 'pump-' || gen_random_uuid(), v_code.base_tickets)
+        'PUMP_QR', p_device_id, v_code.fuel_type, v_code.amount, v_code.amount, v_code.currency,
+        'pump-' || gen_random_uuid(), v_code.base_tickets)
     RETURNING r.id, r.transaction_reference INTO v_id, v_reference;
     UPDATE redemption_schema.qr_validations AS q
        SET status = 'ACTIVATED', redemption_id = v_id
@@ -356,7 +369,7 @@ BEGIN
     RETURN QUERY SELECT 'NEW', v_reference, redemption_schema.redemption_facts(v_reference);
 END
 $$;
-COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text) IS
+COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text) IS
     'Activates the pump code that this driver scanned: NEW; REPEATED: with the same coupon before; BUSY: with another, '
     'or none; EXPIRED; UNKNOWN. After a refused coupon the same code may be activated again, while it is good.';
 
@@ -384,7 +397,7 @@ GRANT EXECUTE ON FUNCTION
     redemption_schema.start_redemption(
         text[], text[], text, bytea, uuid, text, text, text, numeric, numeric, numeric),
     redemption_schema.complete_redemption(text[], text[], text, numeric, integer, text),
-    redemption_schema.fail_redemption(text[], text[], text, text, text),
+    redemption_schema.fail_redemption(text[], text[], text, text, text, text),
     redemption_schema.cancel_redemption(text[], text[], text, uuid, text, text, text, interval),
-    redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text)
+    redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text)
     TO redemption_app;

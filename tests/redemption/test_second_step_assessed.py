@@ -1,0 +1,78 @@
+"""The second step is assessed where it says something else than the first: what the rules block uses no coupon."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+
+from gasolinera.app import create_app
+from gasolinera.config import Settings
+from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
+from tests.redemption.desk import ATTENDANT, Conn, Desk, problem, totals_disagree
+
+
+@pytest.fixture
+def desk(settings: Settings) -> Generator[Desk]:
+    app = create_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as opened:
+        yield Desk(app, opened)
+
+
+def validated(desk: Desk, admin: Conn, code: str, **pumped: str) -> str:
+    body: dict[str, Any] = {"qr": signed_text(admin, code), "fuel_type": "REGULAR", "dispenser_code": "D03"}
+    answer = desk.post("/validate", ATTENDANT, body | pumped)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["redemption"]["transaction_reference"]
+
+
+def assessed(admin: Conn, reference: str) -> list[Any]:
+    return admin.execute(
+        "SELECT action_taken FROM redemption_schema.fraud_detection_log WHERE transaction_reference = %s"
+        " ORDER BY created_at",
+        (reference,),
+    ).fetchall()
+
+
+@pytest.fixture
+def codes(admin: Conn) -> list[str]:
+    """Three coupons of one driver; buying twice for the same is what the rules stop."""
+    admin.execute(
+        "UPDATE redemption_schema.fraud_rules SET is_enabled = rule_name = 'duplicate_purchase', points = 100"
+    )
+    campaign = make_campaign(admin, "TWICE", raffle_tickets_per_coupon=2)
+    return [make_coupon(admin, campaign) for _ in range(3)]
+
+
+def test_an_amount_that_was_not_validated_is_assessed_and_may_be_blocked(
+    desk: Desk, admin: Conn, codes: list[str]
+) -> None:
+    first = validated(desk, admin, codes[0], amount="500")
+    assert desk.post(f"/{first}/complete", ATTENDANT, {"amount": "500"}).status_code == 200
+    assert assessed(admin, first) == [("ALLOWED",)], "what the rules have seen they need not see again"
+    second = validated(desk, admin, codes[1], amount="300")
+    blocked = desk.post(f"/{second}/complete", ATTENDANT, {"amount": "500"})
+    assert problem(blocked) == (403, "redemption.blocked")
+    assert problem(desk.post(f"/{second}/complete", ATTENDANT, {"amount": "500"})) == (403, "redemption.blocked")
+    assert assessed(admin, second) == [("ALLOWED",), ("BLOCKED",)]
+    found = admin.execute(
+        "SELECT r.status, r.failure_code, c.usage_count FROM redemption_schema.redemptions AS r"
+        " JOIN coupon_schema.coupons AS c ON c.coupon_code = r.coupon_code WHERE r.transaction_reference = %s",
+        (second,),
+    ).fetchone()
+    assert found == ("FAILED", "FRAUD_BLOCKED", 0)
+    third = validated(desk, admin, codes[2], amount="300")
+    done = desk.post(f"/{third}/complete", ATTENDANT, {"amount": "310"})
+    assert (done.status_code, done.json()["discount_amount"]) == (200, "31.00")
+    assert assessed(admin, third) == [("ALLOWED",), ("ALLOWED",)]
+    assert totals_disagree(admin) == []
+
+
+def test_other_litres_for_the_same_amount_are_assessed_too(desk: Desk, admin: Conn, codes: list[str]) -> None:
+    reference = validated(desk, admin, codes[0], litres="20", price_per_litre="24")
+    pumped = {"litres": "19.2", "price_per_litre": "25"}
+    assert desk.post(f"/{reference}/complete", ATTENDANT, pumped).status_code == 200
+    assert assessed(admin, reference) == [("ALLOWED",)] * 2
+    other = validated(desk, admin, codes[1], amount="300")
+    assert desk.post(f"/{other}/complete", ATTENDANT, {"litres": "12", "price_per_litre": "25"}).status_code == 200
+    assert assessed(admin, other) == [("ALLOWED",)], "litres were not told before, and the amount is the same"
