@@ -262,6 +262,8 @@ SELECT detection_id, created_at, risk_score, action_taken, fraud_type, transacti
        employee_number, user_id, device_id, rule_points, details
   FROM redemption_schema.fraud_detection_log
  WHERE action_taken = 'BLOCKED';
+-- Erasure of a person (forget_fraud_traces).
+CREATE INDEX fraud_reviews_user_id_idx ON redemption_schema.fraud_reviews (user_id) WHERE user_id IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION redemption_schema.open_fraud_reviews() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -487,14 +489,16 @@ BEGIN
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
     WHEN 'DEVICE_VELOCITY' THEN
+        -- Of two steps both may have been assessed, and they are one redemption.
         v_count := (
-            SELECT count(*) FROM (
-                SELECT FROM redemption_schema.fraud_detection_log AS l
+            SELECT count(DISTINCT counted.attempt) FROM (
+                SELECT coalesce(l.transaction_reference, l.detection_id::text) AS attempt
+                  FROM redemption_schema.fraud_detection_log AS l
                  WHERE l.device_id = p_attempt.device_id
                    AND l.created_at >= v_since AND l.created_at < p_attempt.known_until
                    AND l.action_taken <> 'BLOCKED'
                    AND l.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
-                 LIMIT v_max) AS counted);
+                 LIMIT 2 * v_max) AS counted);
     WHEN 'DEVICE_SHARING' THEN
         -- How many others used the device: with this one they are one more.
         v_count := (
