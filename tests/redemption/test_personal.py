@@ -122,3 +122,17 @@ def test_the_service_cannot_forget_somebody_whose_account_is_there(
     with pytest.raises(errors.RestrictViolation, match="is not erased"):
         as_role("redemption_app").execute("SELECT redemption_schema.forget_person(%s)", (ANA,))
     assert "ana-phone-4711" in dump(admin)
+
+
+def test_what_an_erasure_changes_it_finds_by_an_index(admin: Admin) -> None:
+    unindexed = admin.execute(
+        """
+        SELECT c.oid::regclass::text
+          FROM pg_class AS c
+          JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'user_id'
+         WHERE c.relnamespace IN ('redemption_schema'::regnamespace, 'coupon_schema'::regnamespace)
+           AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+           AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum)
+        """
+    ).fetchall()
+    assert [row[0] for row in unindexed] == []
