@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final, Literal, TypeVar
@@ -16,7 +17,7 @@ from gasolinera.keyring import Keyring
 from gasolinera.permissions import Caller
 from gasolinera.security import issue_access_token
 
-MAX_CONNECTIONS: Final = 64
+MAX_CONNECTIONS: Final = 40
 _TOKEN_GOOD_FOR_S: Final = 600.0
 _TIMEOUT_S: Final = 120.0  # issuing to thousands of people is one request
 _TRIES: Final = 8
@@ -45,9 +46,11 @@ class Answer(msgspec.Struct, frozen=True):
 class Api:
     """Asks as anybody. What is too much at once, or finds the server busy, is sent again under the same key."""
 
-    def __init__(self, client: httpx.AsyncClient, keyring: Keyring) -> None:
-        self._client = client
+    def __init__(self, clients: Sequence[httpx.AsyncClient], keyring: Keyring) -> None:
         self._keyring = keyring
+        self._idle: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
+        for client in clients:
+            self._idle.put_nowait(client)
         self._tokens: dict[Caller, tuple[float, str]] = {}
 
     async def get(self, caller: Caller, path: str) -> Answer:
@@ -80,7 +83,11 @@ class Api:
         problem = _Problem()
         for _ in range(_TRIES):
             sent = {**headers, "authorization": f"Bearer {self._token(caller)}"}
-            response = await self._client.request(method, path, content=content, headers=sent)
+            client = await self._idle.get()
+            try:
+                response = await client.request(method, path, content=content, headers=sent)
+            finally:
+                self._idle.put_nowait(client)
             if response.is_success:
                 return Answer(response.status_code, response.content, None)
             problem = _problem_in(response)
@@ -102,9 +109,23 @@ class Api:
         return token
 
 
-def open_client(base_url: str) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-    return httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_S, limits=limits, trust_env=False)
+@asynccontextmanager
+async def open_api(base_url: str, keyring: Keyring) -> AsyncGenerator[Api]:
+    """Each client has one connection: with many, a client looks at all of them for each request."""
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(
+                    base_url=base_url,
+                    timeout=_TIMEOUT_S,
+                    limits=httpx.Limits(max_connections=1),
+                    verify=False,  # noqa: S501  it speaks to its own host without TLS
+                    trust_env=False,
+                )
+            )
+            for _ in range(MAX_CONNECTIONS)
+        ]
+        yield Api(clients, keyring)
 
 
 def good(answer: Answer, kind: type[Kind]) -> Kind:

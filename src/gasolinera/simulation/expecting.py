@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gasolinera.simulation.plan import LATE_TICKETS, ON_PAPER, PUMP_TICKET, RUSH_AMOUNT, Customer, Kind, Plan
+from gasolinera.simulation.plan import LATE_TICKETS, ON_PAPER, PUMP_TICKET, RUSH_AMOUNT, Customer, Kind, Plan, Purchase
 from gasolinera.simulation.totals import Totals
 
 WALLET_PERCENT: Final = Decimal("12.50")
@@ -41,6 +41,7 @@ class _Sale(msgspec.Struct, frozen=True):
     tickets: int
     campaign: str | None
     is_kept: bool = True
+    litres: Decimal = Decimal()
 
     @property
     def final(self) -> Decimal:
@@ -94,7 +95,9 @@ def expected(plan: Plan, *, points_per_unit: Decimal) -> Totals:
         original_amount=sum((sale.original for sale in kept), Decimal()),
         discount_amount=sum((sale.discount for sale in kept), Decimal()),
         final_amount=sum((sale.final for sale in kept), Decimal()),
+        fuel_litres=sum((sale.litres for sale in kept), Decimal()),
         tickets_issued=tickets,
+        tickets_of_redemptions=tickets - kinds[Kind.FREE],
         tickets_taken_back=taken_back,
         tickets_valid=tickets - taken_back,
         tickets_in_raffle=in_raffle + kinds[Kind.FREE],
@@ -129,29 +132,33 @@ def _counted(plan: Plan, sales: list[_Sale], campaign: str) -> list[_Sale]:
 
 
 def _sales(plan: Plan, customer: Customer) -> list[_Sale]:
-    wallet, paper = plan.names.wallet, plan.names.paper
-    bought = customer.purchase.amount
     base = customer.pump_tickets
     pumped = base * PUMP_TICKET
-    first = customer.other.amount
     sales: list[_Sale] = []
     match customer.kind:
-        case Kind.PAPER | Kind.FORFEITED as kind:
-            sales.append(_Sale(bought, PAPER_OFF, PAPER_TICKETS, paper, is_kept=kind is Kind.PAPER))
+        case Kind.PAPER | Kind.FORFEITED:
+            sales.append(_on_paper(plan, customer))
         case Kind.PUMP:
             sales.append(_Sale(pumped, Decimal(), base, None))
         case Kind.PUMP_COUPON:
-            sales.append(_Sale(pumped, PAPER_OFF, base + PAPER_TICKETS, paper))
+            sales.append(_Sale(pumped, PAPER_OFF, base + PAPER_TICKETS, plan.names.paper))
         case Kind.CANCELLED:
-            sales.append(_Sale(bought, _off(bought), WALLET_TICKETS, wallet, is_kept=False))
+            sales.append(_by_wallet(plan, customer.purchase, is_kept=False))
         case kind if kind in _WALLET:
             if kind is Kind.AGAIN:
-                sales.append(_Sale(first, _off(first), WALLET_TICKETS, wallet, is_kept=False))
-            sales.append(_Sale(bought, _off(bought), WALLET_TICKETS, wallet))
+                sales.append(_by_wallet(plan, customer.other, is_kept=False))
+            sales.append(_by_wallet(plan, customer.purchase))
         case _:
             pass
     return sales
 
 
-def _off(amount: Decimal) -> Decimal:
-    return min((amount * WALLET_PERCENT / 100).quantize(_CENT, ROUND_HALF_UP), WALLET_AT_MOST)
+def _on_paper(plan: Plan, customer: Customer) -> _Sale:
+    bought = customer.purchase
+    is_kept = customer.kind is Kind.PAPER
+    return _Sale(bought.amount, PAPER_OFF, PAPER_TICKETS, plan.names.paper, is_kept, bought.litres)
+
+
+def _by_wallet(plan: Plan, bought: Purchase, *, is_kept: bool = True) -> _Sale:
+    off = min((bought.amount * WALLET_PERCENT / 100).quantize(_CENT, ROUND_HALF_UP), WALLET_AT_MOST)
+    return _Sale(bought.amount, off, WALLET_TICKETS, plan.names.wallet, is_kept, bought.litres)

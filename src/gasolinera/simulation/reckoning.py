@@ -18,6 +18,7 @@ from gasolinera.errors import UnavailableError
 from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Role
 from gasolinera.redemption.models_points import PointsBalance, PointsRule
+from gasolinera.redemption.models_reports import Report
 from gasolinera.redemption.models_tickets import BalanceLine, TicketStatus
 from gasolinera.simulation.asking import Api, good
 from gasolinera.simulation.opening import Opened, until
@@ -159,13 +160,20 @@ async def _look(api: Api, caller: Caller, holdings: Holdings) -> None:
 
 
 async def report(api: Api, conn: "asyncpg.Connection[asyncpg.Record]", plan: Plan, opened: Opened) -> Totals:
-    """What the reports say when they are made anew."""
+    """What the reports say when they are brought up to date: the campaigns', and each station's of its redemptions."""
     await conn.execute(_SQL["refresh_statistics"])
+    while await conn.fetchval(_SQL["refresh_reports"]):
+        pass
     wallet, paper, rush = [
         good(await api.get(opened.administrator, f"/api/campaigns/{code}/statistics"), CampaignFigures)
         for code in plan.names.campaigns
     ]
     figures = (wallet, paper, rush)
+    reports = [
+        good(await api.get(manager, "/api/reports/redemptions?by=station"), Report)
+        for manager in opened.managers.values()
+    ]
+    lines = [line for report in reports for line in report.items]
     return Totals(
         coupons_issued=sum(one.coupons for one in figures),
         coupons_available=sum(one.active_coupons for one in figures),
@@ -177,4 +185,12 @@ async def report(api: Api, conn: "asyncpg.Connection[asyncpg.Record]", plan: Pla
         rush_uses=rush.redemptions,
         rush_spent=rush.discount_amount,
         uses_given_back=sum(one.restored for one in figures),
+        redemptions_completed=sum(line.completed - line.cancelled for line in lines),
+        redemptions_cancelled=sum(line.cancelled for line in lines),
+        original_amount=sum((line.original_amount for line in lines), Decimal()),
+        discount_amount=sum((line.discount_amount for line in lines), Decimal()),
+        final_amount=sum((line.final_amount for line in lines), Decimal()),
+        fuel_litres=sum((line.fuel_litres for line in lines), Decimal()),
+        tickets_of_redemptions=sum(line.tickets_earned for line in lines),
+        tickets_taken_back=sum(line.tickets_taken_back for line in lines),
     )

@@ -45,13 +45,15 @@ SELECT count(*) FILTER (WHERE r.status = 'COMPLETED') AS redemptions_completed,
        count(*) FILTER (WHERE r.status IN ('PENDING', 'IN_PROGRESS')) AS redemptions_under_way,
        coalesce(sum(r.original_amount) FILTER (WHERE r.status = 'COMPLETED'), 0) AS original_amount,
        coalesce(sum(r.discount_amount) FILTER (WHERE r.status = 'COMPLETED'), 0) AS discount_amount,
-       coalesce(sum(r.final_amount) FILTER (WHERE r.status = 'COMPLETED'), 0) AS final_amount
+       coalesce(sum(r.final_amount) FILTER (WHERE r.status = 'COMPLETED'), 0) AS final_amount,
+       coalesce(sum(r.fuel_litres) FILTER (WHERE r.status = 'COMPLETED'), 0) AS fuel_litres
   FROM redemption_schema.redemptions AS r
  WHERE r.station_code = ANY ($1::text[]);
 
 -- name: tickets
 -- Of the users $1.
 SELECT count(*) AS tickets_issued,
+       count(*) FILTER (WHERE t.redemption_id IS NOT NULL) AS tickets_of_redemptions,
        count(*) FILTER (WHERE t.status = 'CANCELLED') AS tickets_taken_back,
        count(*) FILTER (WHERE t.status IN ('ACTIVE', 'ENTERED')) AS tickets_valid,
        count(*) FILTER (WHERE t.status = 'ENTERED') AS tickets_in_raffle
@@ -191,3 +193,7 @@ SELECT count(*) FILTER (WHERE u.redemption_reference IS NOT NULL
 -- name: refresh_statistics
 -- So that the reports are of now.
 SELECT coupon_schema.refresh_statistics();
+
+-- name: refresh_reports
+-- A part of what changed into the report of redemptions; 0: all of it is in.
+SELECT redemption_schema.fold_report_changes(10000);

@@ -80,6 +80,8 @@ class Tally:
             original_amount=sum((one.original_amount for one in kept), Decimal()),
             discount_amount=sum((one.discount_amount for one in kept), Decimal()),
             final_amount=sum((one.final_amount for one in kept), Decimal()),
+            fuel_litres=sum((one.fuel_litres or Decimal() for one in kept), Decimal()),
+            tickets_of_redemptions=sum(one.tickets_earned for one in self.redemptions.values()),
             tickets_issued=sum(one.tickets_earned for one in self.redemptions.values()) + self.free_entries,
             tickets_taken_back=sum(
                 one.tickets_earned for one in self.redemptions.values() if one.status is Status.CANCELLED

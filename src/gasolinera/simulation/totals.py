@@ -39,7 +39,9 @@ class Totals(msgspec.Struct, kw_only=True, frozen=True):
     original_amount: Money = None
     discount_amount: Money = None
     final_amount: Money = None
+    fuel_litres: Money = None
     tickets_issued: Count = None
+    tickets_of_redemptions: Count = None  # the rest was free
     tickets_taken_back: Count = None
     tickets_valid: Count = None
     tickets_in_raffle: Count = None
