@@ -1,0 +1,37 @@
+"""Both services twice over the same databases: stepped by a test, and plain."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from gasolinera.coupon.consuming import DESK
+from gasolinera.coupon.parts import PARTS as COUPON_PARTS
+from gasolinera.coupon_calls import local_coupons
+from gasolinera.database import Database
+from gasolinera.event_flow import embedded_transport, inboxes_of
+from gasolinera.keyring import Keyring
+from gasolinera.redemption.parts import PARTS as REDEMPTION_PARTS
+from gasolinera.relay import Relay
+from tests.redemption.stepping import SteppedDatabase
+
+_PARTS: Final = (COUPON_PARTS, REDEMPTION_PARTS)
+
+
+class SteppedServices:
+    """Over databases that stay the caller's."""
+
+    def __init__(self, databases: Mapping[str, Database], keyring: Keyring) -> None:
+        self.plain = databases
+        self.stepped = {name: SteppedDatabase(db) for name, db in databases.items()}
+        self.coupons = local_coupons(self.stepped["coupon"], keyring, DESK)
+        self.plain_coupons = local_coupons(databases["coupon"], keyring, DESK)
+
+
+async def carry(databases: Mapping[str, Database]) -> None:
+    """Every event to its consumers, and every effect."""
+    transport = embedded_transport(databases, _PARTS, {part.name: asyncio.Event() for part in _PARTS})
+    relays = [Relay(part.name, part.schema, transport) for part in _PARTS]
+    while sum([await relay.work(databases[relay.service]) for relay in relays]):
+        pass
+    while sum([await inbox.work(databases[part.name]) for part, inbox in inboxes_of(_PARTS)]):
+        pass
