@@ -47,8 +47,8 @@ def begin(admin: Conn, station: str = "JSM001", campaign: str | None = "REPORTED
     found = admin.execute(
         "INSERT INTO redemption_schema.redemptions (user_id, coupon_code, campaign_code, station_code, employee_number,"
         " dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount, final_amount,"
-        " currency, idempotency_key, created_at) VALUES (%s, %s, %s, %s, 'EMP000022', 'D01', 'PUMP_QR', 'REGULAR', 10.5,"
-        " %s / 10.5, %s, %s, 'MXN', %s, '2026-01-01 00:00:00Z') RETURNING id",
+        " currency, idempotency_key, created_at) VALUES (%s, %s, %s, %s, 'EMP000022', 'D01', 'PUMP_QR', 'REGULAR',"
+        " 10.5, %s / 10.5, %s, %s, 'MXN', %s, '2026-01-01 00:00:00Z') RETURNING id",
         (
             user(51),
             None if campaign is None else "7K2M9QXD4T5WP",
