@@ -71,6 +71,9 @@ class Permission(StrEnum):
     # fraud
     FRAUD_REVIEW = "fraud:review"
     FRAUD_RULES = "fraud:rules"
+    # terminals without a connection
+    OFFLINE_REVIEW = "offline:review"
+    OFFLINE_LIMITS = "offline:limits"
     # operations
     EVENTS_REPLAY = "events:replay"
     JOBS_RUN = "jobs:run"
@@ -121,6 +124,7 @@ _STATION_ADMIN = _EMPLOYEE | {
     Permission.CAMPAIGNS_READ: Reach.STATION,
     Permission.REPORTS_READ: Reach.STATION,
     Permission.FRAUD_REVIEW: Reach.STATION,
+    Permission.OFFLINE_REVIEW: Reach.STATION,
 }
 _SYSTEM_ADMIN = {
     permission: Reach.OWN if permission in _FOR_ONESELF else Reach.ALL

@@ -172,7 +172,7 @@ async def redeem_route(
     data: JSONBody[RedemptionRequest],
     terminal_signature: _Signature = None,
 ) -> Redemption:
-    terminal = await _terminal_of(request, context, terminal_signature)
+    terminal = await terminal_of(request, context, terminal_signature)
     coupons = coupons_in(request.app.state)
     return await redeeming.redeem(db, coupons, context, caller, idempotency_key, data, terminal=terminal)
 
@@ -195,7 +195,7 @@ async def validate_route(
     data: JSONBody[RedemptionRequest],
     terminal_signature: _Signature = None,
 ) -> Validation:
-    terminal = await _terminal_of(request, context, terminal_signature)
+    terminal = await terminal_of(request, context, terminal_signature)
     coupons = coupons_in(request.app.state)
     return await redeeming.validate(db, coupons, context, caller, idempotency_key, data, terminal=terminal)
 
@@ -317,7 +317,7 @@ async def receipts_route(
         return await reading.signed_issuances(conn, keyring, caller, reference)
 
 
-async def _terminal_of(
+async def terminal_of(
     request: Request[Any, Any, Any], context: RequestContext, signature: str | None
 ) -> KnownTerminal | None:
     if signature is None:

@@ -49,6 +49,7 @@ class Status(StrEnum):
 class Flow(StrEnum):
     ONE_SHOT = "ONE_SHOT"
     TWO_STEP = "TWO_STEP"
+    OFFLINE = "OFFLINE"  # a terminal without a connection took it, and told it later
 
 
 class Method(StrEnum):
