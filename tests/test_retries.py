@@ -164,6 +164,52 @@ def test_what_is_lost_while_committing_runs_again_only_if_that_does_no_harm(
         assert len(pids) == 1
 
 
+def test_statements_in_deadlock_both_succeed_and_are_counted(settings: Settings, admin: Admin) -> None:
+    """Two statements of one transaction each, that take two rows in opposite orders, and pause between them."""
+    admin.execute("""
+        CREATE FUNCTION station_schema.touch(p_first text, p_second text) RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN
+            UPDATE station_schema.stations SET pump_count = pump_count + 1 WHERE station_code = p_first;
+            PERFORM pg_sleep(0.3);
+            UPDATE station_schema.stations SET pump_count = pump_count + 1 WHERE station_code = p_second;
+        END $$
+    """)
+    before = (pumps(admin, "JSM001"), pumps(admin, "JSM002"), retries("deadlock"))
+
+    async def race(db: Database) -> None:
+        touch = "SELECT station_schema.touch($1, $2)"
+        await asyncio.gather(
+            db.run_statement(lambda conn: conn.execute(touch, "JSM001", "JSM002")),
+            db.run_statement(lambda conn: conn.execute(touch, "JSM002", "JSM001")),
+        )
+
+    with_database(settings, race)
+    after = (pumps(admin, "JSM001"), pumps(admin, "JSM002"), retries("deadlock"))
+    assert after == (before[0] + 2, before[1] + 2, before[2] + 1)
+
+
+@pytest.mark.parametrize("is_idempotent", [False, True])
+def test_a_statement_whose_connection_is_lost_runs_again_only_if_that_does_no_harm(
+    is_idempotent: bool, settings: Settings, admin: Admin
+) -> None:
+    tries = 0
+
+    async def statement(conn: Connection) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        await conn.execute(TOUCH, "JSM001")
+
+    before = pumps(admin)
+    if is_idempotent:
+        with_database(settings, lambda db: db.run_statement(statement, is_idempotent=True))
+    else:
+        with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, ConnectionError)):
+            with_database(settings, lambda db: db.run_statement(statement))
+    assert (tries, pumps(admin) - before) == ((2, 1) if is_idempotent else (1, 0))
+
+
 def test_after_three_tries_the_error_comes_out(settings: Settings) -> None:
     tries = 0
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.resources import files
 from time import monotonic
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
 import msgspec
@@ -153,15 +153,39 @@ class Database:
         was sent. After that nobody knows whether it holds: only an idempotent use case runs again. Between tries the
         connection goes back to the pool. What a use case does outside of the database may happen more than once.
         """
-        for attempt in range(1, _MAX_TRIES + 1):
+        is_committing = False
+
+        async def attempt() -> Result:
+            nonlocal is_committing
             is_committing = False
+            async with self.transaction(context) as conn:
+                result = await use_case(conn)
+                is_committing = True
+            return result
+
+        return await self._again(attempt, lambda: is_idempotent or not is_committing)
+
+    async def run_statement(
+        self, statement: Callable[[Connection], Awaitable[Result]], *, is_idempotent: bool = False
+    ) -> Result:
+        """Like `run` for one statement alone, which is a transaction of its own: without the round trips of BEGIN and
+        COMMIT. A connection that was lost leaves open whether it holds.
+        """
+
+        async def attempt() -> Result:
+            async with self.connection() as conn:
+                return await statement(conn)
+
+        return await self._again(attempt, lambda: is_idempotent)
+
+    async def _again(
+        self, attempt_it: Callable[[], Awaitable[Result]], is_safe_when_lost: Callable[[], bool]
+    ) -> Result:
+        for attempt in range(1, _MAX_TRIES + 1):
             try:
-                async with self.transaction(context) as conn:
-                    result = await use_case(conn)
-                    is_committing = True
-                return result
+                return await attempt_it()
             except Exception as error:
-                reason = _reason_to_retry(error, is_safe_when_lost=is_idempotent or not is_committing)
+                reason = _reason_to_retry(error, is_safe_when_lost=is_safe_when_lost())
                 if reason is None or attempt == _MAX_TRIES:
                     raise
                 metrics.count_retry(self.service, reason)
@@ -227,7 +251,7 @@ async def _keep(_conn: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 
 async def _prepare_connection(service: str, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
-    assert isinstance(conn, CountingConnection), "the pool makes no others"
+    conn = cast("CountingConnection", conn)
     conn.service = service
     await conn.set_type_codec(
         "jsonb",

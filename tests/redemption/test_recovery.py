@@ -141,6 +141,30 @@ def test_a_repeated_request_ends_what_a_crash_left(run: Run, admin: Conn) -> Non
     assert totals_disagree(admin) == []
 
 
+@pytest.mark.parametrize("step", ["INSERT", "UPDATE"])
+def test_a_step_whose_connection_is_lost_is_sent_again(step: str, run: Run, admin: Conn) -> None:
+    code = make_coupon(admin, make_campaign(admin, "LOST"))
+    admin.execute(
+        f"""
+        CREATE SEQUENCE redemption_schema.attempts;
+        GRANT USAGE ON SEQUENCE redemption_schema.attempts TO redemption_app;
+        CREATE FUNCTION redemption_schema.lose_connection() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('redemption_schema.attempts') = 1 THEN
+                PERFORM pg_terminate_backend(pg_backend_pid());
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER lose_connection BEFORE {step} ON redemption_schema.redemptions
+            FOR EACH ROW EXECUTE FUNCTION redemption_schema.lose_connection();
+        """.encode()
+    )
+    told = run(lambda services: redeem(services, request(code), "key-of-a-lost-step"))
+    assert isinstance(told, Redemption)
+    assert told.status is Status.COMPLETED
+    assert totals_disagree(admin) == []
+
+
 def test_sixty_four_on_one_coupon_are_one_redemption(run: Run, admin: Conn) -> None:
     no_fraud_rules(admin)
     code = make_coupon(admin, make_campaign(admin, "RACE", raffle_tickets_per_coupon=3), None)

@@ -4,15 +4,12 @@ Every function but `find` is one statement in a transaction of its own, so it ta
 its locks with anything that its caller does.
 """
 
-import asyncio
-import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from time import monotonic
-from typing import Final, TypeVar
+from typing import Final
 from weakref import WeakKeyDictionary
 
-import asyncpg
 import msgspec
 
 from gasolinera.coupon import codes, display, qr
@@ -34,12 +31,10 @@ from gasolinera.events import Consumer, Event
 from gasolinera.jobs import Job
 from gasolinera.keyring import Keyring
 
-_MAX_TRIES: Final = 3
 _KEYS_GOOD_FOR_S: Final = 5.0  # how long after its revocation a key may still be taken
 _KEYS_ASKED_AGAIN_S: Final = 1.0  # for a number that nobody knew: made-up ones must not ask the database each time
 _SIGNED: Final = frozenset({"QR_SCAN", "NFC", "BARCODE"})
 _REPEATED_WITHIN: Final = timedelta(days=1)  # a request may come again, and gets its answer although the coupon is over
-Told = TypeVar("Told")
 
 
 class _Keys(msgspec.Struct, frozen=True):
@@ -57,19 +52,24 @@ async def find(db: Database, keyring: Keyring, context: RequestContext, shown: S
     and what it answered before; but for those that are long over.
     """
     try:
-        code, is_signed = await _code_in(db, keyring, shown)
+        code, signed = await _code_in(db, keyring, shown)
     except qr.QrError as error:
         return await _refuse(db, context, shown, result=error.attempt_result, error=error.code)
     async with db.connection() as conn:
         known = None if code is None else await queries.find_coupon(conn, code)
     if known is None:
         return await _refuse(db, context, shown, result="INVALID_CODE", code=code)
+    # A code from before the coupon got its owner does not say that it has one. A terminal without a connection could
+    # not know.
+    if known.user_id is not None and signed is not None and signed.display is None and shown.at is None:
+        error = display.not_live()
+        return await _refuse(db, context, shown, result=error.attempt_result, error=error.code)
     return Found(
         coupon_code=known.coupon_code,
         campaign_code=known.campaign_code,
         currency=known.currency,
         user_id=known.user_id,
-        is_signed=is_signed,
+        is_signed=signed is not None,
     )
 
 
@@ -88,14 +88,16 @@ async def consume(db: Database, context: RequestContext, purchase: Purchase) -> 
 
 async def restore(db: Database, context: RequestContext, restoration: Restoration) -> Restored:
     """Give the use of a redemption back: once, and by the campaign's policy where it was cancelled."""
-    outcome = await _once_more(
-        db, lambda conn: queries.restore_use(conn, context, restoration.reference, restoration.reason)
+    outcome = await db.run_statement(
+        lambda conn: queries.restore_use(conn, context, restoration.reference, restoration.reason), is_idempotent=True
     )
     return msgspec.convert({"outcome": outcome}, Restored)
 
 
 async def _use(db: Database, context: RequestContext, reference: str | None, purchase: Purchase) -> Answer:
-    outcome = await _once_more(db, lambda conn: queries.use_coupon(conn, context, reference, purchase))
+    outcome = await db.run_statement(
+        lambda conn: queries.use_coupon(conn, context, reference, purchase), is_idempotent=reference is not None
+    )
     if outcome.reasons:
         return Refused(outcome.reasons)
     assert outcome.discount_amount is not None, "what is given is an amount"
@@ -109,30 +111,17 @@ async def _use(db: Database, context: RequestContext, reference: str | None, pur
     )
 
 
-async def _once_more(db: Database, step: Callable[[Connection], Awaitable[Told]]) -> Told:
-    """Again what the server undid: a step is a transaction of its own, without the two round trips of BEGIN, COMMIT."""
-    for attempt in range(1, _MAX_TRIES + 1):
-        try:
-            async with db.connection() as conn:
-                return await step(conn)
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-            if attempt == _MAX_TRIES:
-                raise
-        await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311  keeps rivals apart
-    raise AssertionError("the last try returns or raises")
-
-
-async def _code_in(db: Database, keyring: Keyring, shown: Shown) -> tuple[str | None, bool]:
-    """The code, None where the text is none, and whether it is signed. Raises QrError."""
+async def _code_in(db: Database, keyring: Keyring, shown: Shown) -> tuple[str | None, qr.SignedBody | None]:
+    """The code, None where the text is none, and how it is signed. Raises QrError."""
     if shown.method not in _SIGNED:
-        return codes.normalised(shown.text), False
+        return codes.normalised(shown.text), None
     signed = qr.read(shown.text)
     body = qr.verify_signature(signed, await _keys_with(db, signed.key_id))
     shown_at = shown.at or keyring.clock()
     if shown_at - body.valid_until > _REPEATED_WITHIN:
         qr.require_time(body, shown_at)
     display.require_live(signed, body.flags, keyring, now=shown_at)
-    return codes.code_of(body.coupon), True
+    return codes.code_of(body.coupon), signed
 
 
 async def _keys_with(db: Database, key_id: int) -> Mapping[int, qr.QrKey]:

@@ -119,8 +119,8 @@ async def activate(
         found = await find_shown(
             db, coupons, context, qr=asked.qr, code=asked.code, who=user_id, device_id=asked.device_id
         )
-    async with db.connection() as conn:
-        step = await queries.begin_pump(
+    step = await db.run_statement(
+        lambda conn: queries.begin_pump(
             conn,
             context,
             nonce,
@@ -128,7 +128,9 @@ async def activate(
             coupon_code=None if found is None else found.coupon_code,
             campaign_code=None if found is None else found.campaign_code,
             device_id=asked.device_id,
-        )
+        ),
+        is_idempotent=True,
+    )
     if step.outcome == "EXPIRED":
         raise errors.pump_code_expired()
     if step.redemption is None:

@@ -2,7 +2,8 @@
 
 Functions take the `Database`, for each step is a transaction of its own, and the coupon service is asked between them.
 A step that is lost on the way is taken again by whoever comes next, a repeated request or the recovery, with the same
-end: the coupon service has one answer for each reference, and a finished redemption does not change.
+end: the coupon service has one answer for each reference, and a finished redemption does not change. So a step whose
+connection was lost is sent again at once.
 """
 
 from datetime import timedelta
@@ -10,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from gasolinera import coupon_calls
@@ -17,7 +19,7 @@ from gasolinera.coupon_calls import Coupons, Found, Given, Purchase, Refused, Re
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import ForbiddenError, InputError, UnavailableError
 from gasolinera.permissions import Caller, Permission, Reach, Role
-from gasolinera.redemption import errors, fraud, queries
+from gasolinera.redemption import errors, fraud, queries, queries_offline
 from gasolinera.redemption.models import (
     SIGNED,
     Cancelled,
@@ -104,17 +106,21 @@ async def complete(
     employee = employee_of(caller)
     async with db.connection() as conn:
         known = await queries.get(conn, reference, user_id=None, station_code=employee.station_code)
-        if known is None:
-            raise errors.unknown_redemption()
-        step = await queries.start(
+    if known is None:
+        raise errors.unknown_redemption()
+    bought = purchased(asked, known.currency)
+    step = await db.run_statement(
+        lambda conn: queries.start(
             conn,
             context,
             reference,
             request_sha256=fingerprint(asked),
             employee=employee,
             fuel_type=asked.fuel_type,
-            purchased=purchased(asked, known.currency),
-        )
+            purchased=bought,
+        ),
+        is_idempotent=True,
+    )
     if step.outcome == "NOT_EMPLOYED":
         raise errors.not_employed()
     if step.redemption is None or step.outcome == "UNKNOWN":
@@ -141,18 +147,26 @@ async def drive(
         discount_amount=Decimal(0), final_amount=redemption.original_amount, raffle_tickets=0, raffle_code=None
     )
     if redemption.coupon_code is not None:
-        answer = await coupons.consume(context, _purchase_of(redemption, redemption.coupon_code, device_id))
+        purchase = _purchase_of(redemption, redemption.coupon_code, device_id)
+        if redemption.flow is Flow.OFFLINE:
+            async with db.connection() as conn:
+                taken_at = await queries_offline.used_at(conn, redemption.transaction_reference)
+            purchase = msgspec.structs.replace(purchase, at=taken_at)
+        answer = await coupons.consume(context, purchase)
     if isinstance(answer, Refused):
         return await _fail(db, context, redemption, answer)
-    async with db.connection() as conn:
-        return await queries.complete(
+    given = answer
+    return await db.run_statement(
+        lambda conn: queries.complete(
             conn,
             context,
             redemption.transaction_reference,
-            answer.discount_amount,
-            answer.raffle_tickets,
-            answer.raffle_code,
-        )
+            given.discount_amount,
+            given.raffle_tickets,
+            given.raffle_code,
+        ),
+        is_idempotent=True,
+    )
 
 
 async def cancel(
@@ -168,8 +182,8 @@ async def cancel(
         hint = "log in again and confirm with the second factor"
         raise ForbiddenError("auth.second_factor_needed", "this needs a login with the second factor", hint)
     employee = None if is_chain else employee_of(caller)
-    async with db.connection() as conn:
-        step = await queries.cancel(
+    step = await db.run_statement(
+        lambda conn: queries.cancel(
             conn,
             context,
             reference,
@@ -178,7 +192,9 @@ async def cancel(
             station_code=None if employee is None else employee.station_code,
             reason=reason,
             within=_CANCEL_WITHIN.get(caller.role, timedelta(0)),
-        )
+        ),
+        is_idempotent=True,
+    )
     if step.outcome == "NOT_EMPLOYED":
         raise errors.not_employed()
     if step.redemption is None:
@@ -295,8 +311,7 @@ async def _begin(
         currency=found.currency,
         patience=_ONE_SHOT_PATIENCE if flow is Flow.ONE_SHOT else TWO_STEP_PATIENCE,
     )
-    async with db.connection() as conn:
-        step = await queries.begin(conn, context, intent)
+    step = await db.run_statement(lambda conn: queries.begin(conn, context, intent), is_idempotent=True)
     if step.redemption is None:
         raise errors.not_employed()
     if step.outcome == "OTHER_REQUEST" or step.redemption.flow is not flow:
@@ -334,5 +349,6 @@ async def _fail(db: Database, context: RequestContext, redemption: Redemption, r
     code, reason = errors.NOT_REDEEMABLE, "The coupon was not redeemable."
     if redemption.validation_method in SIGNED:
         code, reason = refused.reasons[0], ", ".join(refused.reasons)
-    async with db.connection() as conn:
-        return await queries.fail(conn, context, redemption, code, reason)
+    return await db.run_statement(
+        lambda conn: queries.fail(conn, context, redemption, code, reason), is_idempotent=True
+    )
