@@ -33,11 +33,10 @@ async def recover(db: Database, coupons: Coupons) -> int:
                 driven = await redeeming.drive(db, coupons, _CONTEXT, redemption)
             except Exception as error:
                 trouble = unavailable(error)
-                _log.warning(
-                    "recovery_delayed",
-                    reference=redemption.transaction_reference,
-                    reason=type(error).__name__ if trouble is None else trouble.code,
-                )
+                if trouble is None:  # a bug of ours, which somebody has to find
+                    _log.error("recovery_failed", reference=redemption.transaction_reference, exc_info=error)
+                else:
+                    _log.warning("recovery_delayed", reference=redemption.transaction_reference, reason=trouble.code)
                 continue
             ended += 1
             _log.info("redemption_recovered", reference=driven.transaction_reference, status=driven.status)
