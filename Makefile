@@ -23,7 +23,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: .venv/runtime ## A running platform from nothing (ARGS=--once: check and stop; ARGS=--fresh: start over)
-	@$(BIN)/gasolinera demo $(ARGS)
+	@$(BIN)/gasolinera demo --day $(ARGS)
 
 .PHONY: test
 test: .venv/development ## Every test that needs nothing but Python packages

@@ -31,7 +31,7 @@ def ran(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedP
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=200,
     )
 
 
@@ -41,15 +41,17 @@ def servers_in(folder: Path) -> list[str]:
 
 
 def test_from_nothing_then_from_what_is_there_then_fresh_then_gone(folder: Path) -> None:
-    first = ran(folder, "--once")
+    first = ran(folder, "--once", "--day")
     assert first.returncode == 0, first.stderr
+    assert "customers at 3 stations was played" in first.stderr
     assert "GET /health/ready answers 200" in first.stderr
     for schema in ("auth", "station", "coupon", "redemption", "ad", "raffle"):
         assert f" {schema}_schema " in first.stdout
     assert servers_in(folder) == []
 
-    again = ran(folder, "--once")
+    again = ran(folder, "--once", "--day")
     assert again.returncode == 0, again.stderr
+    assert "seed 1 had its day here: it is not played again" in again.stderr
     assert "V1__" not in again.stderr, "nothing is migrated twice"
 
     fresh = ran(folder, "--once", "--fresh")

@@ -12,8 +12,9 @@ import vuelo
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.cli.db import install_jobs
 from gasolinera.cli.serve import serve, serve_briefly
-from gasolinera.config import PREFIX, SERVICES
-from gasolinera.errors import UnavailableError
+from gasolinera.cli.simulate import show, simulate
+from gasolinera.config import PREFIX, SERVICES, Environment, Settings
+from gasolinera.errors import ConflictError, UnavailableError
 from gasolinera.ops import partitions, roles
 from gasolinera.ops.overview import overview
 from gasolinera.schemas import load_project
@@ -22,14 +23,18 @@ from vuelo.cli.progress import watching
 from vuelo.report import answer, talk
 
 _ANSWER_WITHIN_S = 30
+_DAY, _STATIONS, _CUSTOMERS = 1, 3, 40
 
 Once = Annotated[bool, typer.Option("--once", help="Check that the API answers, stop, exit 0.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the embedded server's data first.")]
 Remove = Annotated[bool, typer.Option("--remove", help="Remove the embedded server's data and stop there.")]
+Played = Annotated[bool, typer.Option("--day", help="First play a small scripted day, unless it was played already.")]
 Port = Annotated[int | None, typer.Option("--port", help="0 takes a free one. Default: GASOLINERA_PORT, 8080.")]
 
 
-def command(*, once: Once = False, fresh: Fresh = False, remove: Remove = False, port: Port = None) -> None:
+def command(
+    *, once: Once = False, fresh: Fresh = False, remove: Remove = False, day: Played = False, port: Port = None
+) -> None:
     """Start an embedded PostgreSQL, make the roles, migrate the six schemas, load sample data, serve the platform.
 
     A database named in GASOLINERA_DATABASE_URL (or per service) takes the embedded server's place.
@@ -52,6 +57,8 @@ def command(*, once: Once = False, fresh: Fresh = False, remove: Remove = False,
         if once and port is None:
             port = 0
         with reachable_settings(**({} if port is None else {"port": port})) as settings:
+            if day:
+                _play_day(settings)
             if once:
                 serve_briefly(settings, _ask)
             else:
@@ -90,6 +97,27 @@ def _what_exists(project: vuelo.Project, results: list[vuelo.Result]) -> Table:
             time,
         )
     return table
+
+
+def _play_day(settings: Settings) -> None:
+    """Redemptions of today to look at; the same ones each time. Exit 1 when a total does not reconcile."""
+    if settings.environment is Environment.PRODUCTION or settings.database_url is None:
+        talk.print("no day is played: that needs one database for all services, and never production's")
+        return
+    talk.print("playing a small day", highlight=False)
+    try:
+        played = simulate(settings, seed=_DAY, stations=_STATIONS, customers=_CUSTOMERS)
+    except ConflictError as error:
+        talk.print(f"{error.message}: it is not played again", highlight=False)
+        return
+    wrong = [row.total for row in played.rows if not row.agrees]
+    if wrong:
+        show(played, as_json=False)
+        raise typer.Exit(1)
+    talk.print(
+        f"a day of {_CUSTOMERS} customers at {_STATIONS} stations was played, and its {len(played.rows)} totals agree",
+        highlight=False,
+    )
 
 
 def _ask(base_url: str) -> None:
