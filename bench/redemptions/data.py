@@ -75,6 +75,9 @@ _COLUMNS = """coupon_code, campaign_id, user_id, discount_type, discount_value, 
     currency, raffle_tickets, valid_from, valid_until, qr_key_id, qr_payload, qr_signature"""
 _TERMS = f"""{_CAMPAIGN_ID}, {_USER}, 'PERCENTAGE', 12.5, 50, 100, 'MXN', 1, '2026-01-01'::timestamptz,
        '2030-01-01'::timestamptz, %(key)s"""
+# A code in a wallet is good for a minute, and these are signed beforehand: they are on paper, and whose they are the
+# request says.
+_TERMS_OF_NOBODY = _TERMS.replace(_USER, "NULL::uuid")
 _UNREAL = "substr(sha256(('p' || n)::bytea), 1, 28), sha256(('1' || n)::bytea) || sha256(('2' || n)::bytea)"
 _UNSIGNED = f"""
 INSERT INTO coupon_schema.coupons ({_COLUMNS})
@@ -82,7 +85,7 @@ SELECT {_CODE}, {_TERMS}, {_UNREAL} FROM generate_series(%(first)s::bigint, %(la
 """  # noqa: S608  constants of this module alone
 _SIGNED = f"""
 INSERT INTO coupon_schema.coupons ({_COLUMNS})
-SELECT code, {_TERMS}, payload, signature FROM signed AS s
+SELECT code, {_TERMS_OF_NOBODY}, payload, signature FROM signed AS s
 """  # noqa: S608
 
 _FILL = {
@@ -253,6 +256,5 @@ def _body(key_id: int, number: int, drawn: int) -> bytes:
             currency="MXN",
             valid_from=datetime(2026, 1, 1, tzinfo=UTC),
             valid_until=datetime(2030, 1, 1, tzinfo=UTC),
-            flags=qr.PERSONAL,
         )
     )

@@ -1,5 +1,6 @@
 """What is measured. Rounds of what is compared alternate, so that what else the machine does falls on all of them."""
 
+import hashlib
 import re
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -172,6 +173,7 @@ def _redeem(
 
 def _request(number: int, shown: str, token: str) -> str:
     device = f"app-{number * STRIDE % USERS:016}"
+    customer = UUID(hashlib.md5(f"u{number * STRIDE % USERS}".encode(), usedforsecurity=False).hexdigest())
     body = msgspec.json.encode(
         {
             "qr": shown,
@@ -180,6 +182,7 @@ def _request(number: int, shown: str, token: str) -> str:
             "price_per_litre": "23.900",
             "dispenser_code": "D03",
             "device_id": device,
+            "customer": str(customer),
         }
     ).decode()
     return (

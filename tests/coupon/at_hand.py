@@ -9,9 +9,11 @@ import psycopg
 from nacl.signing import SigningKey
 from psycopg import sql
 
-from gasolinera.coupon import qr
+from gasolinera.config import Environment, Settings
+from gasolinera.coupon import display, qr
 from gasolinera.coupon.codes import new_codes, number_of
 from gasolinera.key_file import Key
+from gasolinera.keyring import load_keyring
 
 Conn = psycopg.Connection[Any]
 DRIVER = UUID("a0000000-0000-4000-8000-000000000051")
@@ -68,7 +70,7 @@ def signed_text(
     is_known: bool = True,
     good_for: timedelta = timedelta(days=20),
 ) -> str:
-    """What the coupon's QR code says, signed by a key that the database knows."""
+    """What the coupon's QR code says, signed by a key that the database knows; live where the coupon has an owner."""
     made = datetime.now(UTC) - timedelta(days=2)
     key = Key(purpose="coupon", id=key_id, created_at=made, active_from=made, secret=seed)
     if is_known:
@@ -90,7 +92,10 @@ def signed_text(
             valid_until=now + good_for,
         )
     )
-    return qr.as_text(body, qr.sign(body, key))
+    owner = admin.execute("SELECT user_id FROM coupon_schema.coupons WHERE coupon_code = %s", (code,)).fetchone()
+    if owner is None or owner[0] is None:
+        return qr.as_text(body, qr.sign(body, key))
+    return display.live_text(body, qr.sign(body, key), load_keyring(Settings(environment=Environment.TEST)), now=now)
 
 
 def _public(seed: bytes) -> bytes:

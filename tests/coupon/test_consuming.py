@@ -304,6 +304,21 @@ def test_a_code_is_found_typed_in_groups_and_scanned_with_its_signature(
     assert find(run, keyring, signed_text(admin, code), "QR_SCAN") == Found(**found, is_signed=True)
 
 
+def test_a_picture_of_a_wallet_is_worth_nothing_without_its_moment_either(
+    run: Run, admin: Conn, settings: Settings
+) -> None:
+    keyring = load_keyring(settings)
+    owned = signed_text(admin, make_coupon(admin, make_campaign(admin, "WALLET")))
+    bearer = signed_text(admin, make_coupon(admin, make_campaign(admin, "PAPER"), None))
+    assert [len(owned), len(bearer)] == [154, 142]
+    assert find(run, keyring, owned[:-12], "QR_SCAN") == Refused(("INVALID_SIGNATURE",))
+    assert isinstance(find(run, keyring, bearer, "QR_SCAN"), Found)
+    recorded = admin.execute(
+        "SELECT detail->>'error' FROM coupon_schema.coupon_validation_attempts ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    assert recorded == ("qr.not_live",)
+
+
 def test_what_is_no_coupon_of_ours_is_refused_and_recorded(run: Run, admin: Conn, settings: Settings) -> None:
     keyring = load_keyring(settings)
     code = make_coupon(admin, make_campaign(admin, "FORGED"))

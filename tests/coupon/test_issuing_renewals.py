@@ -1,4 +1,4 @@
-"""A coupon that gets its user after it was signed: its code says so from then on, and an older one names the same."""
+"""A coupon that gets its user after it was signed: its code says so from then on, and an older one is over."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,10 +9,11 @@ import psycopg
 from gasolinera.config import Settings
 from gasolinera.coupon import consuming, coupons, qr
 from gasolinera.coupon.codes import number_of
+from gasolinera.coupon.display import live_text
 from gasolinera.coupon.issuing import Issuer, open_batch
 from gasolinera.coupon.models_coupons import NewBatch
 from gasolinera.coupon.queries_coupons import assign_listed
-from gasolinera.coupon_calls import Found, Shown
+from gasolinera.coupon_calls import Found, Refused, Shown
 from gasolinera.database import Database, RequestContext, open_database
 from gasolinera.keyring import load_keyring
 from tests.coupon.at_hand import DRIVER, OTHER_DRIVER
@@ -57,7 +58,7 @@ async def assign(db: Database, codes: Sequence[str]) -> None:
         assert await assign_listed(conn, listed) == set(listed)
 
 
-def test_an_assigned_coupon_is_signed_anew_as_somebodys_and_its_printed_code_stays_good(
+def test_an_assigned_coupon_is_signed_anew_as_somebodys_and_is_good_live_alone(
     settings: Settings, admin: Admin
 ) -> None:
     new_campaign(admin, station_scope="LISTED")
@@ -72,13 +73,14 @@ def test_an_assigned_coupon_is_signed_anew_as_somebodys_and_its_printed_code_sta
         after = issued(admin)
         keyring = load_keyring(settings)
         found = [
-            await consuming.find(db, keyring, CONTEXT, Shown(text=qr.as_text(row[2], row[3]), method="QR_SCAN"))
-            for row in (before[0], after[0])
+            await consuming.find(db, keyring, CONTEXT, Shown(text=text, method="QR_SCAN"))
+            for row in (before[0], after[0], before[3])
+            for text in (qr.as_text(row[2], row[3]), live_text(row[2], row[3], keyring, now=keyring.clock()))
         ]
         return [before, after, found]
 
     before, after, found = with_issuer(settings, work)
-    assert [flags(row) for row in after] == [qr.LISTED_STATIONS | qr.PERSONAL] * 3 + [qr.LISTED_STATIONS]
+    assert [flags(row) for row in after] == [qr.LISTED_STATIONS | qr.PERSONAL | qr.LIVE_ONLY] * 3 + [qr.LISTED_STATIONS]
     assert after[3] == before[3], "nobody's coupon keeps its code"
     for old, new in zip(before, after, strict=True):
         first, second = qr.unpack(old[2]), qr.unpack(new[2])
@@ -88,9 +90,11 @@ def test_an_assigned_coupon_is_signed_anew_as_somebodys_and_its_printed_code_sta
             second.valid_from,
             second.valid_until,
         )
-    # Both pictures are the same coupon of the same owner.
-    assert all(isinstance(one, Found) and one.user_id == DRIVER and one.is_signed for one in found)
-    assert found[0] == found[1]
+    picture = Refused(("INVALID_SIGNATURE",))
+    assert [found[0], found[2]] == [picture, picture]
+    assert found[1] == found[3]
+    assert all(isinstance(one, Found) and one.user_id == DRIVER and one.is_signed for one in (found[1], found[3]))
+    assert isinstance(found[4], Found), "what is nobody's may be on paper"
 
 
 def test_two_issuers_at_once_renew_each_code_once_and_pass_over_what_was_cancelled(
@@ -109,5 +113,5 @@ def test_two_issuers_at_once_renew_each_code_once_and_pass_over_what_was_cancell
             return list(await asyncio.gather(issuer.renew_codes(), other.renew_codes(), issuer.renew_codes()))
 
     assert sum(with_issuer(settings, work)) == 19
-    assert sorted(flags(row) for row in issued(admin)) == [0] + [qr.PERSONAL] * 19
+    assert sorted(flags(row) for row in issued(admin)) == [0] + [qr.PERSONAL | qr.LIVE_ONLY] * 19
     assert admin.execute("SELECT count(*) FROM coupon_schema.code_renewals").fetchone() == (0,)

@@ -28,23 +28,24 @@ def live_text(body: bytes, signature: bytes, keyring: Keyring, *, now: datetime)
 
 
 def require_live(signed: SignedBody, flags: int, keyring: Keyring, *, now: datetime) -> None:
-    """A code that comes with its moment must be of now; one whose flags say LIVE_ONLY must come with it.
+    """A code that comes with its moment must be of now; one whose flags say LIVE_ONLY must come with it, since whoever
+    has a picture of a code can leave its moment out.
 
     Raises QrError `qr.not_live`. The 32 bits of the MAC are enough because each guess is a request, and the signature
     below it is whole.
     """
     if signed.display is None:
         if flags & LIVE_ONLY:
-            raise _not_live()
+            raise not_live()
         return
     moment, mac = signed.display[: _TIME.size], signed.display[_TIME.size :]
     age_s = now.timestamp() - _TIME.unpack(moment)[0]
     if not -LEEWAY_S <= age_s <= GOOD_FOR_S:
-        raise _not_live()
+        raise not_live()
     macs = keyring.macs("display", DOMAIN + signed.body + moment)
     if not any(hmac.compare_digest(good[:_MAC_BYTES], mac) for _, good in macs):
         raise QrError("qr.forged", "the moment of the code is not the platform's word")
 
 
-def _not_live() -> QrError:
+def not_live() -> QrError:
     return QrError("qr.not_live", "this is a picture of a code", "show it in the wallet, where it changes")

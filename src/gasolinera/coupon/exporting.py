@@ -123,8 +123,8 @@ def _line(coupon: ExportedCoupon) -> bytes:
 
 
 def qr_text(coupon: ExportedCoupon) -> str | None:
-    """What its QR code holds; None for one that is not signed."""
-    if coupon.qr_payload is None or coupon.qr_signature is None:
+    """What its QR code holds; None for one that is not signed, or that is good in its owner's wallet alone."""
+    if coupon.qr_payload is None or coupon.qr_signature is None or qr.is_live_only(coupon.qr_payload):
         return None
     return qr.as_text(coupon.qr_payload, coupon.qr_signature)
 
@@ -144,7 +144,7 @@ async def take_for_print(db: Database, batch_id: UUID, *, first: int, count: int
         begin = batch.first_dense_index + first - 1
         end = min(begin + count, batch.first_dense_index + batch.requested_count)
         found = await queries.export_of_batch(conn, first=begin, end=end, limit=count)
-        good = [coupon for coupon in found if coupon.status == "ACTIVE" and coupon.qr_payload is not None]
+        good = [coupon for coupon in found if coupon.status == "ACTIVE" and qr_text(coupon) is not None]
         if not good:
             raise ConflictError("coupon.not_issued", "the batch has no good coupons with these numbers")
         campaign = await queries.campaign_on_paper(conn, batch.campaign_code)

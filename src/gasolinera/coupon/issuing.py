@@ -185,7 +185,7 @@ class Issuer:
     async def renew_codes(self) -> int:
         """Codes of coupons that got an owner after they were signed now say that they are somebody's; gives how many.
 
-        What was printed before stays as good: it names the same coupon, and the platform knows whose it is.
+        What was printed before is worth nothing any more: the platform knows that the coupon is in a wallet.
         """
         key = await self._key()
         async with self._db.transaction(_CONTEXT) as conn:
@@ -273,7 +273,10 @@ def _row_of_grant(grant: Grant, key: Key, number: int) -> Row:
 
 
 def _body(terms: Terms, key: Key, *, is_personal: bool) -> qr.CouponBody:
-    flags = (qr.PERSONAL if is_personal else 0) | (qr.LISTED_STATIONS if terms.is_for_listed_stations else 0)
+    # Its owner has it in the wallet, where it changes; what is nobody's may be on paper.
+    flags = (qr.PERSONAL | qr.LIVE_ONLY if is_personal else 0) | (
+        qr.LISTED_STATIONS if terms.is_for_listed_stations else 0
+    )
     return qr.CouponBody(
         key_id=key.id,
         dense_index=terms.first_dense_index,

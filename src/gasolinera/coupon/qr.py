@@ -119,6 +119,11 @@ def campaign_tag(campaign_code: str) -> int:
     return int.from_bytes(sha256(campaign_code.encode()).digest()[:3], "big")
 
 
+def is_live_only(body: bytes) -> bool:
+    """Of a packed body."""
+    return bool(body[6] >> 4 & LIVE_ONLY)
+
+
 def pack(body: CouponBody) -> bytes:
     """28 bytes. Raises QrError `qr.unfit`; times beyond the format (2020 to 2051) become its ends."""
     cents = body.value * _CENTS
