@@ -28,8 +28,12 @@ WRITE = {
     " SELECT 'OTP_FAILED', sha256('phone'), '203.0.113.7', 'old phone', 'WRONG',",
     "station": "station_audit_log (event_type, entity_type, entity_reference, new_values, ip_address, user_agent,"
     " created_at) SELECT 'STATION_UPDATED', 'STATION', 'JSM001', '{\"name\": \"x\"}', '203.0.113.7', 'old phone',",
+    "coupon": "coupon_validation_attempts (coupon_code, result, validation_method, ip_address, user_agent, created_at)"
+    " SELECT 'NONE', 'INVALID_CODE', 'MANUAL_ENTRY', '203.0.113.7', 'old phone',",
+    "redemption": "fraud_detection_log (detection_id, risk_score, action_taken, ip_address, user_agent, created_at)"
+    " SELECT gen_random_uuid(), 0, 'ALLOWED', '203.0.113.7', 'old phone',",
 }
-PERSONAL = {"auth": "(ip_address, user_agent, phone_hash)", "station": "(ip_address, user_agent)"}
+PERSONAL = dict.fromkeys(WRITE, "(ip_address, user_agent)") | {"auth": "(ip_address, user_agent, phone_hash)"}
 
 
 def filled(admin: Conn, service: str) -> str:
@@ -63,13 +67,13 @@ def run(settings: Settings, service: str, *, at_once: int = 100, times: int = 1)
     return asyncio.run(together())
 
 
-def test_auth_and_station_bring_the_job() -> None:
+def test_every_service_with_addresses_brings_the_job() -> None:
     jobs = {job.name: job.schedule for job in jobs_of(ALL_PARTS) if job.name.endswith(".forget_addresses")}
-    assert {"auth.forget_addresses", "station.forget_addresses"} <= jobs.keys()
+    assert {f"{service}.forget_addresses" for service in WRITE} <= jobs.keys()
     assert None not in jobs.values()
 
 
-@pytest.mark.parametrize("service", ["auth", "station"])
+@pytest.mark.parametrize("service", list(WRITE))
 def test_addresses_older_than_a_year_go_in_small_batches_and_nothing_else_does(
     service: str, settings: Settings, admin: Conn
 ) -> None:
@@ -82,7 +86,7 @@ def test_addresses_older_than_a_year_go_in_small_batches_and_nothing_else_does(
     assert run(settings, service) == ["took the addresses out of 0 entries of the log"]
 
 
-@pytest.mark.parametrize("service", ["auth", "station"])
+@pytest.mark.parametrize("service", list(WRITE))
 def test_two_at_the_same_time_do_the_work_once(service: str, settings: Settings, admin: Conn) -> None:
     log = filled(admin, service)
     said = run(settings, service, at_once=2, times=2)
@@ -94,7 +98,7 @@ def test_two_at_the_same_time_do_the_work_once(service: str, settings: Settings,
 ERASED_MEANWHILE = "UPDATE {log} SET {nothing} WHERE created_at < now() - interval '700 days'"
 
 
-@pytest.mark.parametrize("service", ["auth", "station"])
+@pytest.mark.parametrize("service", list(WRITE))
 @pytest.mark.parametrize("other", ["SELECT {schema}.forget_addresses(2)", ERASED_MEANWHILE], ids=["job", "erasure"])
 def test_fewer_than_asked_for_means_that_none_are_left_whoever_else_cleared_some_meanwhile(
     service: str, other: str, admin: Conn, as_role: Callable[[str], Conn]
@@ -129,7 +133,7 @@ def until_it_waits(admin: Conn) -> None:
     raise AssertionError("it does not wait")
 
 
-@pytest.mark.parametrize("service", ["auth", "station"])
+@pytest.mark.parametrize("service", list(WRITE))
 def test_the_log_is_as_closed_as_before_in_the_same_transaction(
     service: str, admin: Conn, as_role: Callable[[str], Conn]
 ) -> None:

@@ -26,7 +26,7 @@ def address_upkeep_job(service: str, schema: str, *, at_once: int = _AT_ONCE) ->
     return Job(
         name=f"{service}.forget_addresses",
         service=service,
-        summary="Take addresses and user agents out of entries of the audit log that are older than a year.",
+        summary="Take addresses and user agents out of what was written down more than a year ago.",
         run=run,
         schedule="14 4 * * *",
     )

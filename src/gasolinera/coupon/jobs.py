@@ -1,10 +1,13 @@
-"""What the coupon service does for campaigns on its own."""
+"""What the coupon service does on its own, for campaigns and against growing old."""
 
 from collections.abc import Mapping
 
-from gasolinera.coupon import campaigns, queries_campaigns
+from gasolinera.address_upkeep import address_upkeep_job
+from gasolinera.coupon import campaigns, queries_campaigns, queries_personal
 from gasolinera.database import Database, RequestContext
-from gasolinera.jobs import Job
+from gasolinera.jobs import Job, report_progress
+
+_FORGOTTEN_AT_ONCE = 5_000
 
 
 async def _keep_to_the_clock(db: Database, _arguments: Mapping[str, str]) -> str:
@@ -23,7 +26,26 @@ async def _refresh_statistics(db: Database, _arguments: Mapping[str, str]) -> st
     return "the campaigns' figures are of now"
 
 
+async def _forget_ended_periods(db: Database, _arguments: Mapping[str, str]) -> str:
+    total = 0
+    while True:
+        async with db.transaction() as conn:
+            count = await queries_personal.forget_ended_periods(conn, _FORGOTTEN_AT_ONCE)
+        total += count
+        if count < _FORGOTTEN_AT_ONCE:
+            return f"{total} counts of ended periods forgotten"
+        await report_progress(f"{total} so far")
+
+
 CAMPAIGN_JOBS: tuple[Job, ...] = (
+    address_upkeep_job("coupon", "coupon_schema"),
+    Job(
+        name="coupon.forget_ended_periods",
+        service="coupon",
+        summary="deletes how often users used campaigns in periods that began more than 100 days ago",
+        run=_forget_ended_periods,
+        schedule="47 3 * * *",
+    ),
     Job(
         name="coupon.keep_campaigns_to_the_clock",
         service="coupon",

@@ -20,6 +20,7 @@ _EXPORT_CAMPAIGN_USES = _SQL["export_campaign_uses"]
 _EXPORT_GRANTS = _SQL["export_grants"]
 _NOTE_ERASURE = _SQL["note_erasure"]
 _FORGET_PERSON = _SQL["forget_person"]
+_FORGET_ENDED_PERIODS = _SQL["forget_ended_periods"]
 
 
 async def export_coupons(conn: Connection, user_id: UUID, limit: int) -> list[ExportedCoupon]:
@@ -48,3 +49,7 @@ async def note_erasure(conn: Connection, user_id: UUID, at: datetime) -> None:
 
 async def forget_person(conn: Connection, user_id: UUID) -> None:
     await conn.execute(_FORGET_PERSON, user_id)
+
+
+async def forget_ended_periods(conn: Connection, at_most: int) -> int:
+    return int(await conn.fetchval(_FORGET_ENDED_PERIODS, at_most))

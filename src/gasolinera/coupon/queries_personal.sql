@@ -55,3 +55,7 @@ INSERT INTO coupon_schema.erased_users (user_id, erased_at) VALUES ($1, $2)
 -- name: forget_person
 -- Devices, places and addresses of an erased user go.
 SELECT coupon_schema.forget_person($1);
+
+-- name: forget_ended_periods
+-- The job: how often users used campaigns in periods that are long over.
+SELECT coupon_schema.forget_ended_periods($1);

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+from gasolinera.address_upkeep import address_upkeep_job
 from gasolinera.database import Database, RequestContext
-from gasolinera.jobs import Job
-from gasolinera.redemption import queries
+from gasolinera.jobs import Job, report_progress
+from gasolinera.redemption import queries, queries_personal
 
 _BATCH = 500
+_FORGOTTEN_AT_ONCE = 5_000
 
 
 async def _end_waiting(db: Database, _arguments: Mapping[str, str]) -> str:
@@ -22,7 +24,26 @@ async def _end_waiting(db: Database, _arguments: Mapping[str, str]) -> str:
             return f"{redemptions} validated redemptions and {codes} codes of pumps are over"
 
 
+async def _forget_refused_codes(db: Database, _arguments: Mapping[str, str]) -> str:
+    total = 0
+    while True:
+        async with db.transaction() as conn:
+            count = await queries_personal.forget_refused_codes(conn, _FORGOTTEN_AT_ONCE)
+        total += count
+        if count < _FORGOTTEN_AT_ONCE:
+            return f"{total} refused codes forgotten"
+        await report_progress(f"{total} so far")
+
+
 JOBS: tuple[Job, ...] = (
+    address_upkeep_job("redemption", "redemption_schema"),
+    Job(
+        name="redemption.forget_refused_codes",
+        service="redemption",
+        summary="Delete who showed codes that were none, more than 90 days ago.",
+        run=_forget_refused_codes,
+        schedule="52 3 * * *",
+    ),
     Job(
         name="redemption.end_waiting",
         service="redemption",

@@ -9,6 +9,7 @@ from gasolinera.redemption.models_personal import (
     ExportedAssessment,
     ExportedEmployment,
     ExportedFreeEntry,
+    ExportedOfflineRedemption,
     ExportedPoints,
     ExportedRedemption,
     ExportedTicket,
@@ -21,9 +22,11 @@ _EXPORT_TICKETS = _SQL["export_tickets"]
 _EXPORT_FREE_ENTRIES = _SQL["export_free_entries"]
 _EXPORT_POINTS = _SQL["export_points"]
 _EXPORT_ASSESSMENTS = _SQL["export_assessments"]
+_EXPORT_OFFLINE_REDEMPTIONS = _SQL["export_offline_redemptions"]
 _EXPORT_EMPLOYMENTS = _SQL["export_employments"]
 _NOTE_ERASURE = _SQL["note_erasure"]
 _FORGET_PERSON = _SQL["forget_person"]
+_FORGET_REFUSED_CODES = _SQL["forget_refused_codes"]
 
 
 async def export_account_states(conn: Connection, user_id: UUID, limit: int) -> list[ExportedAccountState]:
@@ -50,6 +53,10 @@ async def export_assessments(conn: Connection, user_id: UUID, limit: int) -> lis
     return await fetch_all(conn, ExportedAssessment, _EXPORT_ASSESSMENTS, user_id, limit)
 
 
+async def export_offline_redemptions(conn: Connection, user_id: UUID, limit: int) -> list[ExportedOfflineRedemption]:
+    return await fetch_all(conn, ExportedOfflineRedemption, _EXPORT_OFFLINE_REDEMPTIONS, user_id, limit)
+
+
 async def export_employments(conn: Connection, user_id: UUID, limit: int) -> list[ExportedEmployment]:
     return await fetch_all(conn, ExportedEmployment, _EXPORT_EMPLOYMENTS, user_id, limit)
 
@@ -60,3 +67,7 @@ async def note_erasure(conn: Connection, user_id: UUID, at: datetime) -> None:
 
 async def forget_person(conn: Connection, user_id: UUID) -> None:
     await conn.execute(_FORGET_PERSON, user_id)
+
+
+async def forget_refused_codes(conn: Connection, at_most: int) -> int:
+    return int(await conn.fetchval(_FORGET_REFUSED_CODES, at_most))

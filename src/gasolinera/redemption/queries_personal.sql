@@ -48,6 +48,15 @@ SELECT f.transaction_reference, f.station_code, f.device_id, f.action_taken, f.r
  ORDER BY f.created_at DESC, f.id DESC
  LIMIT $2;
 
+-- name: export_offline_redemptions
+-- What terminals without a connection took of the person's.
+SELECT o.terminal_code, o.sequence, o.station_code, o.fuel_type, o.amount, o.discount_amount, o.currency, o.used_at,
+       o.status, o.reason, o.transaction_reference, o.resolution, o.created_at
+  FROM redemption_schema.offline_redemptions AS o
+ WHERE o.user_id = $1
+ ORDER BY o.created_at DESC, o.terminal_code, o.sequence DESC
+ LIMIT $2;
+
 -- name: export_employments
 -- Where the person works or worked, as the station service said last.
 SELECT e.employee_number, e.station_code, e.may_process_transactions, e.is_active, e.as_of
@@ -63,3 +72,7 @@ INSERT INTO redemption_schema.erased_users (user_id, erased_at) VALUES ($1, $2) 
 -- name: forget_person
 -- What tells who an erased user was goes; references, amounts and tickets in raffles stay.
 SELECT redemption_schema.forget_person($1);
+
+-- name: forget_refused_codes
+-- The job: codes that were refused more than 90 days ago.
+SELECT redemption_schema.forget_refused_codes($1);

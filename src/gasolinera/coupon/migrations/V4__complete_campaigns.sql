@@ -48,11 +48,15 @@ CREATE TABLE coupon_schema.campaign_user_period_usages (
     CONSTRAINT campaign_user_period_usages_limit_check CHECK (used_count <= usage_limit)
 );
 COMMENT ON TABLE coupon_schema.campaign_user_period_usages IS
-    'How often a user has used a campaign in one of its periods; the CHECK is the limit. Written by triggers alone.';
+    'How often a user has used a campaign in one of its periods; the CHECK is the limit. Written by triggers '
+    'alone, and deleted 100 days after the period began.';
 COMMENT ON COLUMN coupon_schema.campaign_user_period_usages.user_id IS
     'Personal data: users.public_id. Stays after erasure, when it leads to nobody.';
 -- Export and erasure of a person.
 CREATE INDEX campaign_user_period_usages_user_id_idx ON coupon_schema.campaign_user_period_usages (user_id);
+-- Periods that ended long ago (forget_ended_periods).
+CREATE INDEX campaign_user_period_usages_period_start_idx
+    ON coupon_schema.campaign_user_period_usages (period_start);
 CREATE TRIGGER campaign_user_period_usages_set_updated_at BEFORE UPDATE ON coupon_schema.campaign_user_period_usages
     FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
 

@@ -1,4 +1,7 @@
 -- What tells who a person was goes when the account is erased: devices, addresses and places of what was tried and done.
+-- Addresses go after a year in any case, and counts of periods when nobody can ask for them any more.
+-- vuelo: allow locking-several-tables nothing but sample data is there before coupons are issued
+-- vuelo: allow require-concurrent-index-creation nothing but sample data is there before coupons are issued
 
 CREATE TABLE coupon_schema.erased_users (
     user_id uuid NOT NULL,
@@ -34,6 +37,90 @@ COMMENT ON FUNCTION coupon_schema.forget_person(uuid) IS
     'Forgets devices, places and addresses of an erased user. References, coupons and uses stay. Again changes nothing; '
     'refuses for who is not erased.';
 
-GRANT EXECUTE ON FUNCTION coupon_schema.forget_person(uuid) TO coupon_app;
+-- What still tells from where, the oldest first (forget_addresses).
+CREATE INDEX coupon_audit_log_with_address_created_at_idx
+    ON coupon_schema.coupon_audit_log (created_at) WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+CREATE INDEX coupon_validation_attempts_with_address_created_at_idx
+    ON coupon_schema.coupon_validation_attempts (created_at) WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+
+CREATE FUNCTION coupon_schema.forget_addresses(p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_log text;
+    v_first timestamptz;
+    v_last timestamptz;
+    v_found integer;
+    v_count integer := 0;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Two at the same time come one after the other: each looks for what the one before has left.
+    PERFORM pg_advisory_xact_lock(hashtextextended('coupon_schema.forget_addresses', 0));
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    FOREACH v_log IN ARRAY ARRAY['coupon_audit_log', 'coupon_validation_attempts']
+    LOOP
+        -- Looked for again where an erasure took some of what was found. A window of time, and no list of keys: months
+        -- that it does not touch are not looked at.
+        WHILE v_count < p_limit LOOP
+            EXECUTE format(
+                'SELECT min(o.created_at), max(o.created_at) '
+                '  FROM (SELECT a.created_at FROM coupon_schema.%I AS a '
+                '         WHERE a.created_at < now() - interval ''1 year'' '
+                '           AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL) '
+                '         ORDER BY a.created_at LIMIT $1) AS o', v_log)
+               INTO v_first, v_last USING p_limit - v_count;
+            EXIT WHEN v_first IS NULL;
+            EXECUTE format(
+                'UPDATE coupon_schema.%I AS a SET ip_address = NULL, user_agent = NULL '
+                ' WHERE a.created_at >= $1 AND a.created_at <= $2 '
+                '   AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)', v_log)
+              USING v_first, v_last;
+            GET DIAGNOSTICS v_found = ROW_COUNT;
+            v_count := v_count + v_found;
+        END LOOP;
+    END LOOP;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION coupon_schema.forget_addresses(integer) FROM PUBLIC;
+COMMENT ON FUNCTION coupon_schema.forget_addresses(integer) IS
+    'Takes addresses and user agents out of p_limit rows that are older than a year, table by table, the oldest first, '
+    'and out of those of the same moment as the last. Fewer than p_limit: no more are left, whatever else runs. What, '
+    'who and when stay.';
+
+CREATE FUNCTION coupon_schema.forget_ended_periods(p_at_most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_count integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM coupon_schema.campaign_user_period_usages AS u
+     USING (SELECT o.campaign_id, o.user_id, o.period_start FROM coupon_schema.campaign_user_period_usages AS o
+             WHERE o.period_start < current_date - 100
+             ORDER BY o.period_start LIMIT p_at_most FOR UPDATE SKIP LOCKED) AS old
+     WHERE (u.campaign_id, u.user_id, u.period_start) = (old.campaign_id, old.user_id, old.period_start);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION coupon_schema.forget_ended_periods(integer) FROM PUBLIC;
+COMMENT ON FUNCTION coupon_schema.forget_ended_periods(integer) IS
+    'Deletes counts of periods that began more than 100 days ago, so many at most; returns how many. A month has ended '
+    'long before that, in every zone, and so has the time in which a redemption can be cancelled.';
+
+GRANT EXECUTE ON FUNCTION
+    coupon_schema.forget_person(uuid),
+    coupon_schema.forget_addresses(integer),
+    coupon_schema.forget_ended_periods(integer)
+    TO coupon_app;
 GRANT SELECT, INSERT (user_id, erased_at) ON coupon_schema.erased_users TO coupon_app;
 GRANT SELECT ON coupon_schema.erased_users TO coupon_ro;

@@ -1,6 +1,8 @@
 -- Takes back V8__add_fraud_rules.sql. Rules, verdicts' effects, refused codes, their audit and the reviews of what was
 -- blocked are lost; the log stays.
 -- vuelo: allow locking-several-tables all of it together takes milliseconds
+-- vuelo: allow require-concurrent-index-deletion taking back is done while nobody redeems
+-- vuelo: allow working-under-lock taking back is done while nobody redeems
 
 DROP FUNCTION redemption_schema.assess_redemption(text, uuid, text, text, text, text, numeric, text);
 DROP FUNCTION redemption_schema.score_attempt(
@@ -9,6 +11,12 @@ DROP FUNCTION redemption_schema.fraud_finding(redemption_schema.fraud_attempt, t
 DROP FUNCTION redemption_schema.outlier(numeric, jsonb, numeric[]);
 DROP TYPE redemption_schema.fraud_rule_set;
 DROP TYPE redemption_schema.fraud_attempt;
+DROP FUNCTION redemption_schema.forget_refused_codes(integer);
+DROP FUNCTION redemption_schema.forget_addresses(integer);
+DROP INDEX redemption_schema.redemptions_with_address_created_at_idx;
+DROP INDEX redemption_schema.redemption_audit_log_with_address_created_at_idx;
+DROP INDEX redemption_schema.fraud_detection_log_with_address_created_at_idx;
+DROP INDEX redemption_schema.points_ledger_with_address_created_at_idx;
 DROP TRIGGER erased_users_forget_fraud_traces ON redemption_schema.erased_users;
 DROP FUNCTION redemption_schema.forget_fraud_traces();
 DROP TRIGGER fraud_reviews_audit ON redemption_schema.fraud_reviews;

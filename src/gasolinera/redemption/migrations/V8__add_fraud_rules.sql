@@ -5,6 +5,7 @@
 -- the attempt at hand and records it. A simulation asks score_attempt about past attempts with other rules.
 -- vuelo: allow working-under-lock nothing but sample data has put reviews into the queue before
 -- vuelo: allow locking-several-tables all of it together takes milliseconds
+-- vuelo: allow require-concurrent-index-creation nothing but sample data is there before redemptions are made
 
 -- Rules and thresholds ------------------------------------------------------------------------------------------------
 
@@ -185,7 +186,7 @@ CREATE INDEX code_refusals_employee_number_created_at_idx
     ON redemption_schema.code_refusals (employee_number, created_at DESC) WHERE employee_number IS NOT NULL;
 COMMENT ON TABLE redemption_schema.code_refusals IS
     'Codes that were presented here and name no coupon, or are signed by nobody: what a guesser leaves behind. Written '
-    'by this service when the coupon service refuses; append-only, by month.';
+    'by this service when the coupon service refuses; append-only, by month. Kept 90 days.';
 COMMENT ON COLUMN redemption_schema.code_refusals.code_sha256 IS
     'SHA-256 of the code as presented: one wrong code shown five times is no guessing.';
 COMMENT ON COLUMN redemption_schema.code_refusals.user_id IS 'Personal data: public id of the driver, where known.';
@@ -412,6 +413,99 @@ COMMENT ON FUNCTION redemption_schema.forget_fraud_traces() IS
     'a public id that names nobody any more.';
 CREATE TRIGGER erased_users_forget_fraud_traces AFTER INSERT ON redemption_schema.erased_users
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.forget_fraud_traces();
+
+-- What grows old ------------------------------------------------------------------------------------------------------
+
+-- What still tells from where, the oldest first (forget_addresses).
+CREATE INDEX redemptions_with_address_created_at_idx
+    ON redemption_schema.redemptions (created_at) WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+CREATE INDEX redemption_audit_log_with_address_created_at_idx
+    ON redemption_schema.redemption_audit_log (created_at) WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+CREATE INDEX fraud_detection_log_with_address_created_at_idx
+    ON redemption_schema.fraud_detection_log (created_at) WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+CREATE INDEX fraud_audit_log_with_address_created_at_idx
+    ON redemption_schema.fraud_audit_log (created_at) WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+CREATE INDEX points_ledger_with_address_created_at_idx
+    ON redemption_schema.points_ledger (created_at) WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+
+CREATE FUNCTION redemption_schema.forget_addresses(p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_log text;
+    v_first timestamptz;
+    v_last timestamptz;
+    v_found integer;
+    v_count integer := 0;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Two at the same time come one after the other: each looks for what the one before has left.
+    PERFORM pg_advisory_xact_lock(hashtextextended('redemption_schema.forget_addresses', 0));
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    FOREACH v_log IN ARRAY ARRAY[
+        'redemptions', 'redemption_audit_log', 'fraud_detection_log', 'fraud_audit_log', 'points_ledger']
+    LOOP
+        -- Looked for again where an erasure took some of what was found. A window of time, and no list of keys: months
+        -- that it does not touch are not looked at.
+        WHILE v_count < p_limit LOOP
+            EXECUTE format(
+                'SELECT min(o.created_at), max(o.created_at) '
+                '  FROM (SELECT a.created_at FROM redemption_schema.%I AS a '
+                '         WHERE a.created_at < now() - interval ''1 year'' '
+                '           AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL) '
+                '         ORDER BY a.created_at LIMIT $1) AS o', v_log)
+               INTO v_first, v_last USING p_limit - v_count;
+            EXIT WHEN v_first IS NULL;
+            EXECUTE format(
+                'UPDATE redemption_schema.%I AS a SET ip_address = NULL, user_agent = NULL '
+                ' WHERE a.created_at >= $1 AND a.created_at <= $2 '
+                '   AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)', v_log)
+              USING v_first, v_last;
+            GET DIAGNOSTICS v_found = ROW_COUNT;
+            v_count := v_count + v_found;
+        END LOOP;
+    END LOOP;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_addresses(integer) FROM PUBLIC;
+COMMENT ON FUNCTION redemption_schema.forget_addresses(integer) IS
+    'Takes addresses and user agents out of p_limit rows that are older than a year, table by table, the oldest first, '
+    'and out of those of the same moment as the last. Fewer than p_limit: no more are left, whatever else runs. What, '
+    'who and when stay.';
+
+CREATE FUNCTION redemption_schema.forget_refused_codes(p_at_most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_count integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    -- In the order of ids, which is nearly that of time and needs no index of its own; months that are young are not
+    -- looked at.
+    DELETE FROM redemption_schema.code_refusals AS c
+     USING (SELECT o.id, o.created_at FROM redemption_schema.code_refusals AS o
+             WHERE o.created_at < now() - interval '90 days'
+             ORDER BY o.id LIMIT p_at_most FOR UPDATE SKIP LOCKED) AS old
+     WHERE c.id = old.id AND c.created_at = old.created_at;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_refused_codes(integer) FROM PUBLIC;
+COMMENT ON FUNCTION redemption_schema.forget_refused_codes(integer) IS
+    'Deletes refused codes that are older than 90 days, so many at most; returns how many. No rule looks back further '
+    'than a day.';
 
 -- The assessment ------------------------------------------------------------------------------------------------------
 
@@ -742,6 +836,8 @@ VALUES ('duplicate_coupon', 'DUPLICATE_COUPON', '{"window_minutes": 30}', 60),
        ('confirmed_before', 'CONFIRMED_BEFORE', '{"days": 90}', 40);
 
 GRANT EXECUTE ON FUNCTION
+    redemption_schema.forget_addresses(integer),
+    redemption_schema.forget_refused_codes(integer),
     redemption_schema.assess_redemption(text, uuid, text, text, text, text, numeric, text),
     redemption_schema.score_attempt(
         redemption_schema.fraud_attempt, redemption_schema.fraud_rule_set, redemption_schema.fraud_thresholds),
