@@ -61,5 +61,6 @@ def script(names: Sequence[str] = tuple(STATEMENTS)) -> str:
 
 
 def _bound(sql: str, values: Sequence[str], prefix: str) -> str:
+    assert len(set(re.findall(r"\$[0-9]+", sql))) == len(values), sql
     bound = re.sub(r"\$([0-9]+)", lambda found: f"({values[int(found[1]) - 1]})", sql)
     return f"{bound} \\gset {prefix}\n" if prefix else f"{bound};\n"
