@@ -40,6 +40,7 @@ def servers_in(folder: Path) -> list[str]:
     return [line for line in listed if f"{folder}/" in line and "postgres" in line]
 
 
+@pytest.mark.timeout(300)
 def test_from_nothing_then_from_what_is_there_then_fresh_then_gone(folder: Path) -> None:
     first = ran(folder, "--once", "--day")
     assert first.returncode == 0, first.stderr
