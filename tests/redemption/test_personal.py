@@ -80,7 +80,7 @@ def test_an_export_holds_every_kind_and_nothing_of_others(settings: Settings, li
     found = exported(settings, ANA)
     assert {name: len(rows) for name, rows in found.items()} == {
         "account_state": 0, "redemptions": 1, "tickets": 3, "free_entries": 1, "points": 2, "assessments": 1,
-        "employments": 0,
+        "offline_redemptions": 0, "employments": 0,
     }  # fmt: skip
     assert found["redemptions"][0]["transaction_reference"] == lived
     text = str(found)

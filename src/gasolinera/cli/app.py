@@ -22,6 +22,7 @@ from gasolinera.cli import (
     serve,
     simulate,
     stations,
+    terminal,
     tickets,
     users,
     worker,
@@ -53,6 +54,7 @@ app.add_typer(qr.app, name="qr")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(reports.app, name="reports")
 app.add_typer(stations.app, name="stations")
+app.add_typer(terminal.app, name="terminal")
 app.add_typer(tickets.app, name="tickets")
 app.add_typer(users.app, name="users")
 

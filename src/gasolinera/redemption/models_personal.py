@@ -72,6 +72,22 @@ class ExportedAssessment(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class ExportedOfflineRedemption(msgspec.Struct, frozen=True, kw_only=True):
+    terminal_code: str
+    sequence: int
+    station_code: str
+    fuel_type: str
+    amount: Decimal
+    discount_amount: Decimal
+    currency: str
+    used_at: datetime
+    status: str
+    reason: str | None
+    transaction_reference: str | None
+    resolution: str | None
+    created_at: datetime
+
+
 class ExportedEmployment(msgspec.Struct, frozen=True, kw_only=True):
     employee_number: str
     station_code: str

@@ -25,6 +25,7 @@ async def export_person(conn: Connection, user_id: UUID) -> PersonalData:
             holding("free_entries", await queries.export_free_entries(conn, user_id, limit)),
             holding("points", await queries.export_points(conn, user_id, limit)),
             holding("assessments", await queries.export_assessments(conn, user_id, limit)),
+            holding("offline_redemptions", await queries.export_offline_redemptions(conn, user_id, limit)),
             holding("employments", await queries.export_employments(conn, user_id, limit)),
         )
     )
