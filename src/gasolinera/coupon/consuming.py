@@ -28,9 +28,10 @@ from gasolinera.coupon_calls import (
 )
 from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.events import Consumer, Event
-from gasolinera.jobs import Job
+from gasolinera.jobs import Job, report_progress
 from gasolinera.keyring import Keyring
 
+_FORGOTTEN_AT_ONCE: Final = 10_000
 _KEYS_GOOD_FOR_S: Final = 5.0  # how long after its revocation a key may still be taken
 _KEYS_ASKED_AGAIN_S: Final = 1.0  # for a number that nobody knew: made-up ones must not ask the database each time
 _SIGNED: Final = frozenset({"QR_SCAN", "NFC", "BARCODE"})
@@ -165,9 +166,14 @@ async def take_redemption_cancelled(conn: Connection, event: Event) -> None:
 
 
 async def _forget(db: Database, _arguments: Mapping[str, str]) -> str:
-    async with db.transaction() as conn:
-        count = await queries.forget_refused_uses(conn)
-    return f"{count} refusals forgotten"
+    total = 0
+    while True:
+        async with db.transaction() as conn:
+            count = await queries.forget_refused_uses(conn, _FORGOTTEN_AT_ONCE)
+        total += count
+        if count < _FORGOTTEN_AT_ONCE:
+            return f"{total} refusals forgotten"
+        await report_progress(f"{total} refusals so far")
 
 
 DESK: Final = CouponDesk(find=find, quote=quote, consume=consume, restore=restore)

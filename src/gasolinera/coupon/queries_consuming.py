@@ -81,5 +81,5 @@ async def restore_use(conn: Connection, context: RequestContext, reference: str,
     return cast("str", await conn.fetchval(_RESTORE_USE, *pairs_of(context), reference, reason))
 
 
-async def forget_refused_uses(conn: Connection) -> int:
-    return cast("int", await conn.fetchval(_FORGET_REFUSED_USES))
+async def forget_refused_uses(conn: Connection, at_most: int) -> int:
+    return cast("int", await conn.fetchval(_FORGET_REFUSED_USES, at_most))

@@ -29,4 +29,4 @@ SELECT coupon_schema.restore_use($1, $2, $3, $4);
 
 -- name: forget_refused_uses
 -- The job: refusals that nobody asks about any more.
-SELECT coupon_schema.forget_refused_uses();
+SELECT coupon_schema.forget_refused_uses($1);
