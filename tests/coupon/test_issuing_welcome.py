@@ -24,6 +24,12 @@ Admin = psycopg.Connection[Any]
 NEW = UUID("b0000000-0000-4000-8000-000000000001")
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_welcome(admin: Admin) -> None:
+    """Each test says itself which campaigns welcome; the sample has one that does."""
+    admin.execute("DELETE FROM coupon_schema.welcome_campaigns")
+
+
 def event(kind: str, user_id: UUID = NEW, role: str = "CUSTOMER") -> Event:
     return Event(
         id=uuid4(),

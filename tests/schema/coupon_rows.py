@@ -132,6 +132,17 @@ def assert_counters_equal_history(conn: Conn) -> None:
             SELECT FROM coupon_schema.campaign_user_usages AS t
              WHERE t.campaign_id = live.campaign_id AND t.user_id = live.user_id)
         UNION ALL
+        SELECT 'period of user ' || coalesce(t.user_id, h.user_id)
+          FROM coupon_schema.campaign_user_period_usages AS t
+          FULL JOIN (
+            SELECT live.campaign_id, live.user_id, count(*) AS used,
+                   date_trunc(lower(g.per_user_period), live.used_at AT TIME ZONE g.time_zone)::date AS period_start
+              FROM live
+              JOIN coupon_schema.campaigns AS g ON g.id = live.campaign_id AND g.per_user_period IS NOT NULL
+             GROUP BY 1, 2, 4
+          ) AS h ON (h.campaign_id, h.user_id, h.period_start) = (t.campaign_id, t.user_id, t.period_start)
+         WHERE coalesce(t.used_count, 0) <> coalesce(h.used, 0)
+        UNION ALL
         SELECT 'campaign ' || g.campaign_code
           FROM coupon_schema.campaigns AS g
           LEFT JOIN (

@@ -28,6 +28,18 @@ def test_the_sample_campaigns_have_the_published_terms(admin: Conn) -> None:
     assert catalog.texts(admin, stations) == ["JSM002", "JSM007"]
 
 
+def test_the_sample_has_a_campaign_that_welcomes_and_one_with_a_limit_by_week(admin: Conn) -> None:
+    welcoming = """
+        SELECT g.campaign_code FROM coupon_schema.welcome_campaigns AS w
+          JOIN coupon_schema.campaigns AS g ON g.id = w.campaign_id
+    """
+    assert catalog.texts(admin, welcoming) == ["WELCOME2026"]
+    limited = "SELECT campaign_code, per_user_period, per_user_period_limit FROM coupon_schema.campaigns"
+    assert [row for row in catalog.rows(admin, limited) if row[1]] == [("SUMMER2026", "WEEK", 2)]
+    counted = "SELECT used_count, usage_limit FROM coupon_schema.campaign_user_period_usages ORDER BY 1"
+    assert catalog.rows(admin, counted) == [(0, 2), (1, 2)], "one use was given back"
+
+
 def test_the_sample_counters_equal_their_history_and_loading_again_changes_none(admin: Conn) -> None:
     assert_counters_equal_history(admin)
     before = catalog.rows(admin, "SELECT * FROM coupon_schema.campaign_usage ORDER BY campaign_id")

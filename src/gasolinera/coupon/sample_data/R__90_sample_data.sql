@@ -5,11 +5,14 @@ INSERT INTO coupon_schema.campaigns (
     campaign_code, name, description, status, discount_type, discount_value, maximum_discount, minimum_purchase,
     currency, valid_from, valid_until, weekdays, fuel_types, station_scope, audience, loyal_after_redemptions,
     total_usage_limit, per_user_usage_limit, budget_amount, raffle_tickets_per_coupon, raffle_code,
-    cancellation_policy, created_by, approved_by, approved_at, metadata)
+    cancellation_policy, per_user_period, per_user_period_limit, created_by, approved_by, approved_at, metadata)
 SELECT
     v.campaign_code, v.name, v.description, v.status, v.discount_type, v.discount_value, v.maximum_discount,
     v.minimum_purchase, 'MXN', now() + v.starts, now() + v.ends, v.weekdays, v.fuel_types, v.station_scope, v.audience,
     v.loyal_after, v.total_limit, v.user_limit, v.budget, v.tickets, v.raffle_code, v.cancellation_policy,
+    -- Three times in all, and twice a week at most.
+    CASE v.campaign_code WHEN 'SUMMER2026' THEN 'WEEK' END,
+    CASE v.campaign_code WHEN 'SUMMER2026' THEN 2 END,
     'a0000000-0000-4000-8000-000000000011',
     CASE WHEN v.status <> 'DRAFT' THEN 'a0000000-0000-4000-8000-000000000001'::uuid END,
     CASE WHEN v.status <> 'DRAFT' THEN now() + v.starts - interval '1 day' END,
@@ -44,6 +47,11 @@ FROM (
     campaign_code, name, description, status, discount_type, discount_value, maximum_discount, minimum_purchase,
     starts, ends, weekdays, fuel_types, station_scope, audience, loyal_after, total_limit, user_limit, budget, tickets,
     raffle_code, cancellation_policy)
+ON CONFLICT DO NOTHING;
+
+-- Who registers is owed a coupon of it.
+INSERT INTO coupon_schema.welcome_campaigns (campaign_id)
+SELECT g.id FROM coupon_schema.campaigns AS g WHERE g.campaign_code = 'WELCOME2026'
 ON CONFLICT DO NOTHING;
 
 INSERT INTO coupon_schema.campaign_stations (campaign_id, station_code)
