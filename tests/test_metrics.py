@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gasolinera import metrics
 from gasolinera.app import create_app
+from gasolinera.backlog import DONE_AFTER_S
 from gasolinera.config import Settings
 from gasolinera.database import open_database
 from gasolinera.metrics import REGISTRY
@@ -32,6 +33,7 @@ PRODUCTION = {
 
 
 def sample(name: str, **labels: str) -> float:
+    metrics.settle()
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
@@ -150,9 +152,13 @@ def test_outside_production_everybody_may_read() -> None:
 
 
 def count_in_a_worker(go: Any, leave: Any) -> None:
-    metrics.count_request("GET", "/shared", 200, 0.01)
-    metrics.PoolGauges("shared", 4)
-    go.set()
+    async def serve() -> None:
+        metrics.count_request("GET", "/shared", 200, 0.01)
+        metrics.PoolGauges("shared", 4)
+        await asyncio.sleep(2 * DONE_AFTER_S)
+        go.set()
+
+    asyncio.run(serve())
     leave.wait(30)
 
 

@@ -41,6 +41,10 @@ class _NoGauges:
         self.in_use = self.waiting = self.Gauge()
 
 
+class _UncountedConnection(asyncpg.Connection):  # pyright: ignore[reportMissingTypeArgument]  it takes none at run time
+    service = ""
+
+
 def _observe_nothing() -> None:
     """Takes away what logs and counts, before an application is made."""
 
@@ -50,7 +54,7 @@ def _observe_nothing() -> None:
     replaced: dict[tuple[object, str], object] = {
         (edge, "observe"): untouched,
         (metrics, "PoolGauges"): _NoGauges,
-        (database, "CountingConnection"): asyncpg.Connection,
+        (database, "CountingConnection"): _UncountedConnection,
     }
     for (owner, name), replacement in replaced.items():
         setattr(owner, name, replacement)

@@ -22,6 +22,7 @@ from gasolinera.edge import around, layers
 from gasolinera.errors import EXCEPTION_HANDLERS, Refusals, unavailable
 from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.metrics import metrics_route
+from gasolinera.observing import finish_observing
 from gasolinera.openapi import openapi_config, openapi_route
 from gasolinera.partitions import make_partitions
 from gasolinera.parts import Parts
@@ -83,6 +84,7 @@ def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
+            stack.callback(finish_observing)
             stack.enter_context(exported_traces(settings))
             databases: dict[str, Database] = {}
             for part in parts:

@@ -7,7 +7,7 @@ of them can answer for all: `shared_between_workers` is opened by their parent b
 import hmac
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from ipaddress import ip_address
@@ -30,6 +30,7 @@ from prometheus_client.multiprocess import (
     mark_process_dead,  # pyright: ignore[reportUnknownVariableType]  # it takes a pid and has no types
 )
 
+from gasolinera.backlog import Backlog
 from gasolinera.config import Environment, Settings
 from gasolinera.errors import UnauthenticatedError
 
@@ -122,11 +123,24 @@ _query_series = cache(_QUERIES.labels)
 
 def count_request(method: str, route: str, status: int, seconds: float) -> None:
     """`route` is a template such as `/api/stations/{code}`, never an address: its values are few."""
-    _request_series(method, route, f"{status // 100}xx").observe(seconds)
+    _taken.add((_request_series(method, route, f"{status // 100}xx"), seconds))
 
 
 def count_query(service: str, query: str, seconds: float) -> None:
-    _query_series(service, query).observe(seconds)
+    _taken.add((_query_series(service, query), seconds))
+
+
+def _observe(taken: Sequence[tuple[Histogram, float]]) -> None:
+    for series, seconds in taken:
+        series.observe(seconds)
+
+
+_taken = Backlog(_observe)
+
+
+def settle() -> None:
+    """Requests and statements of the last tenth of a second are in the numbers after this."""
+    _taken.finish()
 
 
 def count_violation(constraint: str) -> None:
@@ -184,6 +198,7 @@ def forget_worker(pid: int) -> None:
 
 def render() -> bytes:
     """Everything in Prometheus' text format: of all workers when they share, else of this process."""
+    settle()
     if _SHARED_FOLDER not in os.environ:
         return generate_latest(REGISTRY)
     together = CollectorRegistry()

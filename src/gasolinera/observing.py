@@ -6,7 +6,7 @@ from time import perf_counter
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gasolinera import metrics, tracing
-from gasolinera.logs import request_teller
+from gasolinera.logs import finish_logs, request_teller
 from gasolinera.requests import context_of
 
 _METHODS = {method.value: method.value for method in HTTPMethod}
@@ -53,3 +53,9 @@ def observe(app: ASGIApp) -> ASGIApp:
                 finish(method, route, status)
 
     return observed
+
+
+def finish_observing() -> None:
+    """What requests and statements have left to tell and to count is done after this."""
+    finish_logs()
+    metrics.settle()
