@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test, on every PostgreSQL that we support, and against the real Flyway. A skipped test is a failure here.
-# --after-test: `make test` has just passed, so on 18 only what it leaves out is run, and 16 is run in part.
+# --after-test: `make test` has just passed, so on 18 only what it leaves out is run, and the older ones are run in part.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GASOLINERA_TEST_ALL=1
@@ -37,17 +37,20 @@ once+=(--ignore=tests/web --ignore=vuelo/tests/check --ignore=vuelo/tests/dictio
 case "${1:-}" in
     "")
         run 18
-        run 16 -m "not needs_java and not fuzz" "${once[@]}"
+        for server in 16 "$debian"; do
+            run "$server" -m "not needs_java and not fuzz" "${once[@]}"
+        done
         ;;
     --after-test)
         run 18 -m "needs_java or fuzz"
-        # Between the newest and the oldest, of which every statement is run: here the engine and the schemas.
-        run 16 vuelo/tests tests/schema tests/test_migrations.py tests/test_queries.py \
-            -m "not needs_java and not fuzz" "${once[@]}"
+        # Of the older servers, what speaks to them most closely: the engine, the schemas, every statement.
+        for server in 16 "$debian"; do
+            run "$server" vuelo/tests tests/schema tests/test_migrations.py tests/test_queries.py \
+                -m "not needs_java and not fuzz" "${once[@]}"
+        done
         ;;
     *)
         echo "error: unknown argument $1" >&2
         exit 2
         ;;
 esac
-run "$debian" -m "not needs_java and not fuzz" "${once[@]}"
