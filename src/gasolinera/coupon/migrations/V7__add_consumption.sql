@@ -47,6 +47,7 @@ DECLARE
     v_given record;
     v_reasons text[];
     v_constraint text;
+    c_most_crowds CONSTANT integer := 20;  -- each is sixteen uses that came between: more than there are connections
     -- A terminal without a connection may have taken it before; never later, and never long ago.
     v_at CONSTANT timestamptz := CASE
         WHEN p_at IS NULL THEN now() ELSE least(now(), greatest(p_at, now() - interval '7 days')) END;
@@ -88,16 +89,16 @@ BEGIN
     END IF;
     IF NOT FOUND THEN
         v_reasons := ARRAY['INVALID_CODE'];
-    ELSE
+    END IF;
+    FOR v_crowds IN 1..c_most_crowds LOOP
+        EXIT WHEN v_reasons = ARRAY['INVALID_CODE'];
         SELECT e.campaign_code, e.discount_amount, e.final_amount, e.raffle_tickets, e.raffle_code,
                e.cancellation_policy, e.reasons
           INTO v_given
           FROM coupon_schema.explain_use(
                    v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, v_at) AS e;
         v_reasons := v_given.reasons;
-    END IF;
-
-    IF v_reasons = '{}' AND p_reference IS NOT NULL THEN
+        EXIT WHEN v_reasons <> '{}' OR p_reference IS NULL;
         BEGIN
             INSERT INTO coupon_schema.coupon_usage_history (
                 redemption_reference, coupon_id, user_id, station_code, employee_number, fuel_type, original_amount,
@@ -107,6 +108,10 @@ BEGIN
                 v_given.discount_amount, v_given.final_amount, p_currency, v_given.raffle_tickets);
         EXCEPTION WHEN check_violation THEN
             GET STACKED DIAGNOSTICS v_constraint = CONSTRAINT_NAME;
+            -- A crowd used the shard up after this use had looked at it. The others may have room: judged anew, it
+            -- finds that the end is near, and deals what is left or hears that nothing is.
+            CONTINUE WHEN v_crowds < c_most_crowds
+                AND v_constraint IN ('campaign_usage_shards_used_check', 'campaign_usage_shards_spent_check');
             v_reasons := CASE v_constraint
                 WHEN 'campaign_user_usages_limit_check' THEN ARRAY['LIMIT_REACHED']
                 WHEN 'campaign_user_period_usages_limit_check' THEN ARRAY['LIMIT_REACHED']
@@ -124,7 +129,8 @@ BEGIN
                 RAISE;  -- a rule about the values themselves, which the caller broke
             END IF;
         END;
-    END IF;
+        EXIT;
+    END LOOP;
 
     INSERT INTO coupon_schema.coupon_validation_attempts (
         coupon_id, coupon_code, result, validation_method, user_id, employee_number, station_code, amount, currency,
