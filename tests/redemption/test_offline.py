@@ -96,7 +96,8 @@ def test_two_terminals_with_one_coupon_that_sync_at_once_are_one_use_and_one_con
     text = scanned(admin)
     mine, theirs = till.took(text), other.took(text, employee="EMP000024")
     with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda one: one[0].states([one[1]]), [(till, mine), (other, theirs)]))
+        asked = [pool.submit(till.states, [mine]), pool.submit(other.states, [theirs])]
+        answers = [one.result() for one in asked]
     assert sorted(map(str, answers)) == ["[('CONFLICT', 'ALREADY_USED')]", "[('SETTLED', None)]"]
     loser = till if answers[0] != [("SETTLED", None)] else other
     queued = desk.get(CONFLICTS, ADMINISTRATOR).json()["items"]
