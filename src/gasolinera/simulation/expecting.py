@@ -48,87 +48,142 @@ class _Sale(msgspec.Struct, frozen=True):
         return self.original - self.discount
 
 
+class _Day(msgspec.Struct, frozen=True):
+    """`kinds`: how many customers of each there are."""
+
+    plan: Plan
+    kinds: Counter[Kind]
+    sales: tuple[_Sale, ...]
+
+    @property
+    def kept(self) -> list[_Sale]:
+        return [sale for sale in self.sales if sale.is_kept]
+
+    @property
+    def undone(self) -> list[_Sale]:
+        return [sale for sale in self.sales if not sale.is_kept]
+
+    @property
+    def losers(self) -> int:
+        """For whom the small budget is not enough."""
+        return self.kinds[Kind.RUSH] - self.plan.rush_winners
+
+    @property
+    def failed(self) -> int:
+        return self.count(*_FAILING) + self.losers
+
+    @property
+    def with_coupon(self) -> int:
+        return sum(sale.campaign is not None for sale in self.sales)
+
+    def count(self, *kinds: Kind) -> int:
+        return sum(self.kinds[kind] for kind in kinds)
+
+
 def expected(plan: Plan, *, points_per_unit: Decimal) -> Totals:
     """`points_per_unit`: what the rule of the currency is on the day."""
     sales = [sale for customer in plan.customers for sale in _sales(plan, customer)]
     sales += [_Sale(RUSH_AMOUNT, RUSH_OFF, RUSH_TICKETS, plan.names.rush)] * plan.rush_winners
-    kinds = Counter(customer.kind for customer in plan.customers)
-    kept = [sale for sale in sales if sale.is_kept]
-    cancelled = len(sales) - len(kept)
-    losers = kinds[Kind.RUSH] - plan.rush_winners
-    failed = sum(kinds[kind] for kind in _FAILING) + losers
-    used = sum(kinds[kind] for kind in (*_WALLET, *ON_PAPER)) + plan.rush_winners
-    issued = sum(kinds.values()) + plan.paper_coupons + kinds[Kind.RUSH]
-    given_back = kinds[Kind.CANCELLED] + kinds[Kind.AGAIN]
-    spent = {name: sum((s.discount for s in _counted(plan, sales, name)), Decimal()) for name in plan.names.campaigns}
-    uses = {name: len(_counted(plan, sales, name)) for name in plan.names.campaigns}
-    tickets = sum(sale.tickets for sale in sales) + kinds[Kind.FREE] + LATE_TICKETS * kinds[Kind.LATE]
-    taken_back = sum(sale.tickets for sale in sales if not sale.is_kept) + LATE_TICKETS * kinds[Kind.LATE]
-    # Of what was cancelled nothing stays, whether its points came before or not.
-    points = sum(int((sale.final * points_per_unit).to_integral_value(ROUND_FLOOR)) for sale in kept)
-    in_raffle = WALLET_TICKETS * sum(kinds[kind] for kind in _WALLET) + PAPER_TICKETS * kinds[Kind.PAPER]
-    coupons_used = sum(sale.campaign is not None for sale in sales)
+    day = _Day(plan, Counter(customer.kind for customer in plan.customers), tuple(sales))
+    parts = (_of_coupons(day), _of_attempts(day), _of_redemptions(day, points_per_unit), _of_events(day), _NOTHING)
+    told = [(name, getattr(part, name)) for part in parts for name in Totals.__struct_fields__]
+    return Totals(**{name: value for name, value in told if value is not None})
+
+
+_NOTHING: Final = Totals(
+    redemptions_under_way=0,
+    attempts_of_other_kinds=0,
+    blocked_falsely=0,
+    told_twice=0,
+    told_to_nobody=0,
+    surprises=0,
+    coupons_miscounted=0,
+    campaigns_miscounted=0,
+    uses_without_redemption=0,
+    redemptions_without_use=0,
+    amounts_that_differ=0,
+    tickets_not_earned=0,
+)
+
+
+def _of_coupons(day: _Day) -> Totals:
+    customers = day.kinds.total()
+    issued = customers + day.plan.paper_coupons + day.count(Kind.RUSH)
+    used = day.count(*_WALLET, *ON_PAPER) + day.plan.rush_winners
+    wallet, paper, rush = (_counted(day, name) for name in day.plan.names.campaigns)
     return Totals(
         coupons_issued=issued,
         coupons_available=issued - used,
         coupons_used=used,
-        coupons_in_wallets=sum(kinds.values()) - sum(kinds[kind] for kind in _WALLET),
-        wallet_uses=uses[plan.names.wallet],
-        wallet_spent=spent[plan.names.wallet],
-        paper_uses=uses[plan.names.paper],
-        paper_spent=spent[plan.names.paper],
-        rush_uses=uses[plan.names.rush],
-        rush_spent=spent[plan.names.rush],
-        uses_given_back=given_back,
-        attempts_good=coupons_used + kinds[Kind.TWO_STEP],  # the first step asks too
-        attempts_already_used=kinds[Kind.FORFEITED],
-        attempts_budget_exhausted=losers,
-        attempts_invalid_code=kinds[Kind.MISTYPED],
-        attempts_invalid_signature=kinds[Kind.FORGED],
-        attempts_minimum_not_met=kinds[Kind.TOO_LITTLE],
-        attempts_other_station=kinds[Kind.STRANGE_STATION],
-        attempts_of_other_kinds=0,
-        redemptions_completed=len(kept),
-        redemptions_failed=failed,
-        redemptions_cancelled=cancelled + kinds[Kind.LATE],
-        redemptions_under_way=0,
-        original_amount=sum((sale.original for sale in kept), Decimal()),
-        discount_amount=sum((sale.discount for sale in kept), Decimal()),
-        final_amount=sum((sale.final for sale in kept), Decimal()),
-        fuel_litres=sum((sale.litres for sale in kept), Decimal()),
-        tickets_issued=tickets,
-        tickets_of_redemptions=tickets - kinds[Kind.FREE],
-        tickets_taken_back=taken_back,
-        tickets_valid=tickets - taken_back,
-        tickets_in_raffle=in_raffle + kinds[Kind.FREE],
-        points=points,
-        points_in_ledger=points,
-        pump_codes_completed=kinds[Kind.PUMP] + kinds[Kind.PUMP_COUPON],
-        assessed=len(sales) + failed + kinds[Kind.TWO_STEP],  # the second step with what was pumped
-        blocked=kinds[Kind.DUPLICATE],
-        blocked_falsely=0,
-        told_coupon_issued=sum(kinds.values()) + 2,  # two batches besides
-        told_coupon_consumed=coupons_used,
-        told_coupon_restored=given_back,
-        told_redemption_completed=len(sales),
-        told_redemption_cancelled=cancelled + kinds[Kind.LATE],
-        told_tickets_issued=len(sales) + kinds[Kind.FREE] + kinds[Kind.LATE] + kinds[Kind.PAPER],
-        told_tickets_revoked=cancelled + kinds[Kind.LATE],
-        told_twice=0,
-        told_to_nobody=0,
-        surprises=0,
-        coupons_miscounted=0,
-        campaigns_miscounted=0,
-        uses_without_redemption=0,
-        redemptions_without_use=0,
-        amounts_that_differ=0,
-        tickets_not_earned=0,
+        coupons_in_wallets=customers - day.count(*_WALLET),
+        wallet_uses=len(wallet),
+        wallet_spent=sum(wallet, Decimal()),
+        paper_uses=len(paper),
+        paper_spent=sum(paper, Decimal()),
+        rush_uses=len(rush),
+        rush_spent=sum(rush, Decimal()),
+        uses_given_back=day.count(Kind.CANCELLED, Kind.AGAIN),
     )
 
 
-def _counted(plan: Plan, sales: list[_Sale], campaign: str) -> list[_Sale]:
-    """Those that the campaign counts: a coupon on paper is not given back."""
-    return [sale for sale in sales if sale.campaign == campaign and (sale.is_kept or campaign == plan.names.paper)]
+def _of_attempts(day: _Day) -> Totals:
+    return Totals(
+        attempts_good=day.with_coupon + day.count(Kind.TWO_STEP),  # the first step asks too
+        attempts_already_used=day.count(Kind.FORFEITED),
+        attempts_budget_exhausted=day.losers,
+        attempts_invalid_code=day.count(Kind.MISTYPED),
+        attempts_invalid_signature=day.count(Kind.FORGED),
+        attempts_minimum_not_met=day.count(Kind.TOO_LITTLE),
+        attempts_other_station=day.count(Kind.STRANGE_STATION),
+        assessed=len(day.sales) + day.failed + day.count(Kind.TWO_STEP),  # the second step with what was pumped
+        blocked=day.count(Kind.DUPLICATE),
+    )
+
+
+def _of_redemptions(day: _Day, points_per_unit: Decimal) -> Totals:
+    late = LATE_TICKETS * day.count(Kind.LATE)
+    tickets = sum(sale.tickets for sale in day.sales) + late
+    taken_back = sum(sale.tickets for sale in day.undone) + late
+    free = day.count(Kind.FREE)
+    # Of what was cancelled nothing stays, whether its points came before or not.
+    points = sum(int((sale.final * points_per_unit).to_integral_value(ROUND_FLOOR)) for sale in day.kept)
+    return Totals(
+        redemptions_completed=len(day.kept),
+        redemptions_failed=day.failed,
+        redemptions_cancelled=len(day.undone) + day.count(Kind.LATE),
+        original_amount=sum((sale.original for sale in day.kept), Decimal()),
+        discount_amount=sum((sale.discount for sale in day.kept), Decimal()),
+        final_amount=sum((sale.final for sale in day.kept), Decimal()),
+        fuel_litres=sum((sale.litres for sale in day.kept), Decimal()),
+        tickets_issued=tickets + free,
+        tickets_of_redemptions=tickets,
+        tickets_taken_back=taken_back,
+        tickets_valid=tickets + free - taken_back,
+        tickets_in_raffle=WALLET_TICKETS * day.count(*_WALLET) + PAPER_TICKETS * day.count(Kind.PAPER) + free,
+        points=points,
+        points_in_ledger=points,
+        pump_codes_completed=day.count(Kind.PUMP, Kind.PUMP_COUPON),
+    )
+
+
+def _of_events(day: _Day) -> Totals:
+    undone = len(day.undone) + day.count(Kind.LATE)
+    return Totals(
+        told_coupon_issued=day.kinds.total() + 2,  # two batches besides
+        told_coupon_consumed=day.with_coupon,
+        told_coupon_restored=day.count(Kind.CANCELLED, Kind.AGAIN),
+        told_redemption_completed=len(day.sales),
+        told_redemption_cancelled=undone,
+        # Those of paper once more, when they are sent to a raffle.
+        told_tickets_issued=len(day.sales) + day.count(Kind.FREE, Kind.LATE, Kind.PAPER),
+        told_tickets_revoked=undone,
+    )
+
+
+def _counted(day: _Day, campaign: str) -> list[Decimal]:
+    """What the campaign counts for each use: one of a coupon on paper is not given back."""
+    is_forfeit = campaign == day.plan.names.paper
+    return [sale.discount for sale in day.sales if sale.campaign == campaign and (sale.is_kept or is_forfeit)]
 
 
 def _sales(plan: Plan, customer: Customer) -> list[_Sale]:

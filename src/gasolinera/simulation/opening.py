@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -87,7 +88,11 @@ async def open_day(api: Api, conn: "asyncpg.Connection[asyncpg.Record]", plan: P
 
 
 async def close_day(conn: "asyncpg.Connection[asyncpg.Record]", plan: Plan) -> None:
-    await conn.execute(_SQL["retire_administrators"], list(plan.administrators))
+    """Says so where it cannot: what ended the day before its end is what its caller has to hear of."""
+    try:
+        await conn.execute(_SQL["retire_administrators"], list(plan.administrators))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        sys.stderr.write(f"the administrators of the day stay active: {error}\n")
 
 
 async def until(is_so: Callable[[], Awaitable[bool]], what: str, *, patience_s: float = _PATIENCE_S) -> None:

@@ -19,6 +19,7 @@ LATE_TICKETS: Final = 2
 LATE_BY: Final = timedelta(hours=1)  # beyond an employee's quarter of an hour, within a manager's day
 RUSH_AMOUNT: Final = Decimal("500.00")
 _SERVED_A_DAY: Final = 80  # customers of one attendant
+_MOST_ATTENDANTS: Final = 60  # of one station
 _MAX_GUESSES: Final = 5  # wrong codes at one attendant, which the rules against guessing let pass
 _PRICES: Final = {"REGULAR": Decimal("23.490"), "PREMIUM": Decimal("25.900"), "DIESEL": Decimal("26.200")}
 _CENT: Final = Decimal("0.01")
@@ -175,7 +176,7 @@ def make_plan(seed: int, *, stations: int, customers: int) -> Plan:
     rng = random.Random(seed)  # noqa: S311  the same day again is what it is for
     codes = tuple(names.station(number) for number in range(1, stations + 1))
     serving = codes[:-1]
-    each = min(max(-(-customers // len(serving) // _SERVED_A_DAY), 2), 12)
+    each = min(max(-(-customers // len(serving) // _SERVED_A_DAY), 2), _MOST_ATTENDANTS)
     attendants = [
         (code, names.person("attendant", 100 * at + n)) for at, code in enumerate(serving) for n in range(each)
     ]

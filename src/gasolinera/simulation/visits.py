@@ -22,7 +22,7 @@ from gasolinera.simulation.opening import Opened
 from gasolinera.simulation.plan import ON_PAPER, PUMP_TICKET, RUSH_AMOUNT, Customer, Kind, Plan, Purchase, Till
 from gasolinera.simulation.telling import Tally
 
-_A_MINUTE: Final = 35  # visits; some ask three times for a redemption, of which a user may do 120 a minute
+_A_MINUTE: Final = 60  # visits; a few ask three times for a redemption, of which a user may do 120 a minute
 _NOT_REDEEMABLE: Final = "coupon.not_redeemable"
 
 
