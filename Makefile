@@ -33,6 +33,15 @@ test: .venv/development ## Every test that needs nothing but Python packages
 fuzz: .venv/development ## Generated requests against every route, good and bad ones, for as long as it takes
 	GASOLINERA_FUZZ_EXAMPLES=$${GASOLINERA_FUZZ_EXAMPLES:-300} $(BIN)/pytest -n 0 -m fuzz tests/fuzz $(ARGS)
 
+.PHONY: machine
+machine: .venv/development ## Interleavings and crashes of redemptions, statement by statement, for as long as it takes
+	GASOLINERA_MACHINE_EXAMPLES=$${GASOLINERA_MACHINE_EXAMPLES:-500} \
+		$(BIN)/pytest -n 0 --timeout 7200 tests/redemption/test_machine.py $(ARGS)
+
+.PHONY: chaos
+chaos: .venv/development ## Real processes killed while 64 tills redeem, and all added up (ARGS="--runs 20")
+	$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: test-flyway
 test-flyway: .venv/development ## vuelo and the real Flyway on the same databases, both ways (needs Java and Maven)
 	GASOLINERA_TEST_ALL=1 $(BIN)/pytest -n 2 -m needs_java vuelo/tests/flyway $(ARGS)

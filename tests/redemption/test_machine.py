@@ -54,6 +54,7 @@ _KNOWN_REFUSALS: Final = frozenset(
 _CENT: Final = Decimal("0.01")
 _CONTEXT: Final = RequestContext(actor=str(ATTENDANT.user_id), correlation_id="c-1")
 _any: Final = st.integers(0, 63)
+_newest: Final = st.sampled_from([0, 0, 0, 1, 2])
 _numbers = count(1)
 
 Answer = Redemption | Validation | Cancelled | int | str | None
@@ -169,7 +170,7 @@ class Machine(RuleBasedStateMachine):
         self._ask(self.asked[-1])
 
     @precondition(lambda self: self.asked and self._has_place())
-    @rule(which=st.integers(0, 2))
+    @rule(which=_newest)
     def ask_again(self, which: int) -> None:
         self._ask(self.asked[-1 - which % len(self.asked)])
 
@@ -185,14 +186,14 @@ class Machine(RuleBasedStateMachine):
         return self.bench.stepped["redemption"], self.bench.coupons, _CONTEXT, ATTENDANT, rows[which % len(rows)][0]
 
     @precondition(lambda self: self.asked and self._has_place())
-    @rule(which=st.integers(0, 3), amount=st.sampled_from(_AMOUNTS))
+    @rule(which=_newest, amount=st.sampled_from(_AMOUNTS[:2]))
     def complete(self, which: int, amount: str) -> None:
         if about := self._about(which, "TWO_STEP"):
             pumped = Completion(amount=Decimal(amount))
             self._start("complete", about[-1], lambda: redeeming.complete(*about, pumped))
 
     @precondition(lambda self: self.asked and self._has_place())
-    @rule(which=st.integers(0, 3))
+    @rule(which=_newest)
     def cancel(self, which: int) -> None:
         if about := self._about(which, ""):
             self._start("cancel", about[-1], lambda: redeeming.cancel(*about, "No."))
@@ -259,6 +260,16 @@ class Machine(RuleBasedStateMachine):
         for _ in range(statements):
             if not process.is_over:
                 self.bench.run(process.advance())
+        self._collect()
+
+    @precondition(lambda self: len(self.processes) > 1)
+    @rule(turns=st.lists(st.sampled_from([-1, -2]), min_size=3, max_size=10))
+    def take_turns(self, turns: list[int]) -> None:
+        """The two newest, which mostly are about the same redemption."""
+        both = self.processes[-2:]
+        for turn in turns:
+            if not both[turn][0].is_over:
+                self.bench.run(both[turn][0].advance())
         self._collect()
 
     @precondition(_is_busy)
