@@ -158,6 +158,10 @@ def test_the_command_refreshes_shows_and_writes_and_its_check_fails_on_a_differe
     ]
     named = command("check", *may).stdout
     assert named == "2026-05-04 JSM001 SPRING MXN completed: the report says 9, the redemptions 1\n"
+    lines = admin.execute("SELECT count(*) FROM redemption_schema.redemption_days").fetchone()
+    assert command("rebuild", *may).stdout == "4 lines were made anew\n"
+    assert command("check").returncode == 0
+    assert lines == admin.execute("SELECT count(*) FROM redemption_schema.redemption_days").fetchone()
     wrong = command("show", "--by", "week")
     assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (1, "error: there is no report by 'week'")
 

@@ -119,11 +119,9 @@ def check_command(*, first: First = None, last: Last = None, as_json: AsJson = F
 
     Reads every redemption; holds up nobody.
     """
-    first_day = date.min if first is None else first.date()
-    last_day = date.max if last is None else last.date()
 
     async def work(db: Database) -> Checked:
-        return await reports.check(db, first_day=first_day, last_day=last_day)
+        return await reports.check(db, first_day=_day(first, date.min), last_day=_day(last, date.max))
 
     found = _run(work)
     if as_json:
@@ -138,6 +136,27 @@ def check_command(*, first: First = None, last: Last = None, as_json: AsJson = F
         sys.stderr.write(f"{found.line_count:,} lines, {found.waiting_count:,} changes wait: {verdict}\n")
     if found.differences:
         raise typer.Exit(1)
+
+
+@app.command("rebuild")
+def rebuild_command(*, first: First = None, last: Last = None, as_json: AsJson = False) -> None:
+    """Make the report anew from the redemptions, all of it or these days, where the check found a difference.
+
+    Reads every redemption of these days; holds up nobody.
+    """
+
+    async def work(db: Database) -> int:
+        return await reports.rebuild(db, first_day=_day(first, date.min), last_day=_day(last, date.max))
+
+    count = _run(work)
+    if as_json:
+        _write({"lines": count})
+    else:
+        sys.stdout.write(f"{count:,} lines were made anew\n")
+
+
+def _day(given: datetime | None, otherwise: date) -> date:
+    return otherwise if given is None else given.date()
 
 
 def _question(

@@ -13,6 +13,7 @@ _FOLD = _SQL["fold_report_changes"]
 _READ = _SQL["read_report"]
 _ALLOW_HALF_AN_HOUR = _SQL["allow_half_an_hour"]
 _CHECK = _SQL["check_report"]
+_REBUILD = _SQL["rebuild_report"]
 
 Key = tuple[date, str, str, str]
 _BEFORE_ALL: Key = (date.min, "", "", "")
@@ -52,6 +53,12 @@ async def check(conn: Connection, first_day: date, last_day: date, *, limit: int
         waiting_count=records[0]["waiting_count"],
         differences=differences,
     )
+
+
+async def rebuild(conn: Connection, first_day: date, last_day: date) -> int:
+    """How many lines these days have."""
+    await conn.execute(_ALLOW_HALF_AN_HOUR)
+    return await conn.fetchval(_REBUILD, first_day, last_day)
 
 
 def _of(kind: Any, record: Any) -> Any:

@@ -91,3 +91,7 @@ SELECT a.as_of, (SELECT count(*) FROM compared) AS line_count,
         ORDER BY c.business_day, c.station_code, c.campaign_code, c.currency, m.measure
         LIMIT $3) AS x ON true
  WHERE a.report_name = 'redemption_days';
+
+-- name: rebuild_report
+-- These days anew, where somebody spoilt them.
+SELECT redemption_schema.rebuild_redemption_days($1, $2);

@@ -6,6 +6,7 @@ DROP VIEW redemption_schema.redemption_statistics;
 DROP VIEW redemption_schema.active_qr_validations;
 DROP VIEW redemption_schema.active_raffle_tickets;
 DROP VIEW redemption_schema.active_redemptions;
+DROP FUNCTION redemption_schema.rebuild_redemption_days(date, date);
 DROP FUNCTION redemption_schema.fold_report_changes(integer);
 DROP TABLE redemption_schema.report_states;
 DROP TABLE redemption_schema.redemption_days;

@@ -227,6 +227,48 @@ COMMENT ON FUNCTION redemption_schema.fold_report_changes(integer) IS
     'Folds the oldest p_limit changes into the report; returns how many there were. Fewer than p_limit: all are in. '
     'Locks the report''s state until the transaction ends, so that one folds at a time; holds up no redemption.';
 
+CREATE FUNCTION redemption_schema.rebuild_redemption_days(p_first_day date, p_last_day date) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_count integer;
+BEGIN
+    PERFORM FROM redemption_schema.report_states AS s WHERE s.report_name = 'redemption_days' FOR UPDATE;
+    DELETE FROM redemption_schema.redemption_days AS d WHERE d.business_day BETWEEN p_first_day AND p_last_day;
+    -- What is noted as this statement sees it is left to be folded; what commits later is noted then.
+    INSERT INTO redemption_schema.redemption_days (
+        business_day, station_code, campaign_code, currency, completed, cancelled, original_amount, discount_amount,
+        final_amount, cancelled_amount, fuel_litres, tickets_earned, tickets_taken_back)
+    SELECT r.business_day, r.station_code, coalesce(r.campaign_code, ''), r.currency,
+           count(*), sum(1 - c.kept),
+           sum(c.kept * r.original_amount), sum(c.kept * r.discount_amount), sum(c.kept * r.final_amount),
+           sum((1 - c.kept) * r.final_amount), sum(c.kept * coalesce(r.fuel_litres, 0)),
+           sum(r.tickets_earned), coalesce(sum(b.tickets), 0)
+      FROM redemption_schema.redemptions AS r
+      LEFT JOIN (
+           SELECT o.redemption_id, bool_or(o.became = 'COMPLETED') AS is_completion
+             FROM redemption_schema.report_changes AS o
+            GROUP BY o.redemption_id) AS n ON n.redemption_id = r.id
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN r.status = 'CANCELLED' AND n.redemption_id IS NULL THEN 0 ELSE 1 END AS kept) AS c
+      LEFT JOIN LATERAL (
+           SELECT count(*) AS tickets
+             FROM redemption_schema.raffle_tickets AS t
+            WHERE t.redemption_id = r.id AND t.source = 'COUPON_REDEMPTION' AND t.status = 'CANCELLED') AS b
+        ON c.kept = 0
+     WHERE r.business_day BETWEEN p_first_day AND p_last_day AND n.is_completion IS NOT true
+     GROUP BY r.business_day, r.station_code, coalesce(r.campaign_code, ''), r.currency;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.rebuild_redemption_days(date, date) FROM PUBLIC;
+COMMENT ON FUNCTION redemption_schema.rebuild_redemption_days(date, date) IS
+    'Makes these days of the report anew from the redemptions, where somebody spoilt them; returns how many lines there '
+    'are. Reads all of their redemptions. Locks the report''s state, so that nobody folds meanwhile; readers see the old '
+    'lines until it commits.';
+
 -- Views ------------------------------------------------------------------------------------------------------------
 
 CREATE VIEW redemption_schema.active_redemptions WITH (security_invoker = true) AS
@@ -296,4 +338,7 @@ GRANT SELECT ON redemption_schema.report_changes, redemption_schema.redemption_d
 GRANT SELECT ON redemption_schema.active_redemptions, redemption_schema.active_raffle_tickets,
       redemption_schema.active_qr_validations, redemption_schema.redemption_statistics,
       redemption_schema.redemption_summary TO redemption_app, redemption_ro;
-GRANT EXECUTE ON FUNCTION redemption_schema.fold_report_changes(integer) TO redemption_app;
+GRANT EXECUTE ON FUNCTION
+    redemption_schema.fold_report_changes(integer),
+    redemption_schema.rebuild_redemption_days(date, date)
+    TO redemption_app;
