@@ -54,7 +54,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     """What a coupon is to be used for. `reference`: the redemption's, by which the use is known for ever.
 
-    `at`: when, if not now: its hours are judged by it; what is over by now stays so.
+    `at`: when, if not now: its hours and periods are judged by it; what is over by now stays so.
     """
 
     reference: str

@@ -154,7 +154,11 @@ def test_a_campaign_is_drafted_read_and_found(desk: Desk, admin: Admin) -> None:
         ({"discount_type": "FIXED_AMOUNT"}, "campaign.discount"),
         ({"time_zone": "America/Atlantis"}, "campaign.time_zone"),
         ({"valid_until": "2020-01-01T00:00:00Z"}, "campaign.validity"),
+        ({"valid_from": "0001-01-01T00:00:00+10:00"}, "campaign.moment"),
+        ({"valid_until": "9999-12-31T23:59:59-10:00"}, "campaign.moment"),
+        ({"valid_from": "2052-01-01T00:00:00Z", "valid_until": "2053-01-01T00:00:00Z"}, "campaign.unfit"),
         ({"daily_from": "06:00"}, "campaign.hours"),
+        ({"daily_from": "24:00", "daily_until": "00:00"}, "campaign.hours"),
         ({"audience": "LOYAL"}, "campaign.loyal_after_redemptions"),
         ({"per_user_period": "DAY"}, "campaign.per_user_period"),
         ({"currency": "CRC", "minimum_purchase": "0.50", "maximum_discount": None}, "campaign.amount"),
@@ -182,6 +186,8 @@ def test_a_change_names_the_version_that_it_is_of(desk: Desk) -> None:
     everywhere = desk.change(stations=None, per_user_usage_limit=3, maximum_discount=None)
     assert (everywhere.json()["stations"], everywhere.json()["per_user_usage_limit"]) == (None, 3)
     assert everywhere.json()["maximum_discount"] is None
+    beyond = desk.change(valid_until="9999-12-31T23:59:59-10:00")
+    assert (beyond.status_code, beyond.json()["code"]) == (422, "campaign.moment")
     unnamed = desk.client.patch("/api/campaigns/VERANO2027", json={"name": "X"}, headers=desk.login())
     assert (unnamed.status_code, unnamed.json()["code"]) == (428, "campaign.version_needed")
     desk.go("CANCELLED")

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import asyncpg
 import msgspec
 import psycopg
 import pytest
@@ -173,6 +174,52 @@ def test_a_refusal_names_every_reason_and_stays_when_the_coupon_is_good_again(ru
     assert consume(run, asked) == refused
     assert isinstance(consume(run, purchase(code)), Given)
     assert attempts(admin, code) == Counter({"USER_NOT_ELIGIBLE": 1, "SUCCESS": 1})
+
+
+@pytest.mark.parametrize("change", [{"user_id": OTHER_DRIVER}, {"amount": Decimal(500)}, {"currency": "USD"}])
+def test_a_reference_is_one_use_and_no_other(run: Run, admin: Conn, change: dict[str, Any]) -> None:
+    asked = purchase(make_coupon(admin, make_campaign(admin, "ONE"), None))
+    consume(run, asked)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        consume(run, msgspec.structs.replace(asked, **change))
+
+
+def test_a_fuel_that_is_not_said_is_the_reason_where_it_matters(run: Run, admin: Conn) -> None:
+    code = make_coupon(admin, make_campaign(admin, "FUEL", fuel_types=["PREMIUM"]))
+    assert consume(run, purchase(code, fuel_type=None)) == Refused(("FUEL_NOT_ELIGIBLE",))
+
+
+def test_more_than_can_be_counted_is_refused(run: Run, admin: Conn) -> None:
+    campaign = make_campaign(admin, "RICH", total_usage_limit=1000, budget_amount=None, currency="CRC")
+    code = make_coupon(admin, campaign)
+    admin.execute(
+        "UPDATE coupon_schema.campaign_usage_shards SET spent = 9999999999 WHERE campaign_id = %s", (campaign,)
+    )
+    assert consume(run, purchase(code, currency="CRC")) == Refused(("BUDGET_EXHAUSTED",))
+
+
+def test_what_a_terminal_took_before_counts_in_the_period_of_then(run: Run, admin: Conn) -> None:
+    campaign = make_campaign(
+        admin,
+        "DAILY",
+        per_user_period="DAY",
+        per_user_period_limit=1,
+        valid_from=datetime.now(UTC) - timedelta(days=30),
+        cancellation_policy="RESTORE",
+    )
+    made = datetime.now(UTC) - timedelta(days=20)
+    codes = [make_coupon(admin, campaign, valid_from=made) for _ in range(5)]
+    before = datetime.now(UTC) - timedelta(days=3)
+    first, again, now, late, old = (
+        purchase(code, at=at)
+        for code, at in zip(codes, (before, before, None, before, before - timedelta(days=6)), strict=True)
+    )
+    assert isinstance(consume(run, first), Given)
+    assert consume(run, again) == Refused(("LIMIT_REACHED",))
+    assert isinstance(consume(run, now), Given), "that of then is not that of today"
+    assert restore(run, first) == "RESTORED"
+    assert isinstance(consume(run, late), Given), "the day of then has its use back"
+    assert consume(run, old) == Refused(("TIME_NOT_ELIGIBLE",))
 
 
 def test_a_quote_says_what_a_use_gives_and_uses_nothing(run: Run, admin: Conn) -> None:

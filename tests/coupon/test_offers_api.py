@@ -111,5 +111,6 @@ def test_whoever_runs_campaigns_asks_for_anybody_at_any_moment(
     ]
     other = ask(f"coupon={coupon}", "SUMMER2026")
     assert (other.status_code, other.json()["code"]) == UNKNOWN
+    assert ask("at=0001-01-01T00:00:00%2B10:00").json()["code"] == "campaign.moment"
     assert ask("", "NOBODY").json()["code"] == "campaign.unknown"
     assert client.get("/api/campaigns/theirs/offer", headers=holder).status_code == 403

@@ -156,6 +156,8 @@ async def offer_route(  # noqa: PLR0913, PLR0917  a question has its parts
     at: Annotated[Annotated[datetime, Meta(tz=True)] | None, QueryParameter(description="Now when left out.")] = None,
 ) -> Offer:
     require_all(caller)
+    if at is not None:
+        campaigns.require_moment(at)
     purchase = Purchase(
         at=at or datetime.now(UTC),
         user_id=user,

@@ -80,8 +80,10 @@ def approval_limits(settings: Settings) -> ApprovalLimits:
 
 
 async def create_campaign(conn: Connection, new: NewCampaign, *, created_by: UUID) -> None:
-    """A draft. Raises InputError `campaign.time_zone` or `campaign.amount`; the constraints refuse the rest."""
-    _check(new.time_zone, [getattr(new, name) for name in _MONEY])
+    """A draft. Raises InputError `campaign.time_zone`, `campaign.amount`, `campaign.moment`; the constraints refuse the
+    rest.
+    """
+    _check(new.time_zone, [getattr(new, name) for name in _MONEY], [new.valid_from, new.valid_until])
     facts = await queries.create_campaign(conn, new, created_by)
     assert facts is not None, "an INSERT without ON CONFLICT gives a row or fails"
     await _publish(conn, facts)
@@ -93,7 +95,8 @@ async def change_campaign(conn: Connection, code: str, change: CampaignChange, *
     A raised budget ends the approval: a running campaign that needs one is refused by its constraint.
     """
     values: dict[str, Any] = msgspec.to_builtins(change)
-    _check(values.get("time_zone"), [getattr(change, name) for name in _MONEY])
+    moments = [change.valid_from, change.valid_until]
+    _check(values.get("time_zone"), [getattr(change, name) for name in _MONEY], moments)
     stations = None if change.stations is UNSET or change.stations is None else sorted(change.stations)
     for name in ("weekdays", "fuel_types"):
         if name in values:
@@ -225,8 +228,17 @@ def _is_over(status: CampaignStatus) -> bool:
     return status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED)
 
 
-def _check(zone: str | None, amounts: list[Any]) -> None:
-    """What the columns would round or the constraint would fail at."""
+def require_moment(moment: datetime) -> None:
+    """Raises InputError `campaign.moment` for the ends of the calendar, which the driver cannot bring into UTC."""
+    if not 1900 < moment.year < 9000:
+        raise InputError("campaign.moment", "a moment is between the years 1901 and 8999")
+
+
+def _check(zone: str | None, amounts: list[Any], moments: list[Any]) -> None:
+    """What the columns would round, the constraint would fail at or the driver cannot say."""
+    for moment in moments:
+        if isinstance(moment, datetime):
+            require_moment(moment)
     try:
         if zone is not None:
             ZoneInfo(zone)

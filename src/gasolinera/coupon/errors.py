@@ -92,6 +92,10 @@ CAMPAIGN_REFUSALS: Mapping[str, Callable[[], GasolineraError]] = {
     "campaigns_rounding_check": _invalid("amount", "an amount is no multiple of the currency's smallest one"),
     "campaigns_time_zone_check": _invalid("time_zone", "nobody knows this time zone"),
     "campaigns_validity_check": _invalid("validity", "the campaign ends before it begins"),
+    "campaigns_code_check": _invalid(
+        "unfit", "the codes of coupons say values up to 42,949,672.95 and beginnings up to November 2051"
+    ),
+    "campaigns_daily_from_check": _invalid("hours", "hours begin before 24:00"),
     "campaigns_daily_hours_check": _invalid("hours", "hours are a beginning and another end, or neither"),
     "campaigns_loyal_after_redemptions_check": _invalid(
         "loyal_after_redemptions", "the audience LOYAL, and no other, says after how many redemptions"

@@ -38,6 +38,9 @@ COUPON_REFUSALS: Mapping[str, Callable[[], GasolineraError]] = {
     "coupons_status_transition": wrong_status,
     "coupons_status_reason_check": lambda: InputError("coupon.reason", "the reason is not of 1 to 500 characters"),
     "coupon_batches_validity_check": outside_of_campaign,
+    "coupon_batches_code_check": lambda: InputError(
+        "coupon.unfit", "the codes of coupons say values up to 42,949,672.95 and beginnings up to November 2051"
+    ),
     "coupon_batches_dense_index_check": lambda: ConflictError(
         "coupon.indexes_used_up", "the platform has issued as many coupons as its codes can tell apart"
     ),

@@ -208,7 +208,12 @@ COMMENT ON FUNCTION coupon_schema.count_coupon_usage() IS
 DROP FUNCTION coupon_schema.is_first_use(uuid, bigint);
 DROP FUNCTION coupon_schema.period_start(text, text, timestamptz);
 DROP TABLE coupon_schema.campaign_user_period_usages;
+ALTER TABLE coupon_schema.coupon_usage_history
+    DROP CONSTRAINT coupon_usage_history_taken_at_check,
+    DROP COLUMN taken_at;
 ALTER TABLE coupon_schema.campaigns
+    DROP CONSTRAINT campaigns_code_check,
+    DROP CONSTRAINT campaigns_daily_from_check,
     DROP CONSTRAINT campaigns_per_user_period_check,
     DROP CONSTRAINT campaigns_approval_needed_above_check,
     DROP CONSTRAINT campaigns_raised_by_check,

@@ -18,6 +18,11 @@ ALTER TABLE coupon_schema.campaigns
     -- Nobody approves the own money.
     ADD CONSTRAINT campaigns_raised_by_check CHECK (approved_by <> raised_by) NOT VALID,
     ADD CONSTRAINT campaigns_opens_by_clock_check CHECK (status = 'DRAFT' OR NOT opens_by_clock) NOT VALID,
+    -- What the codes of its coupons can say: 32 bits of hundredths, and 24 of minutes since 2020.
+    ADD CONSTRAINT campaigns_code_check CHECK (
+        discount_value <= 42949672.95 AND valid_from < '2051-11-24 20:15+00') NOT VALID,
+    -- A day begins at 00:00; 24:00 is its end alone.
+    ADD CONSTRAINT campaigns_daily_from_check CHECK (daily_from < '24:00') NOT VALID,
     -- What no budget ends is above every amount.
     ADD CONSTRAINT campaigns_budget_approved_check CHECK (
         (status <> 'ACTIVE' AND NOT opens_by_clock) OR approved_at IS NOT NULL
@@ -65,6 +70,15 @@ CREATE FUNCTION coupon_schema.period_start(p_period text, p_zone text, p_at time
     AS $$ SELECT date_trunc(lower(p_period), p_at AT TIME ZONE p_zone)::date $$;
 COMMENT ON FUNCTION coupon_schema.period_start(text, text, timestamptz) IS
     'The first day of the DAY, WEEK or MONTH of a zone that a moment is in.';
+
+-- A terminal syncs within a week; a day more for what it brought to be settled.
+ALTER TABLE coupon_schema.coupon_usage_history
+    ADD COLUMN taken_at timestamptz,
+    ADD CONSTRAINT coupon_usage_history_taken_at_check CHECK (
+        taken_at <= used_at AND taken_at >= used_at - interval '192 hours') NOT VALID;
+COMMENT ON COLUMN coupon_schema.coupon_usage_history.taken_at IS
+    'When a terminal without a connection took it, by which the period of a limit is counted; NULL: as used_at.';
+GRANT INSERT (taken_at) ON coupon_schema.coupon_usage_history TO coupon_app;
 
 CREATE FUNCTION coupon_schema.is_first_use(p_user_id uuid, p_usage_id bigint) RETURNS boolean
     LANGUAGE plpgsql
@@ -191,8 +205,9 @@ BEGIN
 
     INSERT INTO coupon_schema.campaign_user_period_usages AS t
         (campaign_id, user_id, period_start, used_count, usage_limit)
-    SELECT g.id, u.user_id, coupon_schema.period_start(g.per_user_period, g.time_zone, u.used_at), count(*)::integer,
-           g.per_user_period_limit
+    SELECT g.id, u.user_id,
+           coupon_schema.period_start(g.per_user_period, g.time_zone, coalesce(u.taken_at, u.used_at)),
+           count(*)::integer, g.per_user_period_limit
       FROM new_usages AS u
       JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
       JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
@@ -280,7 +295,8 @@ BEGIN
        SET used_count = t.used_count - r.uses
       FROM (
         SELECT g.id AS campaign_id, n.user_id,
-               coupon_schema.period_start(g.per_user_period, g.time_zone, n.used_at) AS period_start,
+               coupon_schema.period_start(g.per_user_period, g.time_zone, coalesce(n.taken_at, n.used_at))
+                   AS period_start,
                count(*)::integer AS uses
           FROM new_usages AS n
           JOIN old_usages AS o ON o.id = n.id

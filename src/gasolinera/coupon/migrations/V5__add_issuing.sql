@@ -70,6 +70,9 @@ CREATE TABLE coupon_schema.coupon_batches (
     CONSTRAINT coupon_batches_raffle_tickets_check CHECK (raffle_tickets BETWEEN 0 AND 100),
     CONSTRAINT coupon_batches_validity_check CHECK (
         valid_from < valid_until AND isfinite(valid_from) AND isfinite(valid_until)),
+    -- What the codes of its coupons can say.
+    CONSTRAINT coupon_batches_code_check CHECK (
+        discount_value <= 42949672.95 AND valid_from < '2051-11-24 20:15+00'),
     CONSTRAINT coupon_batches_max_usage_check CHECK (max_usage BETWEEN 1 AND 1000),
     CONSTRAINT coupon_batches_created_by_check CHECK (length(created_by) BETWEEN 1 AND 100)
 );

@@ -48,23 +48,24 @@ DECLARE
     v_reasons text[];
     v_constraint text;
     c_most_crowds CONSTANT integer := 20;  -- each is sixteen uses that came between: more than there are connections
-    -- A terminal without a connection may have taken it before; never later, and never long ago.
-    v_at CONSTANT timestamptz := CASE
-        WHEN p_at IS NULL THEN now() ELSE least(now(), greatest(p_at, now() - interval '7 days')) END;
+    -- A terminal without a connection may have taken it before; never later.
+    v_at CONSTANT timestamptz := least(now(), p_at);
 BEGIN
     PERFORM coupon_schema.set_request_context(p_context_names, p_context_values);
     IF p_reference IS NOT NULL THEN
         PERFORM coupon_schema.lock_reference(p_reference);
-        SELECT h.coupon_id, h.discount_amount, h.final_amount, h.raffle_tickets, h.restored_at, c.coupon_code,
-               g.raffle_code
+        SELECT h.user_id, h.original_amount, h.currency, h.discount_amount, h.final_amount, h.raffle_tickets,
+               h.restored_at, c.coupon_code, g.raffle_code
           INTO v_used
           FROM coupon_schema.coupon_usage_history AS h
           JOIN coupon_schema.coupons AS c ON c.id = h.coupon_id
           JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
          WHERE h.redemption_reference = p_reference;
         IF FOUND THEN
-            IF v_used.coupon_code <> p_coupon_code THEN
-                RAISE EXCEPTION 'redemption % used another coupon', p_reference USING ERRCODE = 'unique_violation',
+            IF (v_used.coupon_code, v_used.user_id, v_used.original_amount, v_used.currency)
+                <> (p_coupon_code, p_user_id, p_amount, p_currency)
+            THEN
+                RAISE EXCEPTION 'redemption % was another use', p_reference USING ERRCODE = 'unique_violation',
                     CONSTRAINT = 'coupon_usage_history_redemption_reference_key', SCHEMA = 'coupon_schema';
             END IF;
             RETURN QUERY
@@ -102,11 +103,18 @@ BEGIN
         BEGIN
             INSERT INTO coupon_schema.coupon_usage_history (
                 redemption_reference, coupon_id, user_id, station_code, employee_number, fuel_type, original_amount,
-                discount_amount, final_amount, currency, raffle_tickets)
+                discount_amount, final_amount, currency, raffle_tickets, taken_at)
             VALUES (
                 p_reference, v_coupon.id, p_user_id, p_station_code, p_employee_number, p_fuel_type, p_amount,
-                v_given.discount_amount, v_given.final_amount, p_currency, v_given.raffle_tickets);
-        EXCEPTION WHEN check_violation THEN
+                v_given.discount_amount, v_given.final_amount, p_currency, v_given.raffle_tickets,
+                CASE WHEN p_at IS NOT NULL THEN v_at END);
+        EXCEPTION
+        WHEN numeric_value_out_of_range THEN
+            IF p_amount >= 10000000000 THEN
+                RAISE;
+            END IF;
+            v_reasons := ARRAY['BUDGET_EXHAUSTED'];  -- more than a shard can count, whatever the budget is
+        WHEN check_violation THEN
             GET STACKED DIAGNOSTICS v_constraint = CONSTRAINT_NAME;
             -- A crowd used the shard up after this use had looked at it. The others may have room: judged anew, it
             -- finds that the end is near, and deals what is left or hears that nothing is.
@@ -118,11 +126,16 @@ BEGIN
                 WHEN 'campaign_usage_shards_used_check' THEN ARRAY['LIMIT_REACHED']
                 WHEN 'campaign_usage_shards_spent_check' THEN ARRAY['BUDGET_EXHAUSTED']
                 WHEN 'coupons_usage_count_check' THEN ARRAY['ALREADY_USED']
+                WHEN 'coupon_usage_history_taken_at_check' THEN ARRAY['TIME_NOT_ELIGIBLE']
                 WHEN 'coupon_usage_history_usable' THEN coalesce(
                     (SELECT nullif(e.reasons, '{}')
                        FROM coupon_schema.explain_use(
                                 v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now())
                          AS e),
+                    (SELECT ARRAY['FUEL_NOT_ELIGIBLE']
+                       FROM coupon_schema.campaigns AS g
+                      WHERE p_fuel_type IS NULL AND g.campaign_code = v_given.campaign_code
+                        AND cardinality(g.fuel_types) < 3),
                     ARRAY['USER_NOT_ELIGIBLE'])
                 END;
             IF v_reasons IS NULL THEN
@@ -163,7 +176,7 @@ COMMENT ON FUNCTION coupon_schema.use_coupon(
     'Uses a coupon for a redemption; without a reference says only what it would give. No reasons: it is used, or would '
     'be. Every attempt is recorded, and a decision about a reference is given again. Locks the reference, then the '
     'coupon, then what its triggers count. Needs a transaction of its own. p_at: when, if not now, by which its hours '
-    'are judged; what is over by now is refused in any case.';
+    'are judged and its period is counted, eight days ago at most; what is over by now is refused in any case.';
 
 CREATE FUNCTION coupon_schema.restore_use(
     p_context_names text[], p_context_values text[], p_reference text, p_reason text) RETURNS text
