@@ -36,6 +36,7 @@ _CONTEXT: Final = RequestContext(actor="job:coupon.issuing")
 _SLICE: Final = 500  # coupons that are signed while those before them are on their way to the server
 _GRANTS: Final = 100
 _RENEWALS: Final = 500
+_DROPPED_AT_ONCE: Final = 1000
 _CODE_TRIES: Final = 3
 _CODE_KEY: Final = "coupons_coupon_code_key"
 # PostgreSQL's COPY in binary: signature, flags and extension; rows of fields, each with its length; an end.
@@ -108,7 +109,7 @@ async def list_batches(conn: Connection, campaign_code: str | None, *, cursor: s
 
 
 async def cancel_batch(conn: Connection, batch_id: UUID) -> Batch:
-    """Issue no more of it. Waits for the chunks that are under way. Raises UnknownError, and ConflictError
+    """Issue no more of it, but for the chunks that are under way. Raises UnknownError, and ConflictError
     `coupon.batch_finished` for one that is complete; again changes nothing.
     """
     cancelled = await queries.cancel_batch(conn, batch_id)
@@ -138,6 +139,10 @@ class Issuer:
                     chunk = await queries.claim_chunk(conn, batch_id)
                     if chunk is None:
                         break
+                    if not _can_say(chunk, key):
+                        given_up = await queries.give_up_batch(conn, chunk.batch_id)
+                        _log.error("coupon_batch_given_up", batch_id=str(given_up))
+                        return 0
                     await conn.copy_to_table(
                         "coupons",
                         schema_name="coupon_schema",
@@ -165,19 +170,22 @@ class Issuer:
         return len(finished)
 
     async def issue_grants(self) -> int:
-        """Coupons for some of those who are owed one, each signed, told of, and made once; gives how many."""
+        """Coupons for some of those who are owed one, each signed, told of, and made once; gives how many. Where nobody
+        is, those that wait for a campaign that is over are dropped, and counted.
+        """
         key = await self._key()
         async with self._db.transaction(_CONTEXT) as conn:
             grants = await queries.claim_grants(conn, _GRANTS)
             if not grants:
-                return 0
-            numbers = self._draw(len(grants))
-            rows = [_row_of_grant(grant, key, number) for grant, number in zip(grants, numbers, strict=True)]
+                return await queries.drop_grants(conn, _DROPPED_AT_ONCE)
+            fit = [grant for grant in grants if await _is_fit(conn, grant, key)]
+            numbers = self._draw(len(fit))
+            rows = [_row_of_grant(grant, key, number) for grant, number in zip(fit, numbers, strict=True)]
             columns = ("coupon_code", "user_id", *_FIXED, *_OWN)
             await conn.copy_records_to_table("coupons", schema_name="coupon_schema", columns=columns, records=rows)
             codes = [code_of(number) for number in numbers]
             await queries.settle_grants(conn, codes)
-            for grant, code in zip(grants, codes, strict=True):
+            for grant, code in zip(fit, codes, strict=True):
                 data = {"campaign_code": grant.campaign_code, "count": 1, "coupon_code": code}
                 await OUTBOX.publish(conn, "coupon.issued", aggregate="coupon", subject=code, data=data)
         return len(grants)
@@ -192,6 +200,8 @@ class Issuer:
             renewals = await queries.claim_renewals(conn, _RENEWALS)
             codes: list[tuple[int, bytes, bytes]] = []
             for renewal in renewals:
+                if not _can_say(renewal, key):
+                    continue  # it keeps the code that it has
                 number = number_of(renewal.coupon_code)
                 body = qr.packer(_body(renewal, key, is_personal=True))(renewal.first_dense_index, number)
                 codes.append((renewal.coupon_id, body, qr.sign(body, key)))
@@ -199,17 +209,30 @@ class Issuer:
         return len(codes)
 
     async def step(self) -> int:
-        """A bit of whatever there is to do; gives how many coupons and batches. Nothing in a process without a key."""
+        """A bit of whatever there is to do; gives how many coupons and batches. Nothing in a process without a key.
+
+        What fails keeps nothing else from being done; it is raised when the others had their turn.
+        """
         if not self._keyring.has("coupon"):
             return 0
         async with self._db.connection() as conn:
             work = await queries.find_work(conn)
-        done = await self.issue_grants() if work.has_grants else 0
-        if work.has_renewals:
-            done += await self.renew_codes()
-        if work.has_batches:
-            done += await self.issue_chunk() or await self.finish_batches()
+        done, failure = 0, None
+        for is_there, issue in (
+            (work.has_grants, self.issue_grants),
+            (work.has_renewals, self.renew_codes),
+            (work.has_batches, self._go_on_with_batches),
+        ):
+            try:
+                done += await issue() if is_there else 0
+            except Exception as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
         return done
+
+    async def _go_on_with_batches(self) -> int:
+        return await self.issue_chunk() or await self.finish_batches()
 
     async def _key(self) -> Key:
         """Asked for each time: a key that was revoked meanwhile signs no more. Raises as `signing_key_for`."""
@@ -270,6 +293,23 @@ def _row_of_grant(grant: Grant, key: Key, number: int) -> Row:
     body = qr.packer(_body(grant, key, is_personal=True))(grant.first_dense_index, number)
     own = (key.id, grant.first_dense_index, body, qr.sign(body, key))
     return (code_of(number), grant.user_id, *(getattr(grant, name) for name in _FIXED), *own)
+
+
+async def _is_fit(conn: Connection, grant: Grant, key: Key) -> bool:
+    """What no code can say keeps nobody else waiting."""
+    if _can_say(grant, key):
+        return True
+    await queries.give_up_grant(conn, grant)
+    _log.error("coupon_grant_given_up", campaign_code=grant.campaign_code)
+    return False
+
+
+def _can_say(terms: Terms, key: Key) -> bool:
+    try:
+        qr.pack(_body(terms, key, is_personal=True))
+    except qr.QrError:
+        return False
+    return True
 
 
 def _body(terms: Terms, key: Key, *, is_personal: bool) -> qr.CouponBody:

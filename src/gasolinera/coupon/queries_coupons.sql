@@ -120,13 +120,16 @@ SELECT w.row_number, c.user_id IS NOT DISTINCT FROM w.user_id AS is_theirs
   JOIN coupon_schema.coupons AS c ON c.coupon_code = w.coupon_code;
 
 -- name: grant_listed
--- The users $2 are owed a coupon of campaign $1, once each; gives how many are new. One entry of the log for all.
+-- The users $2 are owed a coupon of campaign $1, once each, but for erased ones; gives how many are new. One entry of
+-- the log for all.
 WITH campaign AS (
     SELECT g.id FROM coupon_schema.campaigns AS g
      WHERE g.campaign_code = $1 AND g.status IN ('ACTIVE', 'PAUSED') AND g.valid_until > now()
 ), added AS (
     INSERT INTO coupon_schema.coupon_grants (campaign_id, user_id, source)
-    SELECT c.id, u, 'LIST' FROM campaign AS c, unnest($2::uuid[]) AS u ORDER BY u
+    SELECT c.id, u, 'LIST' FROM campaign AS c, unnest($2::uuid[]) AS u
+     WHERE NOT EXISTS (SELECT FROM coupon_schema.erased_users AS e WHERE e.user_id = u)
+     ORDER BY u
     ON CONFLICT (campaign_id, user_id) DO NOTHING
     RETURNING user_id
 ), logged AS (

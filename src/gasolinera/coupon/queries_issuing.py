@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,9 @@ _CLAIM_CHUNK = _SQL["claim_chunk"]
 _MARK_CHUNK_ISSUED = _SQL["mark_chunk_issued"]
 _FINISH_BATCHES = _SQL["finish_batches"]
 _CLAIM_GRANTS = _SQL["claim_grants"]
+_DROP_GRANTS = _SQL["drop_grants"]
+_GIVE_UP_BATCH = _SQL["give_up_batch"]
+_GIVE_UP_GRANT = _SQL["give_up_grant"]
 _SETTLE_GRANTS = _SQL["settle_grants"]
 _CLAIM_RENEWALS = _SQL["claim_renewals"]
 _RENEW_CODES = _SQL["renew_codes"]
@@ -30,7 +33,10 @@ _GRANT_WELCOME = _SQL["grant_welcome"]
 _SET_WELCOME = _SQL["set_welcome"]
 _UNSET_WELCOME = _SQL["unset_welcome"]
 _LIST_WELCOME = _SQL["list_welcome"]
-_FORGET_USER = _SQL["forget_user"]
+_SHARE_WITH_ERASURES = _SQL["share_with_erasures"]
+_HOLD_ERASURES = _SQL["hold_erasures"]
+_HOLD_COUPONS_OF_USER = _SQL["hold_coupons_of_user"]
+_CANCEL_COUPONS_OF_USER = _SQL["cancel_coupons_of_user"]
 
 
 class CampaignWindow(msgspec.Struct, frozen=True):
@@ -132,7 +138,21 @@ async def finish_batches(conn: Connection) -> list[FinishedBatch]:
 
 
 async def claim_grants(conn: Connection, limit: int) -> list[Grant]:
+    await conn.execute(_SHARE_WITH_ERASURES)
     return await fetch_all(conn, Grant, _CLAIM_GRANTS, limit)
+
+
+async def drop_grants(conn: Connection, limit: int) -> int:
+    return int(await conn.fetchval(_DROP_GRANTS, limit))
+
+
+async def give_up_batch(conn: Connection, batch_id: int) -> UUID | None:
+    """None for one that is over already."""
+    return cast("UUID | None", await conn.fetchval(_GIVE_UP_BATCH, batch_id))
+
+
+async def give_up_grant(conn: Connection, grant: Grant) -> None:
+    await conn.execute(_GIVE_UP_GRANT, grant.campaign_id, grant.user_id)
 
 
 async def settle_grants(conn: Connection, coupon_codes: Sequence[str]) -> None:
@@ -166,5 +186,8 @@ async def list_welcome(conn: Connection) -> list[WelcomeCampaign]:
     return await fetch_all(conn, WelcomeCampaign, _LIST_WELCOME)
 
 
-async def forget_user(conn: Connection, user_id: UUID) -> None:
-    await conn.execute(_FORGET_USER, user_id)
+async def withdraw_from_user(conn: Connection, user_id: UUID) -> None:
+    """Each statement sees what the one before waited for. Locks out whoever issues to users, then the coupons."""
+    await conn.execute(_HOLD_ERASURES)
+    await conn.execute(_HOLD_COUPONS_OF_USER, user_id)
+    await conn.execute(_CANCEL_COUPONS_OF_USER, user_id)

@@ -58,7 +58,7 @@ SELECT p.id, p.batch_id, p.campaign_code, p.status, p.requested_count, p.issued_
  LIMIT $3;
 
 -- name: cancel_batch
--- No further chunk is begun. Waits for those that are under way; what was issued stays.
+-- No further chunk is begun. Waits for none of those that are under way, which are finished; what was issued stays.
 UPDATE coupon_schema.coupon_batches SET status = 'CANCELLED', finished_at = now()
  WHERE batch_id = $1 AND status = 'ISSUING';
 
@@ -73,8 +73,8 @@ SELECT EXISTS (SELECT FROM coupon_schema.coupon_grants AS r WHERE r.coupon_id IS
 SELECT set_config('statement_timeout', '300000', true);
 
 -- name: claim_chunk
--- The next chunk that nobody holds, of batch $1 or of any; held until the transaction ends, and with it the batch
--- against being cancelled. `sent`: what is the same in all its coupons, as COPY in binary takes it.
+-- The next chunk that nobody holds, of batch $1 or of any; held until the transaction ends. The batch is not: who
+-- cancels it would wait for all who share it. `sent`: what is the same in all coupons, as COPY in binary takes it.
 SELECT c.batch_id, c.chunk, c.first_dense_index, c.coupon_count, b.campaign_id, g.campaign_code,
        g.station_scope = 'LISTED' AS is_for_listed_stations, b.discount_type, b.discount_value, b.maximum_discount,
        b.minimum_purchase, b.currency, b.raffle_tickets, b.valid_from, b.valid_until, b.max_usage,
@@ -89,8 +89,13 @@ SELECT c.batch_id, c.chunk, c.first_dense_index, c.coupon_count, b.campaign_id, 
  WHERE c.issued_at IS NULL AND b.status = 'ISSUING' AND ($1::uuid IS NULL OR b.batch_id = $1)
  ORDER BY c.batch_id, c.chunk
  LIMIT 1
-   FOR UPDATE OF c SKIP LOCKED
-   FOR SHARE OF b;
+   FOR UPDATE OF c SKIP LOCKED;
+
+-- name: give_up_batch
+-- A batch whose coupons no code can say is over.
+UPDATE coupon_schema.coupon_batches AS b SET status = 'CANCELLED', finished_at = now()
+ WHERE b.id = $1 AND b.status = 'ISSUING'
+RETURNING b.batch_id;
 
 -- name: mark_chunk_issued
 -- In the transaction of its coupons.
@@ -112,6 +117,7 @@ WITH claimed AS MATERIALIZED (
       FROM coupon_schema.coupon_grants AS r
       JOIN coupon_schema.campaigns AS g ON g.id = r.campaign_id
      WHERE r.coupon_id IS NULL AND g.status IN ('ACTIVE', 'PAUSED') AND g.valid_until > now()
+       AND NOT EXISTS (SELECT FROM coupon_schema.erased_users AS e WHERE e.user_id = r.user_id)
      ORDER BY r.created_at
      LIMIT $1
        FOR UPDATE OF r SKIP LOCKED
@@ -122,6 +128,29 @@ SELECT c.campaign_id, c.user_id, coupon_schema.next_dense_index() AS first_dense
        1 AS max_usage
   FROM claimed AS c
   JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id;
+
+-- name: drop_grants
+-- Nobody is owed a coupon of a campaign that is over, nor is who is erased: up to $1 of those who were; how many.
+WITH over AS (
+    SELECT r.campaign_id, r.user_id
+      FROM coupon_schema.coupon_grants AS r
+      JOIN coupon_schema.campaigns AS g ON g.id = r.campaign_id
+     WHERE r.coupon_id IS NULL
+       AND (g.status IN ('COMPLETED', 'CANCELLED') OR g.valid_until <= now()
+            OR EXISTS (SELECT FROM coupon_schema.erased_users AS e WHERE e.user_id = r.user_id))
+     LIMIT $1
+       FOR UPDATE OF r SKIP LOCKED
+), dropped AS (
+    DELETE FROM coupon_schema.coupon_grants AS r
+     USING over AS o
+     WHERE r.campaign_id = o.campaign_id AND r.user_id = o.user_id
+    RETURNING r.user_id
+)
+SELECT count(*) FROM dropped;
+
+-- name: give_up_grant
+-- What no code can say is owed to nobody.
+DELETE FROM coupon_schema.coupon_grants WHERE campaign_id = $1 AND user_id = $2 AND coupon_id IS NULL;
 
 -- name: settle_grants
 -- The coupons $1 were made for users in this transaction: their grants are fulfilled.
@@ -156,12 +185,13 @@ UPDATE coupon_schema.coupons AS c SET qr_key_id = $1, qr_payload = n.payload, qr
  WHERE c.id = n.id;
 
 -- name: grant_welcome
--- A new user $1 is owed a coupon of each campaign that welcomes; once, whatever comes twice.
+-- A new user $1 is owed a coupon of each campaign that welcomes; once, whatever comes twice; no erased one.
 INSERT INTO coupon_schema.coupon_grants (campaign_id, user_id, source)
 SELECT w.campaign_id, $1, 'WELCOME'
   FROM coupon_schema.welcome_campaigns AS w
   JOIN coupon_schema.campaigns AS g ON g.id = w.campaign_id
  WHERE g.status = 'ACTIVE' AND g.valid_from <= now() AND now() < g.valid_until
+   AND NOT EXISTS (SELECT FROM coupon_schema.erased_users AS e WHERE e.user_id = $1)
 ON CONFLICT (campaign_id, user_id) DO NOTHING;
 
 -- name: set_welcome
@@ -197,15 +227,25 @@ SELECT g.campaign_code, w.created_at AS since
   JOIN coupon_schema.campaigns AS g ON g.id = w.campaign_id
  ORDER BY g.campaign_code;
 
--- name: forget_user
--- What an erased person still could use is cancelled, and nothing more is owed.
+-- name: share_with_erasures
+-- Until the transaction ends nobody is erased.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('coupon_schema.erasures', 0));
+
+-- name: hold_erasures
+-- Waits for the coupons that users are about to get, and lets nobody get one until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('coupon_schema.erasures', 0));
+
+-- name: hold_coupons_of_user
+-- Nothing more is owed to an erased person; waits for whoever uses a coupon of theirs, or gives a use back.
 WITH dropped AS (
     DELETE FROM coupon_schema.coupon_grants WHERE user_id = $1 AND coupon_id IS NULL
-), open AS MATERIALIZED (
-    SELECT c.id FROM coupon_schema.coupons AS c
-     WHERE c.user_id = $1 AND c.status IN ('ACTIVE', 'SUSPENDED')
-     ORDER BY c.id FOR NO KEY UPDATE
 )
+SELECT c.id FROM coupon_schema.coupons AS c
+ WHERE c.user_id = $1 AND c.status IN ('ACTIVE', 'SUSPENDED', 'USED')
+ ORDER BY c.id
+   FOR NO KEY UPDATE;
+
+-- name: cancel_coupons_of_user
+-- A statement of its own, which sees what the one before waited for.
 UPDATE coupon_schema.coupons AS c SET status = 'CANCELLED', status_reason = 'The account was erased'
-  FROM open AS o
- WHERE c.id = o.id;
+ WHERE c.user_id = $1 AND c.status IN ('ACTIVE', 'SUSPENDED');

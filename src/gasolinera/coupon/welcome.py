@@ -36,8 +36,8 @@ async def forget_user(conn: Connection, event: Event) -> None:
     changes nothing. Raises as `welcome_user`.
     """
     user_id = msgspec.convert(event.data, _User).public_id
-    await queries.forget_user(conn, user_id)
     await queries_personal.note_erasure(conn, user_id, event.time)
+    await queries.withdraw_from_user(conn, user_id)
     await queries_personal.forget_person(conn, user_id)
 
 
