@@ -17,7 +17,7 @@ from gasolinera.keyring import Keyring
 from gasolinera.permissions import Caller
 from gasolinera.security import issue_access_token
 
-MAX_CONNECTIONS: Final = 32
+MAX_CONNECTIONS: Final = 20  # more would wait for the application's own connections to the database
 _TOKEN_GOOD_FOR_S: Final = 600.0
 _TIMEOUT_S: Final = 120.0  # issuing to thousands of people is one request
 _TRIES: Final = 8
