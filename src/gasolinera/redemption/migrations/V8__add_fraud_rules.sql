@@ -530,8 +530,8 @@ CREATE TYPE redemption_schema.fraud_rule_set AS (
 );
 COMMENT ON TYPE redemption_schema.fraud_rule_set IS 'Rules by which an attempt is scored; arrays of one length.';
 COMMENT ON TYPE redemption_schema.fraud_attempt IS
-    'What is assessed. known_until: nothing recorded from then on counts; infinity for the attempt at hand, its own time '
-    'for one of the past.';
+    'What is assessed. known_until: nothing recorded from then on counts; a moment to come for the attempt at hand, its '
+    'own time for one of the past.';
 
 CREATE FUNCTION redemption_schema.fraud_finding(
     p_attempt redemption_schema.fraud_attempt, p_kind text, p_parameters jsonb) RETURNS jsonb
@@ -770,7 +770,8 @@ DECLARE
     v_detection_id CONSTANT uuid := gen_random_uuid();
     v_attempt CONSTANT redemption_schema.fraud_attempt := ROW(
         p_transaction_reference, p_user_id, p_coupon_code, p_station_code, p_employee_number, p_device_id, p_amount,
-        p_currency, now(), 'infinity');
+        -- No attempt at the same time has a later moment than this; months beyond it are not looked at.
+        p_currency, now(), now() + interval '1 hour');
     v_rules redemption_schema.fraud_rule_set;
     v_thresholds redemption_schema.fraud_thresholds;
     v_scored record;

@@ -1,0 +1,61 @@
+"""What a step looks at does not grow with what others are at."""
+
+import asyncio
+from uuid import uuid4
+
+from gasolinera.config import Settings
+from gasolinera.redemption import redeeming
+from gasolinera.redemption.models import Status
+from tests.coupon.at_hand import make_campaign, make_coupon
+from tests.redemption.desk import ATTENDANT, Conn, open_services
+from tests.redemption.test_recovery import request
+
+# In the past, so that no rule against fraud minds them.
+ENDED = """
+INSERT INTO redemption_schema.redemptions (
+    user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, original_amount, final_amount,
+    currency, idempotency_key, status, created_at, completed_at, business_day)
+SELECT gen_random_uuid(), 'ENDED' || n, 'ENDED', 'JSM003', 'EMP000022', 'D03', 500, 500, 'MXN', gen_random_uuid(),
+       'COMPLETED', '2026-01-01', '2026-01-01', '2026-01-01'
+  FROM generate_series(1, 5000) AS n
+"""
+WAITING = """
+INSERT INTO redemption_schema.redemptions (
+    user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, original_amount, final_amount,
+    currency, idempotency_key, flow)
+SELECT gen_random_uuid(), 'WAITING' || n, 'WAITING', 'JSM003', 'EMP000022', 'D03', 500, 500, 'MXN', gen_random_uuid(),
+       'TWO_STEP'
+  FROM generate_series(1, 200) AS n
+"""
+ROWS_BY_INDEX = """
+SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'redemptions_unfinished_created_at_idx'
+"""
+
+
+def rows_read(admin: Conn) -> int:
+    admin.execute("SELECT pg_stat_clear_snapshot()")
+    found = admin.execute(ROWS_BY_INDEX).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_a_redemption_does_not_walk_through_all_that_are_under_way(settings: Settings, admin: Conn) -> None:
+    """Where nearly nothing is under way when statistics are taken, the index of those looks like the shortest way."""
+    code = make_coupon(admin, make_campaign(admin, "WALK"))
+    admin.execute("SET session_replication_role = replica")
+    admin.execute(ENDED)
+    admin.execute("SET session_replication_role = origin")
+    admin.execute("ANALYZE redemption_schema.redemptions")
+    admin.execute(WAITING)
+
+    async def redeem() -> Status:
+        async with open_services(settings) as services:
+            asked = request(code)
+            redeemed = await redeeming.redeem(
+                services.db, services.coupons, services.context, ATTENDANT, str(uuid4()), asked
+            )
+        return redeemed.status
+
+    before = rows_read(admin)
+    assert asyncio.run(redeem()) is Status.COMPLETED
+    assert rows_read(admin) - before == 0
