@@ -21,6 +21,7 @@ MAX_CONNECTIONS: Final = 20  # more would wait for the application's own connect
 _TOKEN_GOOD_FOR_S: Final = 600.0
 _TIMEOUT_S: Final = 120.0  # issuing to thousands of people is one request
 _TRIES: Final = 8
+_KEPT_S: Final = 2.0  # a connection without requests; the server ends it a little later
 _LONGEST_WAIT_S: Final = 60
 _BUSY: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 Kind = TypeVar("Kind")
@@ -86,6 +87,8 @@ class Api:
             client = await self._idle.get()
             try:
                 response = await client.request(method, path, content=content, headers=sent)
+            except httpx.RemoteProtocolError:
+                continue  # the server closed a connection that it took for idle
             finally:
                 self._idle.put_nowait(client)
             if response.is_success:
@@ -118,7 +121,7 @@ async def open_api(base_url: str, keyring: Keyring) -> AsyncGenerator[Api]:
                 httpx.AsyncClient(
                     base_url=base_url,
                     timeout=_TIMEOUT_S,
-                    limits=httpx.Limits(max_connections=1),
+                    limits=httpx.Limits(max_connections=1, keepalive_expiry=_KEPT_S),
                     verify=False,  # noqa: S501  it speaks to its own host without TLS
                     trust_env=False,
                 )
