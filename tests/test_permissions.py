@@ -33,6 +33,8 @@ OPEN_ROUTES = {
     "POST /api/auth/refresh",
     "POST /api/auth/register",
     "POST /language",
+    "POST /api/redemptions/offline/entries",  # a terminal signs them
+    "POST /api/redemptions/offline/leases",
     "POST /api/stations/terminals",
     "POST /api/stations/terminals/heartbeat",
 }

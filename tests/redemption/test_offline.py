@@ -8,11 +8,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 import pytest
 from litestar.testing import TestClient
 
 from gasolinera.app import create_app
 from gasolinera.config import Settings
+from gasolinera.coupon import qr
+from gasolinera.coupon.display import live_text
 from gasolinera.coupon_calls import Coupons
 from gasolinera.keyring import to_base64url
 from gasolinera.redemption import offline, queries_offline
@@ -167,6 +170,16 @@ def test_a_clock_that_goes_back_between_two_entries_is_a_conflict(admin: Conn, t
     assert till.states(entries) == [("SETTLED", None), ("CONFLICT", "CLOCK")]
 
 
+def test_a_wallets_code_is_judged_by_the_moment_at_which_it_was_taken(desk: Desk, admin: Conn, till: Till) -> None:
+    admin.execute("UPDATE redemption_schema.offline_leases SET created_at = now() - interval '1 hour'")
+    signed, before = qr.read(scanned(admin)), datetime.now(UTC) - timedelta(minutes=30)
+    text = live_text(signed.body, signed.signature, desk.keyring, now=before)
+    assert till.states([till.took(text, at=before), till.took(text)]) == [
+        ("SETTLED", None),
+        ("CONFLICT", "INVALID_SIGNATURE"),
+    ]
+
+
 def test_a_closed_lease_and_a_campaign_outside_of_its_scope_are_conflicts(desk: Desk, admin: Conn, till: Till) -> None:
     closed = till.lease
     set_limits(desk, campaign_codes=["INSIDE"])
@@ -176,6 +189,19 @@ def test_a_closed_lease_and_a_campaign_outside_of_its_scope_are_conflicts(desk: 
     till.lease = opened
     entries += [till.took(scanned(admin, "OUTSIDE")), till.took(scanned(admin, "INSIDE"))]
     assert till.states(entries) == [("CONFLICT", "NO_LEASE"), ("CONFLICT", "OUT_OF_SCOPE"), ("SETTLED", None)]
+
+
+def test_one_batch_sent_four_times_at_once_is_taken_once(admin: Conn, till: Till) -> None:
+    entries = [till.took(scanned(admin, f"BATCH{number}")) for number in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(till.sync, entries) for _ in range(4)]
+        assert [one.result().status_code for one in asked] == [200] * 4
+    assert till.states(entries) == [("SETTLED", None)] * 2
+    made = admin.execute("SELECT count(*) FROM redemption_schema.redemptions WHERE flow = 'OFFLINE'").fetchone()
+    assert made == (2,)
+    with pytest.raises(psycopg.errors.CheckViolation, match="offline_leases_used_total_check"):
+        admin.execute("UPDATE redemption_schema.offline_leases SET used_total = 150.01")
+    assert totals_disagree(admin) == []
 
 
 def test_an_altered_entry_ends_the_chain_after_what_came_before_it(desk: Desk, admin: Conn, till: Till) -> None:

@@ -78,13 +78,15 @@ async def sync(
             forged = one
             break
         rows.append(_row_of(one, entry))
+    taken = await db.run_statement(
+        lambda conn: queries.take_entries(conn, context, terminal.terminal_code, tuple(rows)), is_idempotent=True
+    )
+    if any(one.outcome == "BROKEN" for one in taken):
+        raise errors.broken()
+    if any(one.outcome == "UNKNOWN" for one in taken):
+        raise errors.no_chain()
+    stopped = next((one.outcome for one in taken if one.outcome in _STOPS), None)
     async with db.connection() as conn:
-        taken = await queries.take_entries(conn, context, terminal.terminal_code, tuple(rows))
-        stopped = next((one.outcome for one in taken if one.outcome in _STOPS), None)
-        if any(one.outcome == "BROKEN" for one in taken):
-            raise errors.broken()
-        if any(one.outcome == "UNKNOWN" for one in taken):
-            raise errors.no_chain()
         if forged is not None and stopped is None:
             await queries.break_chain(conn, terminal.terminal_code, forged.entry)
             stopped = "SIGNATURE"
@@ -112,11 +114,12 @@ async def settle(db: Database, coupons: Coupons, context: RequestContext, entry:
     said = read_entry(entry.entry)
     shown = Shown(text=said.coupon, method="QR_SCAN", employee_number=said.employee_number, at=said.used_at)
     found = await coupons.find(context, shown)
-    async with db.connection() as conn:
-        if isinstance(found, Refused):
+    if isinstance(found, Refused):
+        async with db.connection() as conn:
             await queries.refuse_entry(conn, context, entry, found.reasons[0])
-            return
-        begun = await queries.begin_entry(
+        return
+    begun = await db.run_statement(
+        lambda conn: queries.begin_entry(
             conn,
             context,
             entry,
@@ -124,7 +127,9 @@ async def settle(db: Database, coupons: Coupons, context: RequestContext, entry:
             coupon_code=found.coupon_code,
             campaign_code=found.campaign_code,
             currency=found.currency,
-        )
+        ),
+        is_idempotent=True,
+    )
     if begun is not None:
         await redeeming.drive(db, coupons, context, begun)
 
@@ -149,12 +154,11 @@ async def _settle_or_leave(db: Database, coupons: Coupons, context: RequestConte
         await settle(db, coupons, context, entry)
     except Exception as error:
         trouble = unavailable(error)
-        _log.warning(
-            "offline_settling_delayed",
-            terminal=entry.terminal_code,
-            sequence=entry.sequence,
-            reason=type(error).__name__ if trouble is None else trouble.code,
-        )
+        where = {"terminal": entry.terminal_code, "sequence": entry.sequence}
+        if trouble is None:  # a bug of ours, which somebody has to find
+            _log.error("offline_settling_failed", **where, exc_info=error)
+        else:
+            _log.warning("offline_settling_delayed", **where, reason=trouble.code)
         return False
     return True
 
