@@ -2,10 +2,11 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 
-from tests.chaos.processes import open_cluster
+from tests.chaos.processes import open_platform
 from tests.chaos.run import run
 
 
@@ -15,9 +16,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="how often in a run each thing dies")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="of the first run")
     asked = parser.parse_args()
-    with open_cluster() as cluster:
-        for seed in range(asked.seed, asked.seed + asked.runs):
-            outcome = asyncio.run(run(cluster, seed=seed, rounds=asked.rounds))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
+    sys.exit(asyncio.run(_run_all(asked.seed, asked.runs, asked.rounds)))
+
+
+async def _run_all(first: int, runs: int, rounds: int) -> int:
+    """On one platform: each run with campaigns and coupons of its own."""
+    async with open_platform() as platform:
+        for seed in range(first, first + runs):
+            outcome = await run(platform, seed=seed, rounds=rounds)
             ends = ", ".join(f"{count} {status}" for status, count in sorted(outcome.ends.items()))
             heard = ", ".join(f"{count} times {answer}" for answer, count in sorted(outcome.heard.items()))
             sys.stdout.write(
@@ -27,7 +34,8 @@ def main() -> None:
             sys.stdout.flush()
             if outcome.wrong:
                 sys.stdout.write("\n".join((*outcome.events, *outcome.wrong[:50])) + "\n")
-                sys.exit(1)
+                return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class Tills:
         """One till, until it `is_over`; then what it has begun is brought to its end."""
         chance = random.Random(self._seed * 1000 + till)  # noqa: S311  plays, guards nothing
         while not self.is_over:
-            told = Told(f"a-key-of-till-{till:03}-{len(self.told):05}", till)
+            told = Told(f"a-key-of-{self._seed}-{till:03}-{len(self.told):05}", till)
             self.told.append(told)
             body = {
                 "code": chance.choice(coupons),

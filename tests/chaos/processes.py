@@ -34,14 +34,13 @@ from vuelo.errors import VueloError
 
 # What a client was told must survive a crash of the server; only the machine itself does not crash here.
 _SERVER: Final = {"synchronous_commit": "on", "fsync": "off", "full_page_writes": "off", "max_connections": "100"}
-_TEMPLATE: Final = "template_chaos"
 _SERVES: Final = ("auth", "coupon", "redemption")
 _START_WITHIN_S: Final = 120.0  # of a machine that is busy otherwise
 Conn = psycopg.Connection[Any]
 
 
 class Cluster:
-    """A PostgreSQL of our own, migrated once; `crash` it as you like."""
+    """A PostgreSQL of our own; `crash` it as you like."""
 
     def __init__(self, root: Path, stack: ExitStack) -> None:
         self._root = root
@@ -70,18 +69,13 @@ class Cluster:
     def connect(self, database: str = "postgres") -> Conn:
         return psycopg.connect(self.server.url(database), autocommit=True)
 
-    def new_database(self, name: str) -> None:
+    def migrate(self, database: str) -> None:
         with self.connect() as conn:
-            if conn.execute("SELECT FROM pg_database WHERE datname = %s", (_TEMPLATE,)).fetchone() is None:
-                conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
-                project = project_at(self.server.url(_TEMPLATE), "test")
-                roles.initialise(project)
-                vuelo.migrate(project)
-                jobs_schema.install(self.server.url(_TEMPLATE))
-            names = sql.Identifier(name), sql.Identifier(_TEMPLATE)
-            # Copied through the log, a sequence would count its next 32 numbers without logging them, and twice.
-            conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(*names))
-            roles.initialise(project_at(self.server.url(name), "test"))
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+        project = project_at(self.server.url(database), "test")
+        roles.initialise(project)
+        vuelo.migrate(project)
+        jobs_schema.install(self.server.url(database))
 
 
 @contextmanager
@@ -107,9 +101,10 @@ class _Role(msgspec.Struct):
 class Platform:
     """Made by `open_platform`. `urls`: where requests are answered."""
 
-    def __init__(self, cluster: Cluster, database: str, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster = cluster
-        self.database = database
+        self.database = "chaos"
+        cluster.migrate(self.database)
         self.folder = folder
         self.keys_file = folder / "keys.json"
         ports = [free_port(), free_port()]
@@ -205,11 +200,10 @@ class Platform:
 
 
 @asynccontextmanager
-async def open_platform(cluster: Cluster, database: str) -> AsyncGenerator[Platform]:
-    """With a fresh database of this name, and everything that runs ready. Whatever still runs at the end is killed."""
-    cluster.new_database(database)
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        platform = Platform(cluster, database, Path(folder))
+async def open_platform() -> AsyncGenerator[Platform]:
+    """With a PostgreSQL of its own, and everything that runs ready. Whatever still runs at the end is killed."""
+    with open_cluster() as cluster, tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        platform = Platform(cluster, Path(folder))
         try:
             platform.start_all()
             await until_ready(platform)

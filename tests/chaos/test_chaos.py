@@ -4,14 +4,17 @@ import asyncio
 
 import pytest
 
-from tests.chaos.processes import open_cluster
-from tests.chaos.run import run
+from tests.chaos.processes import open_platform
+from tests.chaos.run import Outcome, run
 
 
 @pytest.mark.timeout(400)  # on a machine that is busy otherwise; twenty seconds on one that is not
 def test_whatever_is_killed_everything_adds_up() -> None:
-    with open_cluster() as cluster:
-        outcome = asyncio.run(run(cluster, seed=5))
+    async def short() -> Outcome:
+        async with open_platform() as platform:
+            return await run(platform, seed=5)
+
+    outcome = asyncio.run(short())
     assert outcome.wrong == ()
     assert len(outcome.events) == 7, "each thing happened"
     assert outcome.ends["COMPLETED"] > 0

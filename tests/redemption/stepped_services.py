@@ -12,6 +12,7 @@ from gasolinera.event_flow import embedded_transport, inboxes_of
 from gasolinera.keyring import Keyring
 from gasolinera.redemption.parts import PARTS as REDEMPTION_PARTS
 from gasolinera.relay import Relay
+from tests.redemption.desk import Conn
 from tests.redemption.stepping import SteppedDatabase
 
 _PARTS: Final = (COUPON_PARTS, REDEMPTION_PARTS)
@@ -25,6 +26,17 @@ class SteppedServices:
         self.stepped = {name: SteppedDatabase(db) for name, db in databases.items()}
         self.coupons = local_coupons(self.stepped["coupon"], keyring, DESK)
         self.plain_coupons = local_coupons(databases["coupon"], keyring, DESK)
+
+
+class Bench(SteppedServices):
+    """With an event loop that stands still between two steps, and a superuser who adds up."""
+
+    def __init__(
+        self, runner: asyncio.Runner, databases: Mapping[str, Database], keyring: Keyring, admin: Conn
+    ) -> None:
+        super().__init__(databases, keyring)
+        self.run = runner.run
+        self.admin = admin
 
 
 async def carry(databases: Mapping[str, Database]) -> None:

@@ -6,7 +6,7 @@ hypothesis chooses; each may die between any two. `make machine` looks for longe
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from itertools import count
@@ -32,7 +32,7 @@ from gasolinera.coupon import coupons as coupon_desk
 from gasolinera.coupon_calls import Coupons
 from gasolinera.database import Database, RequestContext, open_database
 from gasolinera.errors import ConflictError, GasolineraError
-from gasolinera.keyring import Keyring, load_keyring
+from gasolinera.keyring import load_keyring
 from gasolinera.permissions import Caller
 from gasolinera.redemption import redeeming
 from gasolinera.redemption.jobs import JOBS
@@ -41,7 +41,7 @@ from gasolinera.redemption.recovery import recover
 from tests.coupon.at_hand import make_campaign, make_coupon
 from tests.redemption.desk import ATTENDANT, Conn, due_now, user
 from tests.redemption.reckoning import disagreements
-from tests.redemption.stepped_services import SteppedServices, carry
+from tests.redemption.stepped_services import Bench, carry
 from tests.redemption.stepping import Process
 
 _EXAMPLES: Final = int(os.environ.get("GASOLINERA_MACHINE_EXAMPLES", "12"))
@@ -55,6 +55,7 @@ _CENT: Final = Decimal("0.01")
 _CONTEXT: Final = RequestContext(actor=str(ATTENDANT.user_id), correlation_id="c-1")
 _any: Final = st.integers(0, 63)
 _newest: Final = st.sampled_from([0, 0, 0, 1, 2])
+_statements: Final = st.integers(0, 5)  # no step has more
 _numbers = count(1)
 
 Answer = Redemption | Validation | Cancelled | int | str | None
@@ -66,17 +67,6 @@ class Asked(msgspec.Struct, frozen=True):
     key: str
     is_two_step: bool
     request: RedemptionRequest
-
-
-class Bench(SteppedServices):
-    """What all examples share: an event loop, both services, and a superuser who adds up."""
-
-    def __init__(
-        self, runner: asyncio.Runner, databases: Mapping[str, Database], keyring: Keyring, admin: Conn
-    ) -> None:
-        super().__init__(databases, keyring)
-        self.run = runner.run
-        self.admin = admin
 
 
 @pytest.fixture
@@ -138,18 +128,28 @@ class Machine(RuleBasedStateMachine):
 
     # What is asked ------------------------------------------------------------------------------------------------
 
-    def _start(self, name: str, about: str, work: Callable[[], Awaitable[Answer]]) -> None:
+    def _start(self, name: str, about: str, statements: int, work: Callable[[], Awaitable[Answer]]) -> None:
+        """Begins with so many of its statements: the others come when somebody says so."""
+
         async def begin() -> Process[Answer]:
             return Process(name, work)
 
         self.processes.append((self.bench.run(begin()), about))
+        self._advance(self.processes[-1][0], statements)
+        self._collect()
 
-    def _ask(self, asked: Asked) -> None:
+    def _advance(self, process: Process[Answer], statements: int) -> None:
+        for _ in range(statements):
+            if not process.is_over:
+                self.bench.run(process.advance())
+
+    def _ask(self, asked: Asked, statements: int) -> None:
         step = redeeming.validate if asked.is_two_step else redeeming.redeem
         db, coupons = self.bench.stepped["redemption"], self.bench.coupons
         self._start(
             "validate" if asked.is_two_step else "redeem",
             asked.key,
+            statements,
             lambda: step(db, coupons, _CONTEXT, ATTENDANT, asked.key, asked.request),
         )
 
@@ -157,8 +157,14 @@ class Machine(RuleBasedStateMachine):
         return len(self.processes) < _MOST_AT_ONCE
 
     @precondition(_has_place)
-    @rule(coupon=_any, customer=st.integers(0, 2), amount=st.sampled_from(_AMOUNTS), is_two_step=st.booleans())
-    def ask(self, coupon: int, customer: int, amount: str, *, is_two_step: bool) -> None:
+    @rule(
+        coupon=_any,
+        customer=st.integers(0, 2),
+        amount=st.sampled_from(_AMOUNTS),
+        is_two_step=st.booleans(),
+        done=_statements,
+    )
+    def ask(self, coupon: int, customer: int, amount: str, done: int, *, is_two_step: bool) -> None:
         request = RedemptionRequest(
             code=self.coupons[coupon % 3],
             fuel_type=Fuel.REGULAR,
@@ -167,12 +173,12 @@ class Machine(RuleBasedStateMachine):
             customer=user(500 + customer),
         )
         self.asked.append(Asked(f"a-key-of-{self.campaign}-{len(self.asked):03}", is_two_step, request))
-        self._ask(self.asked[-1])
+        self._ask(self.asked[-1], done)
 
     @precondition(lambda self: self.asked and self._has_place())
-    @rule(which=_newest)
-    def ask_again(self, which: int) -> None:
-        self._ask(self.asked[-1 - which % len(self.asked)])
+    @rule(which=_newest, done=_statements)
+    def ask_again(self, which: int, done: int) -> None:
+        self._ask(self.asked[-1 - which % len(self.asked)], done)
 
     def _about(self, which: int, flow: str) -> tuple[Database, Coupons, RequestContext, Caller, str] | None:
         """What an employee finds in the station's list, and asks something about."""
@@ -186,23 +192,23 @@ class Machine(RuleBasedStateMachine):
         return self.bench.stepped["redemption"], self.bench.coupons, _CONTEXT, ATTENDANT, rows[which % len(rows)][0]
 
     @precondition(lambda self: self.asked and self._has_place())
-    @rule(which=_newest, amount=st.sampled_from(_AMOUNTS[:2]))
-    def complete(self, which: int, amount: str) -> None:
+    @rule(which=_newest, amount=st.sampled_from(_AMOUNTS[:2]), done=_statements)
+    def complete(self, which: int, amount: str, done: int) -> None:
         if about := self._about(which, "TWO_STEP"):
             pumped = Completion(amount=Decimal(amount))
-            self._start("complete", about[-1], lambda: redeeming.complete(*about, pumped))
+            self._start("complete", about[-1], done, lambda: redeeming.complete(*about, pumped))
 
     @precondition(lambda self: self.asked and self._has_place())
-    @rule(which=_newest)
-    def cancel(self, which: int) -> None:
+    @rule(which=_newest, done=_statements)
+    def cancel(self, which: int, done: int) -> None:
         if about := self._about(which, ""):
-            self._start("cancel", about[-1], lambda: redeeming.cancel(*about, "No."))
+            self._start("cancel", about[-1], done, lambda: redeeming.cancel(*about, "No."))
 
     # What happens beside ------------------------------------------------------------------------------------------
 
     @precondition(_has_place)
-    @rule(what=st.sampled_from(["recovery", "end of waiting", "events"]))
-    def somebody_looks_after(self, what: str) -> None:
+    @rule(what=st.sampled_from(["recovery", "end of waiting", "events"]), done=_statements)
+    def somebody_looks_after(self, what: str, done: int) -> None:
         db = self.bench.stepped["redemption"]
         due_now(self.bench.admin)
         work: dict[str, Callable[[], Awaitable[Answer]]] = {
@@ -210,7 +216,7 @@ class Machine(RuleBasedStateMachine):
             "end of waiting": lambda: JOBS[0].run(db, {}),
             "events": lambda: carry(self.bench.stepped),
         }
-        self._start(what, "", work[what])
+        self._start(what, "", done, work[what])
 
     @rule(what=st.sampled_from(["suspend", "release", "cancel", "PAUSED", "ACTIVE", "limits"]), number=_any)
     def somebody_changes(self, what: str, number: int) -> None:
@@ -256,20 +262,16 @@ class Machine(RuleBasedStateMachine):
     @precondition(_is_busy)
     @rule(which=_any, statements=st.integers(1, 3))
     def advance(self, which: int, statements: int) -> None:
-        process, _ = self.processes[self._at(which)]
-        for _ in range(statements):
-            if not process.is_over:
-                self.bench.run(process.advance())
+        self._advance(self.processes[self._at(which)][0], statements)
         self._collect()
 
     @precondition(lambda self: len(self.processes) > 1)
-    @rule(turns=st.lists(st.sampled_from([-1, -2]), min_size=3, max_size=10))
+    @rule(turns=st.lists(_statements, min_size=2, max_size=4))
     def take_turns(self, turns: list[int]) -> None:
         """The two newest, which mostly are about the same redemption."""
         both = self.processes[-2:]
-        for turn in turns:
-            if not both[turn][0].is_over:
-                self.bench.run(both[turn][0].advance())
+        for number, statements in enumerate(turns):
+            self._advance(both[number % 2][0], statements)
         self._collect()
 
     @precondition(_is_busy)
