@@ -59,7 +59,8 @@ def test_a_user_uses_a_campaign_so_often_in_a_period_and_again_in_the_next(admin
     use(admin, coupons[0], used_at=sunday, reference="RDM-AGAIN")
     counted = admin.execute(
         "SELECT user_id::text, period_start::text, used_count FROM coupon_schema.campaign_user_period_usages"
-        " ORDER BY 1, 2"
+        " WHERE campaign_id = %s ORDER BY 1, 2",
+        (weekly,),
     ).fetchall()
     assert counted == [(ANA, "2026-11-16", 2), (ANA, "2026-11-23", 1), (LUIS, "2026-11-16", 1)]
     assert_counters_equal_history(admin)

@@ -38,14 +38,6 @@ async def _forget_ended_periods(db: Database, _arguments: Mapping[str, str]) -> 
 
 
 CAMPAIGN_JOBS: tuple[Job, ...] = (
-    address_upkeep_job("coupon", "coupon_schema"),
-    Job(
-        name="coupon.forget_ended_periods",
-        service="coupon",
-        summary="deletes how often users used campaigns in periods that began more than 100 days ago",
-        run=_forget_ended_periods,
-        schedule="47 3 * * *",
-    ),
     Job(
         name="coupon.keep_campaigns_to_the_clock",
         service="coupon",
@@ -59,5 +51,13 @@ CAMPAIGN_JOBS: tuple[Job, ...] = (
         summary="makes the figures of campaigns anew",
         run=_refresh_statistics,
         schedule="*/15 * * * *",
+    ),
+    address_upkeep_job("coupon", "coupon_schema"),
+    Job(
+        name="coupon.forget_ended_periods",
+        service="coupon",
+        summary="deletes how often users used campaigns in periods that began more than 100 days ago",
+        run=_forget_ended_periods,
+        schedule="47 3 * * *",
     ),
 )

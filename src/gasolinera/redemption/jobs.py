@@ -36,6 +36,13 @@ async def _forget_refused_codes(db: Database, _arguments: Mapping[str, str]) -> 
 
 
 JOBS: tuple[Job, ...] = (
+    Job(
+        name="redemption.end_waiting",
+        service="redemption",
+        summary="Ends validated redemptions that nobody completed in time, and codes of pumps that nobody used.",
+        run=_end_waiting,
+        schedule="* * * * *",
+    ),
     address_upkeep_job("redemption", "redemption_schema"),
     Job(
         name="redemption.forget_refused_codes",
@@ -43,12 +50,5 @@ JOBS: tuple[Job, ...] = (
         summary="Delete who showed codes that were none, more than 90 days ago.",
         run=_forget_refused_codes,
         schedule="52 3 * * *",
-    ),
-    Job(
-        name="redemption.end_waiting",
-        service="redemption",
-        summary="Ends validated redemptions that nobody completed in time, and codes of pumps that nobody used.",
-        run=_end_waiting,
-        schedule="* * * * *",
     ),
 )
