@@ -136,11 +136,13 @@ def pgbench(
             cwd=folder,
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
             timeout=LONGEST_S,
         )
         after, ended = cpu_seconds(postmaster), os.times()
         lines = [line for log in folder.glob("pgbench_log.*") for line in log.read_text().splitlines()]
+    if finished.returncode:
+        raise RuntimeError(f"pgbench: {finished.stderr[-2000:]}")
     processed = re.search(r"transactions actually processed: (\d+)", finished.stdout)
     assert processed is not None, finished.stdout
     count = int(processed[1])
@@ -148,6 +150,26 @@ def pgbench(
     own = ended.children_user + ended.children_system - began.children_user - began.children_system
     result = Result(count, seconds, took_ms[count // 2], took_ms[count * 99 // 100], 0, 0, "")
     return Measured(result, own / count * 1e6, (after - before) / count * 1e6)
+
+
+def statement_times_ms(
+    server: embedded.Server, database: str, script: str, seconds: int, known: Sequence[str], *, user: str
+) -> list[float]:
+    """How long one client that is alone waits for each statement of a script, in their order."""
+    program = find_binaries(embedded.DEFAULT_VERSION, None, server_account()) / "pgbench"
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        file = Path(temporary) / "script.sql"
+        file.write_text(script)
+        options = ["-n", "-r", "-M", "prepared", "-c", "1", "-T", str(seconds), "-f", str(file)]
+        finished = subprocess.run(
+            [program, *options, *known, server.dsn(database, user)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=LONGEST_S,
+        )
+    said = re.findall(r"^ +([0-9.]+) +[0-9]+ +(?!\\)\S", finished.stdout, re.MULTILINE)
+    return [float(ms) for ms in said]
 
 
 def postmaster_of(server: embedded.Server) -> int:

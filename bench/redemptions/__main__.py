@@ -27,7 +27,13 @@ from vuelo.embedded import Server
 REPOSITORY = Path(__file__).parents[2]
 _PAGE = REPOSITORY / "docs" / "reference" / "redemption-benchmarks.md"
 # Else the journal of the large database is written out all the time, and vacuums fall on one round and not on another.
-SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "12GB", "checkpoint_timeout": "30min", "autovacuum": "off"}
+SETTINGS = {
+    "shared_buffers": "2GB",
+    "max_wal_size": "12GB",
+    "checkpoint_timeout": "30min",
+    "autovacuum": "off",
+    "max_connections": "200",
+}
 
 
 def main() -> None:
@@ -47,12 +53,13 @@ def main() -> None:
     try:
         with embedded.running(root, settings=SETTINGS) as server:
             bench = _prepared(server, root, counts, chosen.rounds, chosen.seconds)
+            times = scenarios.statement_times(bench)
             found = scenarios.run_all(bench, scenarios.known_of(chosen.parts))
     finally:
         if chosen.folder is None:
             embedded.destroy(root)
             shutil.rmtree(root)
-    text = page.render(bench, found)
+    text = page.render(bench, found, times)
     if chosen.output != _PAGE or {"one_worker", "half_rate", "size_large"} <= found.keys():
         chosen.output.write_text(text, encoding="utf-8")
     sys.stdout.write(text)

@@ -112,12 +112,12 @@ SELECT {_CAMPAIGN_ID}, {_USER}, date_trunc('month', {_AT})::date, 1, 1000""",
     "redemption_schema.redemptions": f"""(
     id, transaction_reference, status, user_id, coupon_code, campaign_code, station_code, employee_number,
     dispenser_code, device_id, fuel_type, fuel_litres, price_per_litre, original_amount, discount_amount, final_amount,
-    currency, idempotency_key, request_sha256, tickets_earned, raffle_code, ticket_seed, completed_at, created_by,
-    correlation_id, ip_address, user_agent, created_at, updated_at, recover_at)
+    currency, idempotency_key, request_sha256, tickets_earned, raffle_code, ticket_seed, completed_at, business_day,
+    created_by, correlation_id, ip_address, user_agent, created_at, updated_at, recover_at)
 OVERRIDING SYSTEM VALUE
 SELECT n, {_REFERENCE}, 'COMPLETED', {_USER}, {_CODE}, {_CAMPAIGN}, {_STATION}, {_EMPLOYEE}, 'D03', {_DEVICE},
        'REGULAR', 20, 23.9, {_AMOUNT}, 50, {_AMOUNT} - 50, 'MXN', 'key-' || md5('k' || n), sha256(('r' || n)::bytea), 1,
-       'BENCH-RAFFLE', {_SEED}, {_AT}, {_CONTEXT}, {_AT}, {_AT}, {_AT}""",
+       'BENCH-RAFFLE', {_SEED}, {_AT}, ({_AT} AT TIME ZONE 'UTC')::date, {_CONTEXT}, {_AT}, {_AT}, {_AT}""",
     "redemption_schema.redemption_audit_log": f"""(
     id, event_type, transaction_reference, old_status, new_status, actor, correlation_id, ip_address, user_agent,
     created_at)

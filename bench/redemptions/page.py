@@ -19,7 +19,8 @@ _NAMES: Mapping[str, str] = {
 Row = tuple[str, str, str, str]
 
 
-def render(bench: Bench, found: Found) -> str:
+def render(bench: Bench, found: Found, times_ms: Mapping[str, float]) -> str:
+    """`times_ms`: of each statement, for one client that is alone."""
     amounts = " and ".join(f"{count:,}" for count in bench.counts.values())
     return "\n".join(
         [
@@ -49,6 +50,14 @@ def render(bench: Bench, found: Found) -> str:
             "| what | redemptions/s | p50, ms | p99, ms | CPU worker, µs | CPU PostgreSQL, µs | cores | pages |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
             *(_row(name, found) for name in found),
+            "",
+            "## Each statement",
+            "",
+            "What one client of pgbench waits for, alone on the machine; each commits, but for the first two.",
+            "",
+            "| statement | ms |",
+            "| --- | ---: |",
+            *(f"| `{name}` | {ms:.2f} |" for name, ms in times_ms.items()),
             "",
             "## How it is measured",
             "",

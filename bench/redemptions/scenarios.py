@@ -14,9 +14,17 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from bench.http.running import Measured, Served, measure, pgbench, postmaster_of, serving
+from bench.http.running import (
+    Measured,
+    Served,
+    measure,
+    pgbench,
+    postmaster_of,
+    serving,
+    statement_times_ms,
+)
 from bench.redemptions.data import EMPLOYEES, STATIONS, STRIDE, USERS, Stock
-from bench.redemptions.script import script
+from bench.redemptions.script import STATEMENTS, script
 from gasolinera.config import load_settings
 from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.permissions import Caller, Role
@@ -25,6 +33,7 @@ from vuelo import embedded
 
 CLIENTS = 32
 _MOST_PER_CLIENT_S = 60  # coupons made for each second of a round; more than are redeemed
+_MOST_ALONE_S = 600
 _WARM_UP_S = 3
 
 
@@ -88,6 +97,20 @@ def run_all(bench: Bench, names: set[str]) -> Found:
     if names & {"size"} and "large" in bench.counts:
         found |= _by_size(bench)
     return found
+
+
+def statement_times(bench: Bench) -> dict[str, float]:
+    """Milliseconds of each statement of a redemption, by its name in the service's files: nobody else is there."""
+    each = bench.seconds * _MOST_ALONE_S
+    rounds: list[list[float]] = []
+    for _ in range(bench.rounds):
+        known = _known(bench.stocks["small"].unsigned(each)[0] - 1, each)
+        rounds.append(statement_times_ms(bench.server, "small", script(), bench.seconds, known, user="bench"))
+    return {name: median(times) for name, *times in zip(STATEMENTS, *rounds, strict=True)}
+
+
+def _known(first: int, each: int) -> list[str]:
+    return ["-D", "n=0", "-D", f"first={first}", "-D", f"each={each}"]
 
 
 def _through_http(bench: Bench) -> Found:
@@ -157,7 +180,7 @@ def _in_sql(bench: Bench, database: str, seconds: int | None = None) -> Callable
     seconds = seconds or bench.seconds
     each = seconds * _MOST_PER_CLIENT_S + 1  # else all clients go through campaigns and shards in step
     first = bench.stocks[database].unsigned(each * CLIENTS)[0] - 1
-    known = ["-D", "n=0", "-D", f"first={first}", "-D", f"each={each}"]
+    known = _known(first, each)
     return lambda: pgbench(bench.server, database, script(), CLIENTS, seconds, known, user="bench")
 
 
