@@ -20,11 +20,24 @@ from gasolinera.config import Environment
 from gasolinera.errors import ConfigError, ConflictError, UnknownError
 
 Purpose = Literal[
-    "token", "service", "otp", "phone", "second_factor", "webhook", "cursor", "coupon", "display", "receipt"
+    "token",
+    "service",
+    "otp",
+    "phone",
+    "second_factor",
+    "webhook",
+    "cursor",
+    "coupon",
+    "display",
+    "receipt",
+    "coupon_root",
 ]
-PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
+ALL_PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
+# Keys that lie in a file of their own, on no host that serves.
+OFFLINE: Final[frozenset[Purpose]] = frozenset(("coupon_root",))
+PURPOSES: Final[tuple[Purpose, ...]] = tuple(purpose for purpose in ALL_PURPOSES if purpose not in OFFLINE)
 # Keys that sign for others to verify: a process without them verifies by what is published.
-SIGNING: Final[frozenset[Purpose]] = frozenset(("token", "coupon", "receipt"))
+SIGNING: Final[frozenset[Purpose]] = frozenset(("token", "coupon", "receipt", "coupon_root"))
 
 # How long what a key made may still come back. None: it is stored, so the key stays until somebody retires it.
 LIFE: Final[dict[Purpose, timedelta | None]] = {
@@ -38,6 +51,7 @@ LIFE: Final[dict[Purpose, timedelta | None]] = {
     "coupon": None,
     "display": timedelta(minutes=5),  # a code shown live is good for one
     "receipt": None,  # its holder keeps it
+    "coupon_root": None,  # terminals hold its public half
 }
 # How long a new key is in the file before it is used: every process must have read it, and the tokens' public half.
 OVERLAP: Final = timedelta(minutes=10)

@@ -23,6 +23,7 @@ from nacl.signing import SigningKey, VerifyKey
 from gasolinera.config import Environment, Settings
 from gasolinera.errors import ConfigError, UnauthenticatedError
 from gasolinera.key_file import (
+    OFFLINE,
     PURPOSES,
     SIGNING,
     Key,
@@ -187,7 +188,8 @@ class Keyring:
 def load_keyring(settings: Settings, *, clock: Clock | None = None) -> Keyring:
     """The ring of this process's settings; development makes one by itself, a test without a file has one in memory.
 
-    Raises ConfigError `keys.*` when the file is missing, open to others, malformed, weak, or lacks a purpose.
+    Raises ConfigError `keys.*` when the file is missing, open to others, malformed, weak, lacks a purpose, or holds a
+    root key.
     """
     path = settings.chosen_keys_file
     if settings.environment is Environment.TEST and settings.keys_file is None:
@@ -196,6 +198,9 @@ def load_keyring(settings: Settings, *, clock: Clock | None = None) -> Keyring:
         _make_for_development(path)
     ring = read_key_file(path, settings.environment)
     held = {key.purpose for key in ring.keys}
+    if held & OFFLINE:
+        hint = "keep it in a file of its own, away from hosts that serve"
+        raise ConfigError("keys.root_on_host", f"the key ring {path} holds a root key", hint)
     missing = [purpose for purpose in PURPOSES if purpose not in SIGNING and purpose not in held]
     if missing:
         hint = "; ".join(f"gasolinera keys rotate {purpose}" for purpose in missing)

@@ -134,7 +134,7 @@ def test_the_key_set_is_a_signed_json_web_key_set_that_any_library_reads(setting
     claims = msgspec.json.decode(read.payload)
     assert (claims["iss"], claims["iat"]) == ("urn:gasolinera:coupon", int(NOW.timestamp()))
     assert (claims["exp"] - claims["iat"], claims["version"]) == (7 * 86_400, version)
-    common = {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig"}
+    common: dict[str, Any] = {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "endorsements": []}
     assert claims["keys"] == [
         common | {"kid": "1", "x": public_x(waiting, 1), "status": "current", "nbf": int(NOW.timestamp())},
         common | {"kid": "2", "x": public_x(waiting, 2), "status": "waiting", "nbf": int(NOW.timestamp()) + 600},

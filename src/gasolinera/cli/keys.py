@@ -12,7 +12,7 @@ import typer
 from gasolinera import key_file
 from gasolinera.config import DEVELOPMENT_KEYS, PREFIX, Environment
 from gasolinera.errors import ConfigError, InputError
-from gasolinera.key_file import LIFE, MAX_ID, OVERLAP, PURPOSES, SIGNING, Key, KeyFile, Purpose
+from gasolinera.key_file import ALL_PURPOSES, LIFE, MAX_ID, OVERLAP, PURPOSES, SIGNING, Key, KeyFile, Purpose
 from gasolinera.keyring import public_key
 
 app = typer.Typer(help="Make and rotate the keys that sign, hash and encrypt.", no_args_is_help=True)
@@ -23,7 +23,7 @@ ForEnvironment = Annotated[
     Environment | None, typer.Option("--environment", "-e", help="Default: GASOLINERA_ENVIRONMENT, development.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
-PurposeName = Annotated[str, typer.Argument(metavar="PURPOSE", help=", ".join(PURPOSES))]
+PurposeName = Annotated[str, typer.Argument(metavar="PURPOSE", help=", ".join(ALL_PURPOSES))]
 
 
 class KeyState(msgspec.Struct, frozen=True):
@@ -43,7 +43,9 @@ def generate(
     *,
     file: File = None,
     environment: ForEnvironment = None,
-    purpose: Annotated[list[str] | None, typer.Option(help="Only this; may be given again. Default: all.")] = None,
+    purpose: Annotated[
+        list[str] | None, typer.Option(help="Only this; may be given again. Default: all but coupon_root.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a new key ring, for its owner's eyes only. Refuses where a file is."""
@@ -144,10 +146,10 @@ def _place(file: Path | None, environment: Environment | None) -> tuple[Path, En
 
 
 def _purpose(name: str) -> Purpose:
-    for purpose in PURPOSES:
+    for purpose in ALL_PURPOSES:
         if purpose == name:
             return purpose
-    raise InputError("keys.unknown_purpose", f"{name} is no purpose of a key", f"known are {', '.join(PURPOSES)}")
+    raise InputError("keys.unknown_purpose", f"{name} is no purpose of a key", f"known are {', '.join(ALL_PURPOSES)}")
 
 
 def _show(ring: KeyFile, *, as_json: bool) -> None:

@@ -11,30 +11,49 @@ import msgspec
 import typer
 
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.config import Environment, Settings
 from gasolinera.coupon import codes, qr, qr_documents
 from gasolinera.coupon import queries_qr as queries
 from gasolinera.coupon.drawing import Level, characters, svg, symbol_of
 from gasolinera.coupon.qr import QrKey
+from gasolinera.coupon.qr_keys import endorse_keys
 from gasolinera.coupon.qr_verdict import Verdict, judge
 from gasolinera.coupon.queries_qr import CouponState
-from gasolinera.database import open_database
-from gasolinera.errors import ConflictError, InputError, UnavailableError, UnknownError
+from gasolinera.database import RequestContext, open_database
+from gasolinera.errors import ConfigError, ConflictError, InputError, UnavailableError, UnknownError
+from gasolinera.key_file import Key, current_key, read_key_file
+from gasolinera.keyring import from_base64url, public_key
 
 app = typer.Typer(help="The signed QR codes of coupons.", no_args_is_help=True)
 
 _TIMEOUT_S = 10.0
 _FAILURE = 1
+_ROOT_BYTES = 32
 
 Text = Annotated[str, typer.Argument(help="What a reader says; - reads it from standard input.")]
 KeysFile = Annotated[Path | None, typer.Option("--keys", help="A saved key set: nothing else is asked.")]
 ListFile = Annotated[Path | None, typer.Option("--revocations", help="A saved revocation list, with --keys.")]
 Url = Annotated[str | None, typer.Option("--url", help="The platform's address, for its published keys and list.")]
+Root = Annotated[
+    str | None,
+    typer.Option("--root", help="The public half of the root, as `qr endorse` prints it: others are no keys."),
+]
+ForEnvironment = Annotated[
+    Environment | None, typer.Option("--environment", "-e", help="The ring's. Default: GASOLINERA_ENVIRONMENT.")
+]
+RootFile = Annotated[Path, typer.Option("--root-file", help="A key ring with coupon_root alone, kept away from hosts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The verdict as JSON.")]
 
 
 @app.command("verify")
 def verify(
-    text: Text, *, keys: KeysFile = None, revocations: ListFile = None, url: Url = None, as_json: AsJson = False
+    text: Text,
+    *,
+    keys: KeysFile = None,
+    revocations: ListFile = None,
+    url: Url = None,
+    root: Root = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say whether a scanned text is a good coupon of ours, and what it says. Exit 1 when it is not.
 
@@ -44,17 +63,57 @@ def verify(
         raise typer.BadParameter("--keys and --url exclude each other")
     if revocations is not None and keys is None:
         raise typer.BadParameter("--revocations needs --keys")
+    if root is not None and keys is None and url is None:
+        raise typer.BadParameter("--root needs --keys or --url")
     shown = _text(text)
+    pinned = None if root is None else _root_half(root)
     now = datetime.now(UTC)
     if keys is not None:
-        verdict = _by_documents(shown, _read(keys), None if revocations is None else _read(revocations), now)
+        verdict = _by_documents(shown, _read(keys), None if revocations is None else _read(revocations), now, pinned)
     elif url is not None:
-        verdict = _by_documents(shown, _fetch(url, "keys"), _fetch(url, "revocations"), now)
+        verdict = _by_documents(shown, _fetch(url, "keys"), _fetch(url, "revocations"), now, pinned)
     else:
         verdict = asyncio.run(_by_database(shown, now))
     _show(verdict, as_json=as_json)
     if not verdict.is_good:
         raise typer.Exit(_FAILURE)
+
+
+@app.command("endorse")
+def endorse(*, root_file: RootFile, environment: ForEnvironment = None) -> None:
+    """Say with the root key which keys of codes are the platform's, and print the root's public half.
+
+    Once after each `gasolinera keys rotate coupon`, where the root key is: the database gets signatures alone.
+    """
+    with reachable_settings() as settings:
+        ring = read_key_file(root_file, environment or settings.environment)
+        root = current_key(ring.keys, "coupon_root", datetime.now(UTC))
+        if root is None:
+            hint = "make one: gasolinera keys generate --purpose coupon_root --file FILE"
+            raise ConfigError("keys.purpose_missing", f"{root_file} has no root key", hint)
+        endorsed = asyncio.run(_endorse(settings, root))
+    numbers = ", ".join(str(number) for number in endorsed) or "none was new"
+    sys.stderr.write(f"endorsed keys of codes: {numbers}\n")
+    sys.stdout.write(f"{public_key(root).x}\n")
+
+
+async def _endorse(settings: Settings, root: Key) -> tuple[int, ...]:
+    context = RequestContext(actor="cli:qr.endorse")
+    async with open_database(settings, "coupon") as db, db.transaction(context) as conn:
+        return await endorse_keys(conn, root)
+
+
+def _root_half(text: str) -> bytes:
+    """Raises InputError `qr.root`."""
+    try:
+        half = from_base64url(text)
+    except ValueError:
+        half = b""
+    if len(half) != _ROOT_BYTES:
+        raise InputError(
+            "qr.root", "this is no public half of a root key", "43 characters, as `qr endorse` prints them"
+        )
+    return half
 
 
 @app.command("draw")
@@ -96,9 +155,9 @@ def _drawn_text(shown: str, link: str | None) -> str:
     return qr.as_text(state.qr_payload, state.qr_signature)
 
 
-def _by_documents(text: str, key_set: str, revocations: str | None, now: datetime) -> Verdict:
+def _by_documents(text: str, key_set: str, revocations: str | None, now: datetime, root: bytes | None) -> Verdict:
     """Raises QrError `qr.document_*` for documents that are none: the verdict is about the text alone."""
-    keys = qr_documents.keys_of(qr_documents.read_key_set(key_set, trusted=None, now=now))
+    keys = qr_documents.keys_of(qr_documents.read_key_set(key_set, trusted=None, now=now, root=root))
     bits = None if revocations is None else qr_documents.read_list(revocations, keys=keys, now=now)[1]
     return judge(text, keys, now=now, revoked_bits=bits)
 

@@ -1,7 +1,8 @@
 """What the platform publishes about its codes: the key set and the revocation list, each a signed document.
 
 Both are JSON Web Signatures in compact form (RFC 7515, Ed25519 by RFC 8037), so that any library reads them. They are
-signed by the key that signs codes: a code's signature begins with a domain that no such document begins with.
+signed by the key that signs codes: a code's signature begins with a domain that no such document begins with. Above
+these keys stands a root, which is on no host that serves and signs nothing but which keys are the platform's.
 """
 
 import zlib
@@ -15,7 +16,7 @@ from nacl.exceptions import CryptoError
 
 from gasolinera.coupon.qr import EPOCH, QrError, QrKey
 from gasolinera.key_file import Key
-from gasolinera.keyring import from_base64url, to_base64url
+from gasolinera.keyring import from_base64url, signing_key, to_base64url
 from gasolinera.security import sign_compact
 
 ISSUER: Final = "urn:gasolinera:coupon"
@@ -26,8 +27,16 @@ LIST_LIFE_S: Final = 86_400
 LIST_TTL_S: Final = 60  # when a terminal with a connection should ask again
 MAX_DOCUMENT: Final = 50_000_000
 _SIGNATURE_BYTES: Final = 64
+_ROOT_DOMAIN: Final = b"gasolinera-coupon-key-v1\0"
 
 Status = Literal["waiting", "current", "accepted", "revoked"]
+
+
+class Endorsement(msgspec.Struct, frozen=True):
+    """A root's word, in base64url: its public half, and its signature over number and public half of a key."""
+
+    root: Annotated[str, msgspec.Meta(min_length=43, max_length=43)]
+    signature: Annotated[str, msgspec.Meta(min_length=86, max_length=86)]
 
 
 class PublishedKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -41,6 +50,7 @@ class PublishedKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
     crv: Literal["Ed25519"] = "Ed25519"
     alg: Literal["EdDSA"] = "EdDSA"
     use: Literal["sig"] = "sig"
+    endorsements: Annotated[tuple[Endorsement, ...], msgspec.Meta(max_length=8)] = ()
 
 
 class KeySet(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,15 +118,47 @@ def _signed(key: Key, typ: str, claims: KeySet | RevocationClaims) -> str:
     return sign_compact(key.secret, header, msgspec.json.encode(claims))
 
 
-def read_key_set(text: str, *, trusted: Mapping[int, QrKey] | None, now: datetime, after: int = 0) -> KeySet:
+def endorse(root: Key, key_id: int, public_key: bytes) -> bytes:
+    """64 bytes: the root's word that this key is the platform's."""
+    return signing_key(root).sign(_endorsed_bytes(key_id, public_key)).signature
+
+
+def _endorsed_bytes(key_id: int, public_key: bytes) -> bytes:
+    return _ROOT_DOMAIN + bytes([key_id]) + public_key
+
+
+def _is_endorsed(key: PublishedKey, root: bytes) -> bool:
+    for endorsement in key.endorsements:
+        if endorsement.root != to_base64url(root) or not 0 <= int(key.kid) <= 255:
+            continue
+        try:
+            signature = from_base64url(endorsement.signature)
+            crypto_sign_open(signature + _endorsed_bytes(int(key.kid), _raw(key.x)), root)
+        except (CryptoError, ValueError):
+            continue
+        return True
+    return False
+
+
+def _endorsed(claims: KeySet, root: bytes) -> KeySet:
+    return msgspec.structs.replace(claims, keys=tuple(key for key in claims.keys if _is_endorsed(key, root)))
+
+
+def read_key_set(
+    text: str, *, trusted: Mapping[int, QrKey] | None, now: datetime, after: int = 0, root: bytes | None = None
+) -> KeySet:
     """The set, when a key of `trusted` has signed it; None: a key of the set itself, for who got it from a safe place.
+    With the public half of a `root`, a key that it has not endorsed is none, whoever gave the set.
 
     Raises QrError `qr.document_malformed`, `qr.document_forged`, `qr.document_expired`, and `qr.document_old` for a
     version before `after`.
     """
     if trusted is None:
-        trusted = keys_of(_unverified(text, KEY_SET_TYPE, KeySet)[1])
+        said = _unverified(text, KEY_SET_TYPE, KeySet)[1]
+        trusted = keys_of(said if root is None else _endorsed(said, root))
     claims = _read(text, KEY_SET_TYPE, KeySet, trusted, now)
+    if root is not None:
+        claims = _endorsed(claims, root)
     if claims.version < after:
         raise QrError("qr.document_old", f"the key set is of version {claims.version}, and {after} is known already")
     return claims

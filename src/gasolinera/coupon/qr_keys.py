@@ -7,8 +7,8 @@ A key is published as soon as it is in the ring, and used when its time comes: i
 from collections.abc import Mapping, Sequence
 
 from gasolinera.coupon import queries_qr as queries
-from gasolinera.coupon.qr_documents import PublishedKey, Status, make_key_set
-from gasolinera.coupon.queries_qr import KeyEnd, StoredKey
+from gasolinera.coupon.qr_documents import Endorsement, PublishedKey, Status, endorse, make_key_set
+from gasolinera.coupon.queries_qr import KeyEnd, StoredEndorsement, StoredKey
 from gasolinera.database import Connection
 from gasolinera.errors import ConflictError, UnavailableError
 from gasolinera.key_file import Key
@@ -80,14 +80,27 @@ async def key_set(conn: Connection, keyring: Keyring) -> tuple[int, str]:
         raise UnavailableError("qr.no_signing_key", "this process signs no codes", "ask one that issues coupons")
     signer = await signing_key_for(conn, keyring)
     stored = await queries.list_qr_keys(conn)
+    endorsements = await queries.list_endorsements(conn)
     # Rows are only added and changed, so this only grows.
-    version = max(int(key.updated_at.timestamp() * 1_000_000) for key in stored)
+    changed = [*(key.updated_at for key in stored), *(one.created_at for one in endorsements)]
+    version = int(max(changed).timestamp() * 1_000_000)
     now = keyring.clock()
-    published = [_published(key, signer, now.timestamp()) for key in stored]
+    published = [_published(key, signer, now.timestamp(), endorsements) for key in stored]
     return version, make_key_set(signer, published, version=version, now=now)
 
 
-def _published(key: StoredKey, current: Key, now_s: float) -> PublishedKey:
+async def endorse_keys(conn: Connection, root: Key) -> tuple[int, ...]:
+    """A root's word for every key that was not revoked and has none from it; gives their numbers."""
+    ours = public_half(root)
+    said = {one.key_id for one in await queries.list_endorsements(conn) if one.root_public_key == ours}
+    stored = await queries.list_qr_keys(conn)
+    wanted = [key for key in stored if key.revoked_at is None and key.key_id not in said]
+    signed = [(key.key_id, endorse(root, key.key_id, key.public_key)) for key in wanted]
+    await queries.add_endorsements(conn, ours, signed)
+    return tuple(key.key_id for key in wanted)
+
+
+def _published(key: StoredKey, current: Key, now_s: float, endorsements: Sequence[StoredEndorsement]) -> PublishedKey:
     begins = key.valid_from.timestamp()
     status: Status = "accepted"
     if key.revoked_at is not None:
@@ -96,7 +109,14 @@ def _published(key: StoredKey, current: Key, now_s: float) -> PublishedKey:
         status = "current"
     elif begins > now_s:
         status = "waiting"
-    return PublishedKey(kid=str(key.key_id), x=to_base64url(key.public_key), status=status, nbf=int(begins))
+    said = tuple(
+        Endorsement(to_base64url(one.root_public_key), to_base64url(one.signature))
+        for one in endorsements
+        if one.key_id == key.key_id
+    )
+    return PublishedKey(
+        kid=str(key.key_id), x=to_base64url(key.public_key), status=status, nbf=int(begins), endorsements=said
+    )
 
 
 def public_half(key: Key) -> bytes:

@@ -11,6 +11,8 @@ from gasolinera.database import Connection, fetch_all, fetch_optional, load_sql
 _SQL = load_sql("gasolinera.coupon", "queries_qr.sql")
 _LIST_QR_KEYS = _SQL["list_qr_keys"]
 _ADD_QR_KEYS = _SQL["add_qr_keys"]
+_LIST_ENDORSEMENTS = _SQL["list_endorsements"]
+_ADD_ENDORSEMENTS = _SQL["add_endorsements"]
 _END_QR_KEYS = _SQL["end_qr_keys"]
 _TRY_TO_MAKE_LIST = _SQL["try_to_make_list"]
 _COVERED_INDEXES = _SQL["covered_indexes"]
@@ -32,6 +34,13 @@ class StoredKey(msgspec.Struct, frozen=True):
     retired_at: datetime | None
     revoked_at: datetime | None
     updated_at: datetime
+
+
+class StoredEndorsement(msgspec.Struct, frozen=True):
+    key_id: int
+    root_public_key: bytes
+    signature: bytes
+    created_at: datetime
 
 
 class KeyEnd(msgspec.Struct, frozen=True):
@@ -76,6 +85,15 @@ async def list_qr_keys(conn: Connection) -> list[StoredKey]:
 async def add_qr_keys(conn: Connection, keys: Sequence[tuple[int, bytes, datetime]]) -> None:
     """Number, public half, first moment of each."""
     await conn.execute(_ADD_QR_KEYS, [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys])
+
+
+async def list_endorsements(conn: Connection) -> list[StoredEndorsement]:
+    return await fetch_all(conn, StoredEndorsement, _LIST_ENDORSEMENTS)
+
+
+async def add_endorsements(conn: Connection, root: bytes, said: Sequence[tuple[int, bytes]]) -> None:
+    """Number of the key and signature of each."""
+    await conn.execute(_ADD_ENDORSEMENTS, root, [one[0] for one in said], [one[1] for one in said])
 
 
 async def end_qr_keys(conn: Connection, ends: Sequence[KeyEnd]) -> None:

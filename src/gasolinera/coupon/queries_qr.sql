@@ -11,6 +11,17 @@ SELECT k.key_id, k.public_key, k.valid_from
   FROM unnest($1::smallint[], $2::bytea[], $3::timestamptz[]) AS k (key_id, public_key, valid_from)
 ON CONFLICT (key_id) DO NOTHING;
 
+-- name: list_endorsements
+-- Which roots say of which keys that they are the platform's.
+SELECT key_id, root_public_key, signature, created_at FROM coupon_schema.qr_key_endorsements ORDER BY key_id, created_at;
+
+-- name: add_endorsements
+-- What root $1 says of keys; what it said before stays.
+INSERT INTO coupon_schema.qr_key_endorsements (key_id, root_public_key, signature)
+SELECT k.key_id, $1, k.signature
+  FROM unnest($2::smallint[], $3::bytea[]) AS k (key_id, signature)
+ON CONFLICT ON CONSTRAINT qr_key_endorsements_pk DO NOTHING;
+
 -- name: end_qr_keys
 -- When keys were superseded or ended; what ended once stays so.
 UPDATE coupon_schema.qr_signing_keys AS q

@@ -32,6 +32,21 @@ COMMENT ON COLUMN coupon_schema.qr_revocation_lists.content_hash IS
 -- The foreign key's own look-up.
 CREATE INDEX qr_revocation_lists_key_id_idx ON coupon_schema.qr_revocation_lists (key_id);
 
+CREATE TABLE coupon_schema.qr_key_endorsements (
+    key_id smallint NOT NULL,
+    root_public_key bytea NOT NULL,
+    signature bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT qr_key_endorsements_pk PRIMARY KEY (key_id, root_public_key),
+    CONSTRAINT qr_key_endorsements_key_id_fk FOREIGN KEY (key_id) REFERENCES coupon_schema.qr_signing_keys (key_id)
+        ON DELETE RESTRICT,
+    CONSTRAINT qr_key_endorsements_root_public_key_check CHECK (octet_length(root_public_key) = 32),
+    CONSTRAINT qr_key_endorsements_signature_check CHECK (octet_length(signature) = 64)
+);
+COMMENT ON TABLE coupon_schema.qr_key_endorsements IS
+    'What a root key, which is on no host that serves, says of keys of codes: that they are the platform''s. Two roots '
+    'while terminals go from one to the next.';
+
 CREATE TABLE coupon_schema.code_renewals (
     coupon_id bigint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -43,6 +58,8 @@ COMMENT ON TABLE coupon_schema.code_renewals IS
     'Coupons that got an owner after they were signed: whoever has the key signs them anew, as somebody''s, and deletes '
     'the row in that transaction. Who assigns need not have the key.';
 
+GRANT SELECT, INSERT (key_id, root_public_key, signature) ON coupon_schema.qr_key_endorsements TO coupon_app;
+GRANT SELECT ON coupon_schema.qr_key_endorsements TO coupon_ro;
 -- UPDATE only to hold a row: nothing changes it.
 GRANT SELECT, INSERT (coupon_id), UPDATE (coupon_id), DELETE ON coupon_schema.code_renewals TO coupon_app;
 GRANT SELECT ON coupon_schema.code_renewals TO coupon_ro;
