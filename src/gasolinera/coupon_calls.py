@@ -29,7 +29,8 @@ RestoreReason: TypeAlias = Literal["CANCELLED", "FAILED", "ADMINISTRATOR"]
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """What was scanned or typed, and where: for finding the coupon, and for the record of an attempt that failed.
 
-    `at`: when it was shown, if not now: a terminal without a connection has read it.
+    `at`: when it was shown, if not now: a terminal without a connection has read it. `context`: who asks the service
+    that asks this one, where that is another process.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     user_id: UUID | None = None
     device_id: str | None = None
     at: datetime | None = None
+    context: RequestContext | None = None
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     method: Method = "QR_SCAN"
     device_id: str | None = None
     at: datetime | None = None
+    context: RequestContext | None = None
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, tag="given"):
@@ -80,7 +83,9 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, tag="given"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """Why not: words of coupon_validation_attempts, the one that counts most first. It is recorded already."""
+    """Why not: words of coupon_validation_attempts, the one that counts most first; or NOT_LIVE, KEY_REVOKED of a code
+    that we signed. It is recorded already.
+    """
 
     reasons: tuple[str, ...]
 
@@ -96,6 +101,7 @@ class Restored(msgspec.Struct, frozen=True):
 class Restoration(msgspec.Struct, frozen=True):
     reference: str
     reason: RestoreReason
+    context: RequestContext | None = None
 
 
 Answer: TypeAlias = Given | Refused
@@ -149,32 +155,41 @@ async def remote_coupons(url: str, token_for: TokenFor, patience: Patience = _PA
     """Asks the coupon service of another process."""
     async with open_peer("coupon", url, token_for, topic="coupons", patience=patience) as peer:
 
-        async def find(_context: RequestContext, shown: Shown) -> Found | Refused:
-            answer = await _ask(peer, "find", shown, _FOUND)
+        async def find(context: RequestContext, shown: Shown) -> Found | Refused:
+            answer = await _ask(peer, "find", context, shown, _FOUND)
             found = answer.found or answer.refused
             if found is None:
                 raise UnavailableError("coupons.misunderstood", "the coupon service answers neither yes nor no")
             return found
 
-        async def quote(_context: RequestContext, purchase: Purchase) -> Answer:
-            return await _ask(peer, "quote", purchase, _ANSWER)
+        async def quote(context: RequestContext, purchase: Purchase) -> Answer:
+            return await _ask(peer, "quote", context, purchase, _ANSWER)
 
-        async def consume(_context: RequestContext, purchase: Purchase) -> Answer:
-            return await _ask(peer, "consume", purchase, _ANSWER)
+        async def consume(context: RequestContext, purchase: Purchase) -> Answer:
+            return await _ask(peer, "consume", context, purchase, _ANSWER)
 
-        async def restore(_context: RequestContext, restoration: Restoration) -> Restored:
-            return await _ask(peer, "restore", restoration, _RESTORED)
+        async def restore(context: RequestContext, restoration: Restoration) -> Restored:
+            return await _ask(peer, "restore", context, restoration, _RESTORED)
 
         yield Coupons(find=find, quote=quote, consume=consume, restore=restore)
 
 
-async def _ask(peer: Peer, what: str, body: msgspec.Struct, decoder: msgspec.json.Decoder[Told]) -> Told:
+async def _ask(
+    peer: Peer,
+    what: str,
+    context: RequestContext,
+    question: Shown | Purchase | Restoration,
+    decoder: msgspec.json.Decoder[Told],
+) -> Told:
+    """With who asked and from where: the records are theirs, and not of the service between."""
+
     def read(response: httpx.Response) -> Told:
         if response.status_code != HTTPStatus.OK:
             raise msgspec.DecodeError("this says nothing about a coupon")
         return decoder.decode(response.content)
 
-    return await peer.tell(f"{PATH}/{what}", msgspec.json.encode(body), read)
+    body = msgspec.json.encode(msgspec.structs.replace(question, context=context))
+    return await peer.tell(f"{PATH}/{what}", body, read)
 
 
 @asynccontextmanager

@@ -68,6 +68,16 @@ def test_a_coupon_of_another_process_is_redeemed_refused_and_given_back(
         assert problem(desk.post("", ATTENDANT, BODY | {"code": "0" * 13})) == (409, "coupon.not_redeemable")
         path = f"/{done.json()['transaction_reference']}/cancel"
         assert desk.post(path, ATTENDANT, {"reason": "Paid without it."}).json()["coupon"] == "RESTORED"
+        told = admin.execute(
+            "SELECT DISTINCT requested_by, host(ip_address) FROM coupon_schema.coupon_validation_attempts AS a"
+            " JOIN coupon_schema.coupons AS c ON c.id = a.coupon_id WHERE c.coupon_code = %s",
+            (code,),
+        ).fetchall()
+        own = admin.execute(
+            "SELECT DISTINCT created_by, host(ip_address) FROM redemption_schema.redemptions WHERE coupon_code = %s",
+            (code,),
+        ).fetchall()
+        assert told == own, "of who asked, not of the service between"
         validated = desk.post("/validate", ATTENDANT, BODY | {"qr": text})
         assert validated.json()["final_amount"] == "450.00"
     assert totals_disagree(admin) == []

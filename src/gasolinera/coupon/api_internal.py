@@ -55,7 +55,7 @@ async def find_route(
     keyring: NamedDependency[Keyring],
     data: JSONBody[Shown],
 ) -> FoundAnswer:
-    answer = await consuming.find(db, keyring, context, data)
+    answer = await consuming.find(db, keyring, data.context or context, data)
     return FoundAnswer(found=answer) if isinstance(answer, Found) else FoundAnswer(refused=answer)
 
 
@@ -70,7 +70,7 @@ async def find_route(
 async def quote_route(
     db: NamedDependency[Database], context: NamedDependency[RequestContext], data: JSONBody[Purchase]
 ) -> Answer:
-    return await consuming.quote(db, context, data)
+    return await consuming.quote(db, data.context or context, data)
 
 
 @post(
@@ -84,7 +84,7 @@ async def quote_route(
 async def consume_route(
     db: NamedDependency[Database], context: NamedDependency[RequestContext], data: JSONBody[Purchase]
 ) -> Answer:
-    return await consuming.consume(db, context, data)
+    return await consuming.consume(db, data.context or context, data)
 
 
 @post(
@@ -98,7 +98,7 @@ async def consume_route(
 async def restore_route(
     db: NamedDependency[Database], context: NamedDependency[RequestContext], data: JSONBody[Restoration]
 ) -> Restored:
-    return await consuming.restore(db, context, data)
+    return await consuming.restore(db, data.context or context, data)
 
 
 HANDLERS = (find_route, quote_route, consume_route, restore_route)

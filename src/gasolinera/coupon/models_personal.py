@@ -44,6 +44,13 @@ class ExportedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class ExportedScan(msgspec.Struct, frozen=True, kw_only=True):
+    station_code: str | None
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+
+
 class ExportedCampaignUse(msgspec.Struct, frozen=True, kw_only=True):
     campaign_code: str
     used_count: int

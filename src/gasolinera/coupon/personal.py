@@ -15,6 +15,7 @@ async def export_person(conn: Connection, user_id: UUID) -> PersonalData:
             holding("coupons", await queries.export_coupons(conn, user_id, limit)),
             holding("uses", await queries.export_uses(conn, user_id, limit)),
             holding("attempts", await queries.export_attempts(conn, user_id, limit)),
+            holding("scans", await queries.export_scans(conn, user_id, limit)),
             holding("campaign_uses", await queries.export_campaign_uses(conn, user_id, limit)),
             holding("grants", await queries.export_grants(conn, user_id, limit)),
         )

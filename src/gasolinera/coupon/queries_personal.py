@@ -8,6 +8,7 @@ from gasolinera.coupon.models_personal import (
     ExportedCampaignUse,
     ExportedCoupon,
     ExportedGrant,
+    ExportedScan,
     ExportedUse,
 )
 from gasolinera.database import Connection, fetch_all, load_sql
@@ -16,6 +17,7 @@ _SQL = load_sql("gasolinera.coupon", "queries_personal.sql")
 _EXPORT_COUPONS = _SQL["export_coupons"]
 _EXPORT_USES = _SQL["export_uses"]
 _EXPORT_ATTEMPTS = _SQL["export_attempts"]
+_EXPORT_SCANS = _SQL["export_scans"]
 _EXPORT_CAMPAIGN_USES = _SQL["export_campaign_uses"]
 _EXPORT_GRANTS = _SQL["export_grants"]
 _NOTE_ERASURE = _SQL["note_erasure"]
@@ -33,6 +35,10 @@ async def export_uses(conn: Connection, user_id: UUID, limit: int) -> list[Expor
 
 async def export_attempts(conn: Connection, user_id: UUID, limit: int) -> list[ExportedAttempt]:
     return await fetch_all(conn, ExportedAttempt, _EXPORT_ATTEMPTS, user_id, limit)
+
+
+async def export_scans(conn: Connection, user_id: UUID, limit: int) -> list[ExportedScan]:
+    return await fetch_all(conn, ExportedScan, _EXPORT_SCANS, str(user_id), limit)
 
 
 async def export_campaign_uses(conn: Connection, user_id: UUID, limit: int) -> list[ExportedCampaignUse]:

@@ -22,10 +22,21 @@ SELECT h.redemption_reference, c.coupon_code, h.station_code, h.fuel_type, h.ori
 
 -- name: export_attempts
 -- When and where the person showed a coupon, with what device; not why it was refused, which would teach guessers.
+-- Whoever scanned it is another person, whose address is in scans.
 SELECT a.station_code, a.validation_method, a.amount, a.currency, a.device_id, a.latitude, a.longitude,
-       host(a.ip_address) AS ip_address, a.user_agent, a.created_at
+       CASE WHEN a.requested_by = a.user_id::text THEN host(a.ip_address) END AS ip_address,
+       CASE WHEN a.requested_by = a.user_id::text THEN a.user_agent END AS user_agent, a.created_at
   FROM coupon_schema.coupon_validation_attempts AS a
  WHERE a.user_id = $1
+ ORDER BY a.created_at DESC, a.id DESC
+ LIMIT $2;
+
+-- name: export_scans
+-- From where the person asked about coupons of others, an employee at work: nothing of whose they were.
+SELECT a.station_code, host(a.ip_address) AS ip_address, a.user_agent, a.created_at
+  FROM coupon_schema.coupon_validation_attempts AS a
+ WHERE a.requested_by = $1::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)
+   AND a.user_id IS DISTINCT FROM $1::text::uuid
  ORDER BY a.created_at DESC, a.id DESC
  LIMIT $2;
 

@@ -13,6 +13,42 @@ COMMENT ON TABLE coupon_schema.erased_users IS
     'Accounts that are no more, as the auth service said: only after them may forget_person clean.';
 COMMENT ON COLUMN coupon_schema.erased_users.user_id IS 'Personal data: public id that the account had.';
 
+-- Whoever scans a coupon is another person than whose it is: an address is of the one who asked.
+ALTER TABLE coupon_schema.coupon_validation_attempts ADD COLUMN requested_by text;
+ALTER TABLE coupon_schema.coupon_validation_attempts
+    ALTER COLUMN requested_by SET DEFAULT left(coupon_schema.request_context('actor'), 100),
+    ADD CONSTRAINT coupon_validation_attempts_requested_by_check
+        CHECK (length(requested_by) BETWEEN 1 AND 100) NOT VALID;
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.requested_by IS
+    'Personal data: whose request it was, and so whose address and user agent: users.public_id of customer or employee.';
+
+-- Export and erasure of what a person asked for (export_attempts, forget_person).
+CREATE INDEX coupon_validation_attempts_requested_by_idx ON coupon_schema.coupon_validation_attempts (requested_by)
+    WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+CREATE INDEX coupon_audit_log_actor_idx ON coupon_schema.coupon_audit_log (actor)
+    WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
+
+CREATE FUNCTION coupon_schema.withhold_from_erased() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM coupon_schema.erased_users AS u WHERE u.user_id = NEW.user_id) THEN
+        NEW.status := 'CANCELLED';
+        NEW.status_reason := 'The account was erased';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION coupon_schema.withhold_from_erased() FROM PUBLIC;
+COMMENT ON FUNCTION coupon_schema.withhold_from_erased() IS
+    'BEFORE UPDATE trigger: what an erased person would get, or get back, is cancelled.';
+CREATE TRIGGER coupons_withhold_from_erased BEFORE UPDATE OF status, user_id ON coupon_schema.coupons
+    FOR EACH ROW
+    WHEN (NEW.user_id IS NOT NULL AND NEW.status IN ('ACTIVE', 'SUSPENDED')
+          AND (OLD.status NOT IN ('ACTIVE', 'SUSPENDED') OR OLD.user_id IS DISTINCT FROM NEW.user_id))
+    EXECUTE FUNCTION coupon_schema.withhold_from_erased();
+
 CREATE FUNCTION coupon_schema.forget_person(p_user_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -23,12 +59,18 @@ BEGIN
     END IF;
     PERFORM set_config('gasolinera.maintenance', 'on', true);
     UPDATE coupon_schema.coupon_validation_attempts AS a
-       SET device_id = NULL, latitude = NULL, longitude = NULL, ip_address = NULL, user_agent = NULL
+       SET device_id = NULL, latitude = NULL, longitude = NULL,
+           -- Of those whose request it was not noted, too; what another one asked for is theirs.
+           ip_address = CASE WHEN a.requested_by <> p_user_id::text THEN a.ip_address END,
+           user_agent = CASE WHEN a.requested_by <> p_user_id::text THEN a.user_agent END
      WHERE a.user_id = p_user_id
        AND num_nonnulls(a.device_id, a.latitude, a.longitude, a.ip_address, a.user_agent) > 0;
+    UPDATE coupon_schema.coupon_validation_attempts AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.requested_by = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
     UPDATE coupon_schema.coupon_audit_log AS a
        SET ip_address = NULL, user_agent = NULL
-     WHERE a.actor = p_user_id::text AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+     WHERE a.actor = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
     PERFORM set_config('gasolinera.maintenance', '', true);
 END
 $$;
