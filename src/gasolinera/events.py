@@ -43,13 +43,15 @@ class Consumer(msgspec.Struct, frozen=True):
     """What a service does about events of some types, each once, in the transaction that its inbox settles it in.
 
     `handle` changes nothing but through its connection: a transaction that fails is run again. `name` is what the
-    inbox knows the consumer by, the function's name unless given; it stays when the function is renamed.
+    inbox knows the consumer by, the function's name unless given; it stays when the function is renamed. `is_alone`:
+    its locks are those of requests, in their order, which a second event of the same transaction would break.
     """
 
     service: str
     types: frozenset[str]
     handle: Callable[[Connection, Event], Awaitable[None]]
     name: str = ""
+    is_alone: bool = False
 
     @property
     def key(self) -> str:

@@ -140,6 +140,10 @@ class Inbox:
             if place in held or not row.is_due:
                 held.add(place)
                 continue
+            is_alone = self.consumers[row.consumer].is_alone
+            if is_alone and tried:
+                held.add(place)
+                continue
             tried.append(row)
             try:
                 await self.handle(conn, row.consumer, event)
@@ -147,6 +151,8 @@ class Inbox:
                 raise  # whoever came before may have hidden its error
             except Exception as error:
                 raise _HandlingError(row, error) from error
+            if is_alone:
+                break
         if tried:
             status = await conn.execute(self._sql["settle"], [row.id for row in tried])
             assert status == f"UPDATE {len(tried)}", "a row was settled elsewhere while its aggregate was locked"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -14,16 +14,15 @@ import msgspec
 import psycopg
 import pytest
 
-from gasolinera.config import Settings
 from gasolinera.coupon import consuming
-from gasolinera.coupon_calls import Found, Given, Purchase, Refused, Restoration, Shown
-from gasolinera.database import Database, RequestContext, open_database
+from gasolinera.coupon.events import CONSUMERS
+from gasolinera.coupon_calls import Given, Purchase, Refused, Restoration
+from gasolinera.database import Database, RequestContext
 from gasolinera.events import Event
-from gasolinera.keyring import Keyring, load_keyring
-from tests.coupon.at_hand import DRIVER, OTHER_DRIVER, make_campaign, make_coupon, signed_text
+from gasolinera.inbox import Inbox
+from tests.coupon.at_hand import DRIVER, OTHER_DRIVER, make_campaign, make_coupon
 
 Conn = psycopg.Connection[Any]
-Told = TypeVar("Told")
 CONTEXT = RequestContext(actor="service:redemption", correlation_id="c-1", ip_address="192.0.2.7")
 _numbers = count(1)
 
@@ -44,18 +43,6 @@ def purchase(code: str, **more: Any) -> Purchase:
         "employee_number": "EMP000022",
     }
     return Purchase(**(known | more))
-
-
-@pytest.fixture
-def run(settings: Settings) -> Callable[[Callable[[Database], Awaitable[Any]]], Any]:
-    def within(work: Callable[[Database], Awaitable[Told]]) -> Told:
-        async def opened() -> Told:
-            async with open_database(settings, "coupon") as db:
-                return await work(db)
-
-        return asyncio.run(opened())
-
-    return within
 
 
 Run = Callable[[Callable[[Database], Awaitable[Any]]], Any]
@@ -312,11 +299,8 @@ def test_uses_and_restorations_at_once_leave_every_total_right(run: Run, admin: 
     assert totals[0] <= 10
 
 
-def test_the_event_of_a_cancellation_gives_back_what_its_request_did_not(run: Run, admin: Conn) -> None:
-    code = make_coupon(admin, make_campaign(admin, "BY_EVENT", cancellation_policy="RESTORE"))
-    asked = purchase(code)
-    consume(run, asked)
-    event = Event(
+def cancelled(asked: Purchase) -> Event:
+    return Event(
         id=uuid4(),
         type="redemption.cancelled",
         source="urn:gasolinera:redemption",
@@ -326,6 +310,30 @@ def test_the_event_of_a_cancellation_gives_back_what_its_request_did_not(run: Ru
         data={"reference": asked.reference},
     )
 
+
+def test_cancellations_are_settled_each_in_a_transaction_of_its_own(run: Run, admin: Conn) -> None:
+    campaign = make_campaign(admin, "ONE_BY_ONE", cancellation_policy="RESTORE")
+    asked = [purchase(make_coupon(admin, campaign)) for _ in range(3)]
+    for one in asked:
+        consume(run, one)
+    admin.execute("DELETE FROM coupon_schema.inbox_events")
+
+    async def settle(db: Database) -> list[int]:
+        inbox = Inbox("coupon", "coupon_schema", CONSUMERS)
+        async with db.transaction() as conn:
+            assert await inbox.receive(conn, [cancelled(one) for one in asked]) == {}
+        return [await inbox.work(db) for _ in range(4)]
+
+    assert run(settle) == [1, 1, 1, 0], "a second one could wait for somebody who waits for the first"
+    assert {usage(admin, one.coupon_code) for one in asked} == {("ACTIVE", 0)}
+
+
+def test_the_event_of_a_cancellation_gives_back_what_its_request_did_not(run: Run, admin: Conn) -> None:
+    code = make_coupon(admin, make_campaign(admin, "BY_EVENT", cancellation_policy="RESTORE"))
+    asked = purchase(code)
+    consume(run, asked)
+    event = cancelled(asked)
+
     async def take(db: Database) -> None:
         for _ in range(2):
             async with db.transaction() as conn:
@@ -333,72 +341,3 @@ def test_the_event_of_a_cancellation_gives_back_what_its_request_did_not(run: Ru
 
     run(take)
     assert usage(admin, code) == ("ACTIVE", 0)
-
-
-def find(run: Run, keyring: Keyring, text: str, method: Any) -> Found | Refused:
-    shown = Shown(text=text, method=method, station_code="JSM001", employee_number="EMP000022")
-    return run(lambda db: consuming.find(db, keyring, CONTEXT, shown))
-
-
-def test_a_code_is_found_typed_in_groups_and_scanned_with_its_signature(
-    run: Run, admin: Conn, settings: Settings
-) -> None:
-    keyring = load_keyring(settings)
-    code = make_coupon(admin, make_campaign(admin, "FOUND"))
-    found: dict[str, Any] = {"coupon_code": code, "campaign_code": "FOUND", "currency": "MXN", "user_id": DRIVER}
-    typed = f"{code[:4]}-{code[4:8]} {code[8:]}".lower()
-    assert find(run, keyring, typed, "MANUAL_ENTRY") == Found(**found, is_signed=False)
-    assert find(run, keyring, signed_text(admin, code), "QR_SCAN") == Found(**found, is_signed=True)
-
-
-def test_a_picture_of_a_wallet_is_worth_nothing_without_its_moment_either(
-    run: Run, admin: Conn, settings: Settings
-) -> None:
-    keyring = load_keyring(settings)
-    owned = signed_text(admin, make_coupon(admin, make_campaign(admin, "WALLET")))
-    bearer = signed_text(admin, make_coupon(admin, make_campaign(admin, "PAPER"), None))
-    assert [len(owned), len(bearer)] == [154, 142]
-    assert find(run, keyring, owned[:-12], "QR_SCAN") == Refused(("INVALID_SIGNATURE",))
-    assert isinstance(find(run, keyring, bearer, "QR_SCAN"), Found)
-    recorded = admin.execute(
-        "SELECT detail->>'error' FROM coupon_schema.coupon_validation_attempts ORDER BY id DESC LIMIT 1"
-    ).fetchone()
-    assert recorded == ("qr.not_live",)
-
-
-def test_what_is_no_coupon_of_ours_is_refused_and_recorded(run: Run, admin: Conn, settings: Settings) -> None:
-    keyring = load_keyring(settings)
-    code = make_coupon(admin, make_campaign(admin, "FORGED"))
-    good = signed_text(admin, code)
-    forged = signed_text(admin, code, seed=b"\x08" * 32, is_known=False)
-    unknown = signed_text(admin, code, key_id=202, is_known=False)
-    shown = [(forged, "QR_SCAN"), (unknown, "QR_SCAN"), (good[:-6], "QR_SCAN"), (code[:-1], "MANUAL_ENTRY")]
-    answers = [find(run, keyring, text, method) for text, method in [*shown, ("\0\n", "QR_SCAN")]]
-    assert [answer.reasons[0] if isinstance(answer, Refused) else "" for answer in answers] == [
-        "INVALID_SIGNATURE",
-        "INVALID_SIGNATURE",
-        "INVALID_CODE",
-        "INVALID_CODE",
-        "INVALID_CODE",
-    ]
-    recorded = admin.execute(
-        "SELECT result, count(*) FROM coupon_schema.coupon_validation_attempts"
-        " WHERE ip_address = '192.0.2.7' AND coupon_id IS NULL GROUP BY result ORDER BY result"
-    ).fetchall()
-    assert recorded == [("INVALID_CODE", 3), ("INVALID_SIGNATURE", 2)]
-
-
-def test_a_code_that_says_itself_that_it_is_over_is_refused_unless_a_request_may_be_repeated(
-    run: Run, admin: Conn, settings: Settings
-) -> None:
-    keyring = load_keyring(settings)
-    code = make_coupon(admin, make_campaign(admin, "OVER"))
-    long_over = signed_text(admin, code, good_for=-timedelta(hours=25))
-    assert find(run, keyring, long_over, "QR_SCAN") == Refused(("EXPIRED",))
-    row = admin.execute(
-        "SELECT coupon_id FROM coupon_schema.coupon_validation_attempts"
-        " WHERE result = 'EXPIRED' ORDER BY id DESC LIMIT 1"
-    ).fetchone()
-    assert row == (None,), "no coupon was looked for"
-    just_over = signed_text(admin, code, good_for=-timedelta(hours=23))
-    assert isinstance(find(run, keyring, just_over, "QR_SCAN"), Found)

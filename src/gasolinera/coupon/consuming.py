@@ -34,6 +34,8 @@ from gasolinera.keyring import Keyring
 _FORGOTTEN_AT_ONCE: Final = 10_000
 _KEYS_GOOD_FOR_S: Final = 5.0  # how long after its revocation a key may still be taken
 _KEYS_ASKED_AGAIN_S: Final = 1.0  # for a number that nobody knew: made-up ones must not ask the database each time
+# What bears our own signature is no guess at a code: whoever asks must be able to tell.
+_OURS: Final = {"qr.not_live": "NOT_LIVE", "qr.revoked_key": "KEY_REVOKED"}
 _SIGNED: Final = frozenset({"QR_SCAN", "NFC", "BARCODE"})
 _REPEATED_WITHIN: Final = timedelta(days=1)  # a request may come again, and gets its answer although the coupon is over
 
@@ -149,7 +151,7 @@ async def _refuse(
         await queries.record_refused_code(
             conn, context, shown, code=code or _printable(shown.text), result=result, error=error
         )
-    return Refused((result,))
+    return Refused((_OURS.get(error or "", result),))
 
 
 def _printable(text: str) -> str:
@@ -177,7 +179,7 @@ async def _forget(db: Database, _arguments: Mapping[str, str]) -> str:
 
 
 DESK: Final = CouponDesk(find=find, quote=quote, consume=consume, restore=restore)
-CONSUMERS: Final = (Consumer("coupon", frozenset({"redemption.cancelled"}), take_redemption_cancelled),)
+CONSUMERS: Final = (Consumer("coupon", frozenset({"redemption.cancelled"}), take_redemption_cancelled, is_alone=True),)
 FORGET_REFUSED_USES: Final = Job(
     name="coupon.forget_refused_uses",
     service="coupon",
