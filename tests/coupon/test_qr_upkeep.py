@@ -24,6 +24,7 @@ from gasolinera.database import Connection, Database, open_database
 from gasolinera.errors import ConfigError, ConflictError, UnknownError
 from gasolinera.key_file import KeyFile, new_keys, retired, rotated
 from gasolinera.keyring import Keyring, to_base64url
+from tests.coupon.at_hand import make_campaign, make_coupon
 
 Admin = psycopg.Connection[Any]
 Result = TypeVar("Result")
@@ -255,7 +256,11 @@ def revoked_in(text: str) -> set[int]:
 
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 def test_the_list_holds_what_is_suspended_or_cancelled_and_nothing_else(settings: Settings, admin: Admin) -> None:
-    expected = "SELECT dense_index FROM coupon_schema.coupons WHERE status IN ('SUSPENDED', 'CANCELLED')"
+    expected = (
+        "SELECT c.dense_index FROM coupon_schema.coupons AS c JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id"
+        " WHERE c.valid_until > now() - interval '1 day' AND c.status NOT IN ('USED', 'EXPIRED')"
+        " AND (c.status <> 'ACTIVE' OR g.status <> 'ACTIVE')"
+    )
     with pytest.raises(UnknownError):
         newest(settings)
     assert make_list(settings, ring()) == 1
@@ -289,6 +294,48 @@ def test_a_list_is_made_again_for_another_key_and_after_six_hours_and_not_before
         assert make_list(settings, after, NOW + timedelta(hours=10 * count)) == count
     kept = admin.execute("SELECT version FROM coupon_schema.qr_revocation_lists ORDER BY 1").fetchall()
     assert kept == [(4,), (5,), (6,), (7,), (8,)]
+
+
+def test_a_campaign_that_does_not_run_is_in_the_list_until_its_coupons_are_over(
+    settings: Settings, admin: Admin
+) -> None:
+    campaign = make_campaign(admin, "PAUSED_ONE")
+    running, over = (make_coupon(admin, campaign, valid_from=NOW - timedelta(days=3)) for _ in range(2))
+    ends = "UPDATE coupon_schema.coupons SET valid_until = now() - interval '25 hours' WHERE coupon_code = %s"
+    admin.execute(ends, (over,))
+    wanted = "SELECT dense_index FROM coupon_schema.coupons WHERE coupon_code = ANY (%s)"
+
+    def listed(*codes: str) -> int:
+        _, text = newest(settings)
+        assert text is not None
+        return len({index for (index,) in admin.execute(wanted.encode(), (list(codes),)).fetchall()} & revoked_in(text))
+
+    def campaign_is(status: str) -> None:
+        admin.execute("UPDATE coupon_schema.campaigns SET status = %s WHERE id = %s", (status, campaign))
+
+    made = [make_list(settings, ring())]
+    assert listed(running, over) == 0
+    campaign_is("PAUSED")
+    made.append(make_list(settings, ring()))
+    assert (listed(running), listed(over)) == (1, 0)
+    campaign_is("ACTIVE")
+    made += [make_list(settings, ring()), make_list(settings, ring())]
+    assert listed(running, over) == 0
+    assert made == [1, 2, 3, None]
+
+
+def test_a_list_is_not_made_while_nothing_changes_and_is_when_what_changed_was_late(
+    settings: Settings, admin: Admin, database_url: str
+) -> None:
+    code = make_coupon(admin, make_campaign(admin, "LATE_CHANGE"))
+    assert make_list(settings, ring()) == 1
+    with psycopg.connect(database_url) as other:
+        other.execute(
+            "UPDATE coupon_schema.coupons SET status = 'CANCELLED', status_reason = 'x' WHERE coupon_code = %s", (code,)
+        )
+        assert make_list(settings, ring()) is None
+    assert make_list(settings, ring()) == 2
+    assert admin.execute("SELECT count(*) FROM coupon_schema.qr_revocation_changes").fetchone() == (0,)
 
 
 def test_of_many_processes_that_make_a_list_one_does(settings: Settings, admin: Admin) -> None:

@@ -16,6 +16,7 @@ _ADD_ENDORSEMENTS = _SQL["add_endorsements"]
 _END_QR_KEYS = _SQL["end_qr_keys"]
 _TRY_TO_MAKE_LIST = _SQL["try_to_make_list"]
 _COVERED_INDEXES = _SQL["covered_indexes"]
+_TAKE_CHANGES = _SQL["take_changes"]
 _REVOKED_INDEXES = _SQL["revoked_indexes"]
 _NEWEST_LIST = _SQL["newest_list"]
 _NEWEST_VERSION = _SQL["newest_version"]
@@ -111,6 +112,10 @@ async def try_to_make_list(conn: Connection) -> bool:
 
 async def covered_indexes(conn: Connection) -> int:
     return int(await conn.fetchval(_COVERED_INDEXES))
+
+
+async def take_changes(conn: Connection) -> int:
+    return int(await conn.fetchval(_TAKE_CHANGES))
 
 
 async def revoked_indexes(conn: Connection, below: int) -> AsyncGenerator[int]:

@@ -39,11 +39,25 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('coupon_schema.qr_revocation_l
 -- How many bits the list has: one for each coupon issued so far.
 SELECT coalesce(max(dense_index) + 1, 0) FROM coupon_schema.coupons;
 
+-- name: take_changes
+-- How much happened that the next list must say.
+WITH taken AS (
+    DELETE FROM coupon_schema.qr_revocation_changes RETURNING id
+)
+SELECT count(*) FROM taken;
+
 -- name: revoked_indexes
--- The coupons that terminals refuse, of those that the list covers.
-SELECT dense_index
-  FROM coupon_schema.coupons
- WHERE status IN ('CANCELLED', 'SUSPENDED') AND dense_index < $1;
+-- The coupons that terminals refuse, of those that the list covers: by themselves, or because their campaign does not
+-- run. What is over says so itself, but for a day in which clocks may differ.
+SELECT c.dense_index
+  FROM coupon_schema.coupons AS c
+ WHERE c.status IN ('CANCELLED', 'SUSPENDED') AND c.dense_index < $1 AND c.valid_until > now() - interval '1 day'
+ UNION ALL
+SELECT c.dense_index
+  FROM coupon_schema.campaigns AS g
+  JOIN coupon_schema.coupons AS c ON c.campaign_id = g.id
+ WHERE g.status <> 'ACTIVE' AND c.status = 'ACTIVE' AND c.dense_index < $1
+   AND c.valid_until > now() - interval '1 day';
 
 -- name: newest_list
 -- What the newest list says, without the list.

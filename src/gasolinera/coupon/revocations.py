@@ -34,6 +34,10 @@ async def publish_list(conn: Connection, keyring: Keyring, *, now: datetime) -> 
     if not await queries.try_to_make_list(conn):
         return None
     key = await signing_key_for(conn, keyring)
+    newest = await queries.newest_list(conn)
+    is_good = newest is not None and newest.key_id == key.id and newest.created_at > now - _SIGNED_AGAIN_AFTER
+    if not await queries.take_changes(conn) and is_good:
+        return None
     covered = await queries.covered_indexes(conn)
     bits, revoked = bytearray(covered // 8 + 1), 0
     async for index in queries.revoked_indexes(conn, covered):
@@ -42,12 +46,7 @@ async def publish_list(conn: Connection, keyring: Keyring, *, now: datetime) -> 
     # Coupons that come after the last revoked one change nothing.
     said = bytes(bits).rstrip(b"\0")
     content_hash = sha256(said).digest()
-    newest = await queries.newest_list(conn)
-    if (
-        newest is not None
-        and (newest.content_hash, newest.key_id) == (content_hash, key.id)
-        and newest.created_at > now - _SIGNED_AGAIN_AFTER
-    ):
+    if is_good and newest is not None and newest.content_hash == content_hash:
         return None
     version = 1 if newest is None else newest.version + 1
     compressed = await asyncio.to_thread(zlib.compress, said, 9)

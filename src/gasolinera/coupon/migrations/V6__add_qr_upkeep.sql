@@ -47,6 +47,37 @@ COMMENT ON TABLE coupon_schema.qr_key_endorsements IS
     'What a root key, which is on no host that serves, says of keys of codes: that they are the platform''s. Two roots '
     'while terminals go from one to the next.';
 
+CREATE TABLE coupon_schema.qr_revocation_changes (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT qr_revocation_changes_pk PRIMARY KEY (id)
+);
+COMMENT ON TABLE coupon_schema.qr_revocation_changes IS
+    'A row for each change that the next list must say; whoever makes the list deletes those that it sees. None: the '
+    'coupons need not be looked at.';
+
+CREATE FUNCTION coupon_schema.note_revocation_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    INSERT INTO coupon_schema.qr_revocation_changes DEFAULT VALUES;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION coupon_schema.note_revocation_change() FROM PUBLIC;
+COMMENT ON FUNCTION coupon_schema.note_revocation_change() IS
+    'AFTER UPDATE trigger: a coupon was suspended, cancelled or released, or its campaign began or ceased to run.';
+CREATE TRIGGER coupons_note_revocation AFTER UPDATE ON coupon_schema.coupons
+    FOR EACH ROW
+    WHEN (OLD.status <> NEW.status
+          AND (OLD.status IN ('CANCELLED', 'SUSPENDED') OR NEW.status IN ('CANCELLED', 'SUSPENDED')))
+    EXECUTE FUNCTION coupon_schema.note_revocation_change();
+CREATE TRIGGER campaigns_note_revocation AFTER UPDATE ON coupon_schema.campaigns
+    FOR EACH ROW
+    WHEN (OLD.status <> NEW.status)
+    EXECUTE FUNCTION coupon_schema.note_revocation_change();
+
 CREATE TABLE coupon_schema.code_renewals (
     coupon_id bigint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -62,6 +93,8 @@ GRANT SELECT, INSERT (key_id, root_public_key, signature) ON coupon_schema.qr_ke
 GRANT SELECT ON coupon_schema.qr_key_endorsements TO coupon_ro;
 -- UPDATE only to hold a row: nothing changes it.
 GRANT SELECT, INSERT (coupon_id), UPDATE (coupon_id), DELETE ON coupon_schema.code_renewals TO coupon_app;
+GRANT SELECT, DELETE ON coupon_schema.qr_revocation_changes TO coupon_app;
+GRANT SELECT ON coupon_schema.qr_revocation_changes TO coupon_ro;
 GRANT SELECT ON coupon_schema.code_renewals TO coupon_ro;
 GRANT SELECT, INSERT (version, key_id, covered, revoked_count, content_hash, signed_list), DELETE
     ON coupon_schema.qr_revocation_lists TO coupon_app;
