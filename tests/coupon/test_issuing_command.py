@@ -65,6 +65,13 @@ def test_a_batch_that_nobody_waits_for_is_gone_on_with(process_environment: Envi
     assert (asked["status"], asked["issued_count"]) == ("ISSUING", 0)
     resumed = json.loads(run(process_environment, "resume", asked["batch_id"], "--json").stdout)
     assert (resumed["status"], resumed["issued_count"]) == ("COMPLETED", 5)
+    other = json.loads(run(process_environment, "issue", "TEST", "5", "--no-wait", "--json").stdout)
+    admin.execute(
+        "UPDATE coupon_schema.coupon_batches SET status = 'CANCELLED', finished_at = now() WHERE finished_at IS NULL"
+    )
+    cancelled = run(process_environment, "resume", other["batch_id"], "--json")
+    assert (cancelled.returncode, json.loads(cancelled.stdout)["status"]) == (1, "CANCELLED")
+    assert "was cancelled" in cancelled.stderr
 
 
 def test_what_cannot_be_is_told_in_a_sentence_and_leaves_no_file(

@@ -66,7 +66,7 @@ def issue_command(
         sys.stderr.write(f"batch {batch.batch_id}\n")
         return await _issue(settings, db, batch) if wait else batch
 
-    _show(_run(work), as_json=as_json)
+    _tell(_run(work), as_json=as_json)
 
 
 @app.command("resume")
@@ -80,7 +80,7 @@ def resume_command(
             batch = await issuing.get_batch(conn, batch_id)
         return await _issue(settings, db, batch)
 
-    _show(_run(work), as_json=as_json)
+    _tell(_run(work), as_json=as_json)
 
 
 @app.command("export")
@@ -182,6 +182,13 @@ async def _issue(settings: Settings, db: Database, batch: Batch) -> Batch:
             if progress is not None and task is not None:
                 progress.update(task, completed=batch.issued_count)
     return batch
+
+
+def _tell(batch: Batch, *, as_json: bool) -> None:
+    """Raises ConflictError `coupon.batch_cancelled` for one that somebody else ended."""
+    _show(batch, as_json=as_json)
+    if batch.status is BatchStatus.CANCELLED:
+        raise ConflictError("coupon.batch_cancelled", "the batch was cancelled before all of its coupons were issued")
 
 
 def _show(batch: Batch, *, as_json: bool) -> None:

@@ -117,7 +117,7 @@ async def mine_route(
     "/",
     guards=[requires(Permission.COUPONS_MANAGE, second_factor=True)],
     summary="Search coupons",
-    description="The latest first.",
+    description="The latest first. A state is looked for in a campaign or of a user.",
     responses={
         200: good(Page[Coupon], "A page of coupons.", {"items": [COUPON_EXAMPLE], "next_cursor": None}),
         **_LISTED,

@@ -47,7 +47,14 @@ def known_code(text: str) -> str:
 
 
 async def search(conn: Connection, wanted: CouponFilter, *, cursor: str | None, limit: int) -> Page[Coupon]:
-    """Raises InputError `request.cursor`."""
+    """A state is looked for in a campaign or of a user: among all coupons a rare one would be a walk through millions.
+
+    Raises InputError `request.cursor`, `coupon.search`.
+    """
+    is_narrow = wanted.campaign_code is not None or wanted.user_id is not None
+    if not is_narrow and (wanted.status is not None or wanted.is_assigned is not None):
+        hint = "name one of them"
+        raise InputError("coupon.search", "coupons of a state are looked for in a campaign or of a user", hint)
     position = decode_cursor(CouponPosition, cursor)
     before = None if position is None else position.id
     page = page_of(
