@@ -1,5 +1,6 @@
 -- Takes back V8__forget_persons.sql: who was erased is no longer known here. What was forgotten stays forgotten.
 -- vuelo: allow locking-several-tables nothing is read: all of it together takes milliseconds
+
 DROP FUNCTION coupon_schema.forget_ended_periods(integer);
 DROP FUNCTION coupon_schema.forget_addresses(integer);
 DROP INDEX coupon_schema.coupon_audit_log_with_address_created_at_idx;

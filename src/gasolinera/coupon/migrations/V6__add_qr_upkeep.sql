@@ -1,5 +1,6 @@
 -- The list of revoked coupons that terminals hold while they have no connection, signed and kept by version; and which
 -- codes are to be signed anew.
+-- vuelo: allow locking-several-tables nothing is read: all of it together takes milliseconds
 
 CREATE TABLE coupon_schema.qr_revocation_lists (
     version bigint NOT NULL,
