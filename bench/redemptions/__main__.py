@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).parents[2]
 _PAGE = REPOSITORY / "docs" / "reference" / "redemption-benchmarks.md"
 # Else the journal of the large database is written out all the time, and vacuums fall on one round and not on another.
 SETTINGS = {
-    "shared_buffers": "2GB",
+    "shared_buffers": "4GB",
     "max_wal_size": "12GB",
     "checkpoint_timeout": "30min",
     "autovacuum": "off",

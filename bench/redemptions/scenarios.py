@@ -23,7 +23,7 @@ from bench.http.running import (
     serving,
     statement_times_ms,
 )
-from bench.redemptions.data import EMPLOYEES, STATIONS, STRIDE, USERS, Stock
+from bench.redemptions.data import EMPLOYEES, STATIONS, STRIDE, USERS, Stock, warm
 from bench.redemptions.script import STATEMENTS, script
 from gasolinera.config import load_settings
 from gasolinera.keyring import Keyring, load_keyring
@@ -138,6 +138,7 @@ def _at_half(bench: Bench, per_second: float) -> Found:
 
 def _by_size(bench: Bench) -> Found:
     for name in bench.counts:
+        warm(bench.server.url(name), bench.server.home / "data")
         _in_sql(bench, name, seconds=_WARM_UP_S)()
     works = {f"size_{name}": (name, lambda name=name: _in_sql(bench, name)) for name in bench.counts}
     return _alternated(bench, works)
