@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
@@ -180,15 +180,21 @@ def test_a_wallets_code_is_judged_by_the_moment_at_which_it_was_taken(desk: Desk
     ]
 
 
-def test_a_closed_lease_and_a_campaign_outside_of_its_scope_are_conflicts(desk: Desk, admin: Conn, till: Till) -> None:
+def test_a_made_up_lease_and_a_campaign_outside_of_its_scope_are_conflicts_and_a_lost_lease_is_not(
+    desk: Desk, admin: Conn, till: Till
+) -> None:
     closed = till.lease
     set_limits(desk, campaign_codes=["INSIDE"])
     assert till.open_lease().status_code == 201
-    opened, till.lease = till.lease, closed
-    entries = [till.took(scanned(admin, "CLOSED"))]
+    opened, till.lease = till.lease, str(uuid4())
+    entries = [till.took(scanned(admin, "MADEUP"))]
     till.lease = opened
-    entries += [till.took(scanned(admin, "OUTSIDE")), till.took(scanned(admin, "INSIDE"))]
+    entries.append(till.took(scanned(admin, "OUTSIDE")))
+    till.lease = closed  # the answer with the next one never came
+    entries.append(till.took(scanned(admin, "INSIDE")))
     assert till.states(entries) == [("CONFLICT", "NO_LEASE"), ("CONFLICT", "OUT_OF_SCOPE"), ("SETTLED", None)]
+    counted = admin.execute("SELECT lease_id::text, used_count FROM redemption_schema.offline_leases").fetchall()
+    assert set(counted) == {(opened, 2), (closed, 0)}
 
 
 def test_one_batch_sent_four_times_at_once_is_taken_once(admin: Conn, till: Till) -> None:

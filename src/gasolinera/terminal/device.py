@@ -162,13 +162,16 @@ def refresh(device: Device, *, now: datetime, http: httpx.Client | None = None) 
         trusted, after = None, 0  # none yet, or off for longer than a set is good: it comes over HTTPS
     keys = qr_documents.keys_of(qr_documents.read_key_set(key_set, trusted=trusted, now=now, after=after))
     revocations = _document(device, "revocations", http)
-    qr_documents.read_list(revocations, keys=keys, now=now)
+    version = qr_documents.read_list(revocations, keys=keys, now=now)[0].version
+    if version < _version_of_list(device):
+        raise ConflictError("qr.document_old", "the platform's revocation list is older than the one at hand")
     with _queue_of(device) as queue:
         sequence, head = queue.head
         wish = LeaseWish(sequence, head.hex())
         lease = _ask(device, "/api/redemptions/offline/leases", wish, Lease, http)
     _write(device.folder / "keys", key_set.encode())
     _write(device.folder / "revocations", revocations.encode())
+    _write(device.folder / "revocations.version", msgspec.json.encode(version))
     _write(device.folder / "lease.json", msgspec.json.encode(lease))
     return lease
 
@@ -204,8 +207,16 @@ def _queue_of(device: Device) -> AbstractContextManager[Queue]:
 
 
 def _synced(device: Device) -> int:
+    return _number(device, "synced.json")
+
+
+def _version_of_list(device: Device) -> int:
+    return _number(device, "revocations.version")
+
+
+def _number(device: Device, name: str) -> int:
     try:
-        return msgspec.json.decode((device.folder / "synced.json").read_bytes(), type=int)
+        return msgspec.json.decode((device.folder / name).read_bytes(), type=int)
     except FileNotFoundError:
         return 0
 

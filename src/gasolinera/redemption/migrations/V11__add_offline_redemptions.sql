@@ -116,8 +116,7 @@ CREATE TABLE redemption_schema.offline_leases (
 );
 COMMENT ON TABLE redemption_schema.offline_leases IS
     'What one terminal may take until its next sync: the station''s limits as they were when it last synced, and how much '
-    'of them is taken. A terminal has one open lease; the next one closes it, and nothing that was not told by then '
-    'counts under it any more.';
+    'of them is taken. A terminal has one open lease; the next one closes it, and what comes then counts under the next.';
 COMMENT ON COLUMN redemption_schema.offline_leases.last_sequence IS 'NULL: it is open.';
 -- A terminal has one open lease.
 CREATE UNIQUE INDEX offline_leases_terminal_code_key ON redemption_schema.offline_leases (terminal_code)
@@ -286,6 +285,7 @@ CREATE FUNCTION redemption_schema.take_offline_entries(
 DECLARE
     v_chain redemption_schema.offline_chains;
     v_lease redemption_schema.offline_leases;
+    v_named_until timestamptz;
     v_reason text;
     v_known bytea;
     e record;
@@ -329,15 +329,18 @@ BEGIN
             EXIT;
         END IF;
 
+        -- It counts under the open lease, also where the terminal names one before: the answer may have been lost.
         SELECT l.* INTO v_lease
           FROM redemption_schema.offline_leases AS l
-         WHERE l.lease_id = e.lease_id AND l.terminal_code = p_terminal_code
-           AND e.sequence BETWEEN l.first_sequence AND coalesce(l.last_sequence, e.sequence);
+         WHERE l.terminal_code = p_terminal_code AND l.last_sequence IS NULL;
+        SELECT l.expires_at INTO v_named_until
+          FROM redemption_schema.offline_leases AS l
+         WHERE l.lease_id = e.lease_id AND l.terminal_code = p_terminal_code;
         v_reason := CASE
-            WHEN v_lease.lease_id IS NULL THEN 'NO_LEASE'
+            WHEN v_lease.lease_id IS NULL OR v_named_until IS NULL THEN 'NO_LEASE'
             WHEN e.used_at < now() - interval '7 days' THEN 'TOO_LATE'
             WHEN e.used_at > now() + interval '1 minute' OR e.used_at < v_chain.head_used_at THEN 'CLOCK'
-            WHEN e.used_at < v_lease.created_at - interval '1 minute' OR e.used_at >= v_lease.expires_at
+            WHEN e.used_at < v_lease.created_at - interval '1 minute' OR e.used_at >= v_named_until
                 THEN 'OUTSIDE_LEASE'
             WHEN e.currency <> v_lease.currency OR e.amount > v_lease.max_amount
                 OR e.discount_amount > v_lease.max_discount THEN 'OVER_CAP'
