@@ -50,6 +50,11 @@ def test_a_terminal_takes_coupons_without_a_connection_and_tells_them_when_it_is
         device.take(till, sale(texts[0]), now=now)
     publish(settings)
     assert device.refresh(till, now=now, http=desk.client).max_count == 5
+    rooted = device.enrol(
+        tmp_path / "rooted", till.enrolled.url, enrolment_code(desk), root=bytes(32), http=desk.client
+    )
+    with pytest.raises(QrError, match="no key that is trusted"):
+        device.refresh(rooted, now=now, http=desk.client)
 
     # No connection: two commands of a shell, and one that is refused.
     run = CliRunner()

@@ -66,7 +66,7 @@ def verify(
     if root is not None and keys is None and url is None:
         raise typer.BadParameter("--root needs --keys or --url")
     shown = _text(text)
-    pinned = None if root is None else _root_half(root)
+    pinned = None if root is None else root_half(root)
     now = datetime.now(UTC)
     if keys is not None:
         verdict = _by_documents(shown, _read(keys), None if revocations is None else _read(revocations), now, pinned)
@@ -103,7 +103,7 @@ async def _endorse(settings: Settings, root: Key) -> tuple[int, ...]:
         return await endorse_keys(conn, root)
 
 
-def _root_half(text: str) -> bytes:
+def root_half(text: str) -> bytes:
     """Raises InputError `qr.root`."""
     try:
         half = from_base64url(text)
@@ -187,9 +187,11 @@ def _with_state(verdict: Verdict, state: CouponState | None) -> Verdict:
         campaign_code=state.campaign_code,
         uses_left=state.max_usage - state.usage_count,
     )
-    if not verdict.is_good or state.status == "ACTIVE":
+    if not verdict.is_good or (state.status, state.campaign_status) == ("ACTIVE", "ACTIVE"):
         return known
     message = f"the coupon is {state.status}, says the database"
+    if state.status == "ACTIVE":
+        message = f"the coupon's campaign is {state.campaign_status}, says the database"
     return msgspec.structs.replace(known, is_good=False, problem="coupon.not_active", message=message)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 import typer
 
+from gasolinera.cli.qr import root_half
 from gasolinera.coupon.qr import MAX_TEXT
 from gasolinera.redemption.models import Fuel
 from gasolinera.redemption.models_offline import EntryState, EntryStatus, Lease
@@ -41,10 +42,13 @@ def enrol(
     code: Annotated[str, typer.Argument(help="The code that an administrator made for this device.")],
     *,
     url: Annotated[str, typer.Option("--url", help="The platform's address.")],
+    root: Annotated[
+        str | None, typer.Option("--root", help="The public half of the root, as `qr endorse` prints it.")
+    ] = None,
     folder: Folder = _FOLDER,
 ) -> None:
     """Enrol this device as a terminal, with a key of its own."""
-    made = device.enrol(folder, url, code).enrolled
+    made = device.enrol(folder, url, code, root=None if root is None else root_half(root)).enrolled
     sys.stdout.write(f"{made.terminal_code} of {made.station_code}\n")
 
 

@@ -37,11 +37,16 @@ Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 
 class Enrolled(msgspec.Struct, frozen=True):
-    """Which terminal it is, and of which platform."""
+    """Which terminal it is, and of which platform. `root`, in hex: only keys that it has endorsed are good."""
 
     terminal_code: str
     station_code: str
     url: str
+    root: str | None = None
+
+    @property
+    def root_key(self) -> bytes | None:
+        return None if self.root is None else bytes.fromhex(self.root)
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -70,7 +75,7 @@ class _EnrolledAs(msgspec.Struct):
     station_code: str
 
 
-def enrol(folder: Path, url: str, code: str, *, http: httpx.Client | None = None) -> Device:
+def enrol(folder: Path, url: str, code: str, *, root: bytes | None = None, http: httpx.Client | None = None) -> Device:
     """A new terminal with a key of its own, which never leaves the folder. Raises InputError `terminal.code`."""
     parts = normalized_code(code)
     if parts is None:
@@ -87,7 +92,7 @@ def enrol(folder: Path, url: str, code: str, *, http: httpx.Client | None = None
     except BaseException:
         (folder / "key").unlink()
         raise
-    enrolled = Enrolled(found.terminal_code, found.station_code, url.rstrip("/"))
+    enrolled = Enrolled(found.terminal_code, found.station_code, url.rstrip("/"), None if root is None else root.hex())
     _write(folder / "device.json", msgspec.json.encode(enrolled))
     return Device(folder, enrolled, key)
 
@@ -154,13 +159,13 @@ def sync(device: Device, *, http: httpx.Client | None = None) -> list[EntryState
 def refresh(device: Device, *, now: datetime, http: httpx.Client | None = None) -> Lease:
     """Sync, then the newest keys, revocations and lease. Raises QrError `qr.document_*` too; the old ones stay then."""
     sync(device, http=http)
-    key_set = _document(device, "keys", http)
+    key_set, root = _document(device, "keys", http), device.enrolled.root_key
     try:
-        old = qr_documents.read_key_set(_text(device, "keys"), trusted=None, now=now)
+        old = qr_documents.read_key_set(_text(device, "keys"), trusted=None, now=now, root=root)
         trusted, after = qr_documents.keys_of(old), old.version
     except GasolineraError:
         trusted, after = None, 0  # none yet, or off for longer than a set is good: it comes over HTTPS
-    keys = qr_documents.keys_of(qr_documents.read_key_set(key_set, trusted=trusted, now=now, after=after))
+    keys = qr_documents.keys_of(qr_documents.read_key_set(key_set, trusted=trusted, now=now, after=after, root=root))
     revocations = _document(device, "revocations", http)
     version = qr_documents.read_list(revocations, keys=keys, now=now)[0].version
     if version < _version_of_list(device):
@@ -188,7 +193,8 @@ def _held(device: Device, now: datetime) -> Held:
         lease = msgspec.json.decode((device.folder / "lease.json").read_bytes(), type=Lease)
     except FileNotFoundError:
         raise OfflineRefusedError("offline.no_lease", "the terminal was never in sync", "refresh it") from None
-    keys = qr_documents.keys_of(qr_documents.read_key_set(_text(device, "keys"), trusted=None, now=now))
+    held = qr_documents.read_key_set(_text(device, "keys"), trusted=None, now=now, root=device.enrolled.root_key)
+    keys = qr_documents.keys_of(held)
     return Held(keys, qr_documents.read_list(_text(device, "revocations"), keys=keys, now=now)[1], lease)
 
 
