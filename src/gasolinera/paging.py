@@ -7,6 +7,7 @@ checked instead: its kind, its types, and that PostgreSQL takes its values. List
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -60,4 +61,10 @@ def decode_cursor(kind: type[_Position], cursor: str | None) -> _Position | None
 def _is_storable(value: Any) -> bool:
     if isinstance(value, str):
         return not _CONTROL.search(value)
+    if isinstance(value, datetime):
+        try:
+            value.astimezone(UTC)
+        except OverflowError:
+            return False  # a year 0 or 10000 in UTC
+        return True
     return not isinstance(value, int) or -_BIGINT <= value < _BIGINT

@@ -37,7 +37,7 @@ _LAST = 2**63 - 1
 
 
 class OpenReviewPosition(Position, frozen=True):
-    risk_score: int
+    risk_score: Annotated[int, Meta(ge=0, le=100)]
     detected_at: Annotated[datetime, Meta(tz=True)]
     id: int
 
