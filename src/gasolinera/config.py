@@ -122,6 +122,7 @@ class Settings(BaseSettings):
     pump_ticket_amounts: Annotated[
         str, Field(pattern=r"^(MXN|CRC|USD)=[1-9][0-9]{0,6}(,(MXN|CRC|USD)=[1-9][0-9]{0,6}){0,2}$")
     ] = "CRC=5000,MXN=200,USD=10"
+    pump_most_tickets: Annotated[int, Field(ge=1, le=9_900)] = 200  # by one code: a lorry's tank, and no invention
 
     # The key ring (`gasolinera keys`), and how messages leave.
     keys_file: Path | None = None

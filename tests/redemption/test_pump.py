@@ -15,7 +15,18 @@ from gasolinera.config import Settings
 from gasolinera.permissions import Caller, Role
 from gasolinera.redemption.pump import ticket_amounts
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
-from tests.redemption.desk import ATTENDANT, DRIVER, OTHER_DRIVER, Conn, Desk, problem, totals_disagree, user
+from tests.redemption.desk import (
+    ATTENDANT,
+    DRIVER,
+    OTHER_ATTENDANT,
+    OTHER_DRIVER,
+    Conn,
+    Desk,
+    problem,
+    totals_disagree,
+    user,
+)
+from tests.redemption.live_codes import live_code
 
 WISH = {"dispenser_code": "D03", "currency": "CRC", "amount": "17500", "fuel_type": "REGULAR"}
 
@@ -126,6 +137,78 @@ def test_somebody_elses_code_cannot_be_activated_nor_one_that_is_over(desk: Desk
     assert problem(scan(desk, str(uuid4()))) == (404, "pump.unknown")
 
 
+def test_nobody_scans_the_code_that_he_showed_himself(desk: Desk, admin: Conn) -> None:
+    nonce = show(desk)
+    assert problem(scan(desk, nonce, ATTENDANT)) == (403, "redemption.own")
+    assert problem(activate(desk, nonce, ATTENDANT)) == (404, "pump.unknown")
+    assert scan(desk, nonce, OTHER_ATTENDANT).status_code == 200
+    assert activate(desk, nonce, OTHER_ATTENDANT).json()["tickets_earned"] == 3
+    assert totals_disagree(admin) == []
+
+
+def test_one_code_earns_no_more_tickets_than_the_setting_says(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"pump_most_tickets": 5}))
+    with TestClient(app, raise_server_exceptions=False) as opened:
+        desk = Desk(app, opened)
+        plain = {"dispenser_code": "D03", "currency": "CRC"}
+        assert problem(desk.post("/pump-codes", ATTENDANT, plain | {"multiples": 6})) == (422, "redemption.amount")
+        assert desk.post("/pump-codes", ATTENDANT, plain | {"multiples": 5}).json()["base_tickets"] == 5
+        assert desk.post("/pump-codes", ATTENDANT, plain | {"amount": "40000"}).json()["base_tickets"] == 5
+
+
+def test_a_code_of_who_was_dismissed_meanwhile_is_over(desk: Desk, admin: Conn) -> None:
+    scanned, waiting, done = show(desk), show(desk), show(desk)
+    for nonce in (scanned, done):
+        scan(desk, nonce)
+    told = activate(desk, done).json()
+    admin.execute("UPDATE redemption_schema.employments SET is_active = false WHERE employee_number = 'EMP000022'")
+    assert problem(activate(desk, scanned)) == (410, "pump.expired")
+    assert problem(scan(desk, waiting)) == (410, "pump.expired")
+    assert activate(desk, done).json() == told
+
+
+def test_what_a_driver_hears_at_a_pump_does_not_depend_on_whether_the_typed_coupon_exists(
+    desk: Desk, admin: Conn
+) -> None:
+    exists = make_coupon(admin, make_campaign(admin, "SECRET", currency="CRC"), user(52))
+    unknown = "0" * 13
+    without_fuel, late, busy = show(desk, fuel_type=None), show(desk), show(desk)
+    for nonce in (without_fuel, late, busy):
+        scan(desk, nonce)
+    assert activate(desk, busy).status_code == 201
+    admin.execute(
+        "UPDATE redemption_schema.qr_validations SET created_at = now() - interval '20 minutes',"
+        " expires_at = now() - interval '5 minutes' WHERE nonce = %s",
+        (late,),
+    )
+    expected = {
+        without_fuel: (409, "coupon.not_redeemable"),
+        late: (410, "pump.expired"),
+        busy: (409, "pump.busy"),
+        str(uuid4()): (404, "pump.unknown"),
+    }
+    for nonce, answer in expected.items():
+        assert [problem(activate(desk, nonce, code=code)) for code in (exists, unknown)] == [answer] * 2
+    noted = admin.execute("SELECT count(*) FROM redemption_schema.code_refusals WHERE user_id = %s", (user(51),))
+    assert noted.fetchone() == (4,), "who tries codes is noted, whatever he hears"
+
+
+def test_an_activation_whose_live_code_is_over_meanwhile_gets_the_same_answer(desk: Desk, admin: Conn) -> None:
+    coupon = make_coupon(admin, make_campaign(admin, "LIVE", raffle_tickets_per_coupon=2, currency="CRC"))
+    nonce = show(desk)
+    scan(desk, nonce)
+    text = live_code(desk, admin, coupon, age_s=0)
+    first = activate(desk, nonce, qr=text)
+    assert first.status_code == 201, first.text
+    stale = live_code(desk, admin, coupon, age_s=120)
+    assert activate(desk, nonce, qr=stale).json() == first.json()
+    assert problem(activate(desk, nonce, qr="GC1:AAAA")) == (409, "pump.busy")
+    assert problem(activate(desk, show(desk), qr=stale)) == (404, "pump.unknown")
+    noted = admin.execute("SELECT count(*) FROM redemption_schema.code_refusals WHERE user_id = %s", (user(51),))
+    assert noted.fetchone() == (1,), "what we signed ourselves is no guess"
+    assert totals_disagree(admin) == []
+
+
 def test_only_who_may_process_transactions_shows_codes(desk: Desk, admin: Conn) -> None:
     admin.execute("UPDATE redemption_schema.employments SET may_process_transactions = false")
     assert problem(desk.post("/pump-codes", ATTENDANT, WISH)) == (403, "redemption.not_employed")
@@ -149,7 +232,7 @@ def test_the_drivers_device_is_assessed_at_the_pump_as_elsewhere(desk: Desk, adm
         nonce = show(desk)
         scan(desk, nonce, driver)
         outcomes.append(activate(desk, nonce, driver, device_id="phone-of-three").status_code)
-    assert outcomes == [201, 201, 409]
+    assert outcomes == [201, 201, 403], "without a coupon there is none to keep silent about"
     seen = admin.execute(
         "SELECT station_code, employee_number, action_taken FROM redemption_schema.fraud_detection_log"
         " WHERE device_id = 'phone-of-three' ORDER BY created_at"

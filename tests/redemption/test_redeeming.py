@@ -135,7 +135,12 @@ def test_a_refused_request_is_refused_again_under_its_key_although_the_coupon_is
         ({"litres": "NaN"}, (422, "redemption.fuel")),
         ({"litres": "-1"}, (422, "redemption.fuel")),
         ({"litres": None, "price_per_litre": None, "amount": "5e90"}, (422, "redemption.amount")),
-        ({"currency": "CRC"}, (422, "redemption.currency")),
+        ({"amount": "1E-999999999"}, (422, "redemption.amount")),
+        ({"amount": "sNaN"}, (422, "redemption.amount")),
+        ({"litres": "sNaN"}, (422, "redemption.fuel")),
+        ({"litres": "1E-999999999"}, (422, "redemption.fuel")),
+        ({"litres": None, "price_per_litre": None, "amount": "1E-999999999"}, (422, "redemption.amount")),
+        ({"litres": None, "price_per_litre": None, "amount": "478.10000"}, (201, "")),
         ({"qr": "GC1:X"}, (422, "redemption.coupon")),
         ({"code": None}, (422, "redemption.coupon")),
         ({"discount_amount": "400"}, (422, "request.invalid")),
@@ -150,7 +155,8 @@ def test_amounts_are_computed_and_never_believed(
 
 def test_a_coupon_that_names_nobody_needs_a_customer(desk: Desk, admin: Conn) -> None:
     code = make_coupon(admin, campaign(admin), None)
-    assert problem(desk.post("", ATTENDANT, asked(code))) == (422, "redemption.customer_needed")
+    body = asked(code) | {"code": None, "qr": signed_text(admin, code)}
+    assert problem(desk.post("", ATTENDANT, body)) == (422, "redemption.customer_needed")
     answer = desk.post("", ATTENDANT, asked(code, customer=str(user(52))))
     assert (answer.status_code, answer.json()["user_id"]) == (201, str(user(52)))
 

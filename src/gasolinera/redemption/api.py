@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Annotated, Any, Final, TypeAlias
+from uuid import UUID
 
 from litestar import Request, get, post
 from litestar.datastructures import State
@@ -11,6 +12,7 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from gasolinera.authentication import requires
+from gasolinera.calls import UserDirectory
 from gasolinera.coupon_calls import Coupons
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
@@ -168,13 +170,17 @@ async def redeem_route(
     context: NamedDependency[RequestContext],
     caller: NamedDependency[Caller],
     request: Request[Any, Any, Any],
+    users: NamedDependency[UserDirectory],
     idempotency_key: Key,
     data: JSONBody[RedemptionRequest],
     terminal_signature: _Signature = None,
 ) -> Redemption:
     terminal = await terminal_of(request, context, terminal_signature)
     coupons = coupons_in(request.app.state)
-    return await redeeming.redeem(db, coupons, context, caller, idempotency_key, data, terminal=terminal)
+    is_known = await _is_known(users, data.customer)
+    return await redeeming.redeem(
+        db, coupons, context, caller, idempotency_key, data, terminal=terminal, is_customer_known=is_known
+    )
 
 
 @post(
@@ -191,13 +197,17 @@ async def validate_route(
     context: NamedDependency[RequestContext],
     caller: NamedDependency[Caller],
     request: Request[Any, Any, Any],
+    users: NamedDependency[UserDirectory],
     idempotency_key: Key,
     data: JSONBody[RedemptionRequest],
     terminal_signature: _Signature = None,
 ) -> Validation:
     terminal = await terminal_of(request, context, terminal_signature)
     coupons = coupons_in(request.app.state)
-    return await redeeming.validate(db, coupons, context, caller, idempotency_key, data, terminal=terminal)
+    is_known = await _is_known(users, data.customer)
+    return await redeeming.validate(
+        db, coupons, context, caller, idempotency_key, data, terminal=terminal, is_customer_known=is_known
+    )
 
 
 @post(
@@ -315,6 +325,14 @@ async def receipts_route(
 ) -> tuple[SignedIssuance, ...]:
     async with db.connection() as conn:
         return await reading.signed_issuances(conn, keyring, caller, reference)
+
+
+async def _is_known(users: UserDirectory, customer: UUID | None) -> bool:
+    """A coupon's own owner needs no question: the coupon service asked when it gave it."""
+    if customer is None:
+        return True
+    user = await users.find(customer)
+    return user is not None and user.active
 
 
 async def terminal_of(

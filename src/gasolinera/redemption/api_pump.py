@@ -56,7 +56,8 @@ _Nonce: TypeAlias = Annotated[UUID, PathParameter(description="From the code tha
     guards=[requires(Permission.REDEMPTIONS_PROCESS, fresh=True)],
     opt={"idempotent": True, "limits": (Limit("user", 60, 60),)},
     summary="Show a code at the pump",
-    description="For one purchase at one dispenser, good for a quarter of an hour; the amount earns its tickets.",
+    description="For one purchase at one dispenser, good for a quarter of an hour; the amount earns its tickets, up to "
+    "a limit. Who shows it cannot scan it.",
     responses={
         201: ResponseSpec(
             ShownCode,
@@ -79,7 +80,14 @@ async def show_route(
 ) -> ShownCode:
     settings: Settings = state["settings"]
     async with db.transaction(context) as conn:
-        return await pump.show(conn, caller, data, rule=settings.pump_ticket_amounts, public_url=settings.public_url)
+        return await pump.show(
+            conn,
+            caller,
+            data,
+            rule=settings.pump_ticket_amounts,
+            most_tickets=settings.pump_most_tickets,
+            public_url=settings.public_url,
+        )
 
 
 @post(

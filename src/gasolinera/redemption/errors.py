@@ -15,6 +15,7 @@ from gasolinera.errors import (
 from gasolinera.redemption.models import SIGNED, Redemption
 
 NOT_REDEEMABLE: Final = "COUPON_REFUSED"
+NOT_REDEEMABLE_REASON: Final = "The coupon was not redeemable."
 
 
 class SuspendedError(GasolineraError):
@@ -46,10 +47,16 @@ def not_redeemable() -> ConflictError:
     return ConflictError("coupon.not_redeemable", "this coupon cannot be redeemed", "scan its code to learn more")
 
 
+def not_live() -> ConflictError:
+    """Only for what we signed, and to who serves."""
+    return ConflictError("coupon.not_live", "this is a picture of a code, or an old one", "let the wallet show it")
+
+
 def refusal_of(redemption: Redemption) -> GasolineraError:
     """What a FAILED redemption means to the one who asked for it; the same each time."""
     code = redemption.failure_code or NOT_REDEEMABLE
-    if code == "FRAUD_BLOCKED" and redemption.validation_method in SIGNED:
+    # Without a coupon there is none of which it could say that it exists.
+    if code == "FRAUD_BLOCKED" and (redemption.validation_method in SIGNED or redemption.coupon_code is None):
         return ForbiddenError("redemption.blocked", "this redemption is stopped", "ask the station's administrator")
     if code == "NOT_COMPLETED":
         return over()
@@ -89,6 +96,14 @@ def customer_needed() -> InputError:
     return InputError("redemption.customer_needed", "it is not known who redeems", hint)
 
 
+def customer_unknown() -> InputError:
+    return InputError("redemption.customer", "there is no active account of this customer")
+
+
+def own_redemption() -> ForbiddenError:
+    return ForbiddenError("redemption.own", "nobody serves himself", "ask a colleague")
+
+
 def other_terminal() -> ForbiddenError:
     return ForbiddenError("redemption.other_terminal", "this terminal belongs to another station")
 
@@ -108,6 +123,11 @@ def pump_code_taken() -> ConflictError:
 
 def pump_code_expired() -> GoneError:
     return GoneError("pump.expired", "this code is over", "ask the employee for another one")
+
+
+def pump_fuel_needed() -> InputError:
+    hint = "ask the employee for a code that names the fuel"
+    return InputError("redemption.fuel", "this code names no fuel, so no coupon can be used with it", hint)
 
 
 def pump_code_busy() -> ConflictError:

@@ -15,6 +15,7 @@ from gasolinera.texts import text
 
 MAX_AMOUNT: Final = Decimal(9_999_999)
 _MAX_LITRES: Final = Decimal(9_999)
+_MOST_PLACES: Final = 12  # of a number as it is written, trailing zeros included
 _MAX_PRICE: Final = Decimal(99_999)
 _THOUSANDTH: Final = Decimal("0.001")
 
@@ -193,6 +194,8 @@ def purchased(asked: Fuelling, currency: str) -> Purchased:
     """
     unit = rounding_unit(currency)
     litres, price, amount = asked.litres, asked.price_per_litre, asked.amount
+    if amount is not None:
+        _check(amount, MAX_AMOUNT, unit, "amount")
     if (litres is None) != (price is None):
         raise InputError("redemption.fuel", "litres and price per litre are told together")
     if litres is not None and price is not None:
@@ -210,9 +213,26 @@ def purchased(asked: Fuelling, currency: str) -> Purchased:
 
 
 def _check(value: Decimal, most: Decimal, unit: Decimal, name: str) -> None:
-    if not value.is_finite() or not 0 < value <= most or value % unit != 0:
+    # Neither a NaN nor a number with a huge exponent is compared or computed with: that raises, or says 0.
+    exponent = value.as_tuple().exponent
+    is_number = isinstance(exponent, int) and -_MOST_PLACES <= exponent <= _MOST_PLACES
+    if not is_number or not 0 < value <= most or value % unit != 0:
         sentence = f"{name} must be above 0, at most {most}, in steps of {unit}"
         raise InputError("redemption.amount" if name == "amount" else "redemption.fuel", sentence)
+
+
+def check_amounts(asked: RedemptionRequest) -> None:
+    """Before anybody asks for the coupon: what is wrong in every currency says nothing of it. Raises as `purchased`."""
+    if asked.currency is not None:
+        purchased(asked, asked.currency)
+        return
+    try:
+        purchased(asked, "MXN")
+    except InputError as error:
+        try:
+            purchased(asked, "CRC")
+        except InputError:
+            raise error from None
 
 
 def fingerprint(request: msgspec.Struct) -> bytes:

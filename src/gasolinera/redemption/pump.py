@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import Meta
 
-from gasolinera.coupon_calls import Coupons
+from gasolinera.coupon_calls import Coupons, Refused, Shown
 from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import InputError
 from gasolinera.permissions import Caller
@@ -29,9 +29,10 @@ from gasolinera.redemption.models import (
     purchased,
 )
 from gasolinera.redemption.queries import PumpCode
-from gasolinera.redemption.redeeming import drive, employee_of, ended, find_shown
+from gasolinera.redemption.redeeming import drive, employee_of, ended
+from gasolinera.redemption.shown import note_guess, shown_to
 
-MAX_TICKETS: Final = 9_900  # with a coupon's hundred a redemption's ten thousand
+_MOST_TICKETS: Final = 9_900  # with a coupon's hundred a redemption's ten thousand
 _GOOD_FOR: Final = timedelta(minutes=15)
 _RULE: Final = re.compile(r"([A-Z]{3})=([0-9]+)")
 
@@ -42,7 +43,7 @@ class PumpWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dispenser_code: DispenserCode
     currency: Currency
     amount: Decimal | None = None
-    multiples: Annotated[int, Meta(ge=1, le=MAX_TICKETS)] | None = None
+    multiples: Annotated[int, Meta(ge=1, le=_MOST_TICKETS)] | None = None
     fuel_type: Fuel | None = None
 
 
@@ -65,16 +66,23 @@ def ticket_amounts(rule: str) -> dict[str, Decimal]:
     return {currency: Decimal(amount) for currency, amount in _RULE.findall(rule)}
 
 
-async def show(conn: Connection, caller: Caller, wish: PumpWish, *, rule: str, public_url: str) -> ShownCode:
-    """A code of a quarter of an hour. Raises ForbiddenError `redemption.not_employed`, InputError."""
+async def show(
+    conn: Connection, caller: Caller, wish: PumpWish, *, rule: str, most_tickets: int, public_url: str
+) -> ShownCode:
+    """A code of a quarter of an hour. No amount earns more than `most_tickets`.
+
+    Raises ForbiddenError `redemption.not_employed`, InputError.
+    """
     price = ticket_amounts(rule).get(wish.currency)
     if (wish.amount is None) == (wish.multiples is None):
         raise InputError("redemption.amount", "either an amount or multiples of a ticket's price")
     if wish.multiples is not None and price is None:
         raise InputError("redemption.amount", "this currency earns no tickets at the pump", "name the amount")
+    if wish.multiples is not None and wish.multiples > most_tickets:
+        raise InputError("redemption.amount", f"at most {most_tickets} tickets with one code")
     asked = wish.amount if wish.multiples is None or price is None else wish.multiples * price
     amount = purchased(Fuelling(amount=asked), wish.currency).amount
-    tickets = 0 if price is None else min(int(amount // price), MAX_TICKETS)
+    tickets = 0 if price is None else min(int(amount // price), most_tickets)
     employee = employee_of(caller)
     code = await queries.show_pump_code(
         conn,
@@ -93,17 +101,23 @@ async def show(conn: Connection, caller: Caller, wish: PumpWish, *, rule: str, p
 
 
 async def scan(conn: Connection, user_id: UUID, nonce: UUID) -> PumpCode:
-    """The first driver who scans it has it. Raises UnknownError, ConflictError `pump.taken`, GoneError `pump.expired`.
+    """The first driver who scans it has it, but nobody his own one.
 
+    Raises UnknownError, ConflictError `pump.taken`, GoneError `pump.expired`, ForbiddenError `redemption.own`.
     Locks the code.
     """
     code = await queries.scan_pump_code(conn, nonce, user_id)
     if code is not None:
         return code
-    is_taken = await queries.is_pump_code_taken(conn, nonce, user_id)
-    if is_taken is None:
-        raise errors.unknown_pump_code()
-    raise errors.pump_code_taken() if is_taken else errors.pump_code_expired()
+    match await queries.why_not_scanned(conn, nonce, user_id):
+        case None:
+            raise errors.unknown_pump_code()
+        case "TAKEN":
+            raise errors.pump_code_taken()
+        case "OWN":
+            raise errors.own_redemption()
+        case _:
+            raise errors.pump_code_expired()
 
 
 async def activate(
@@ -116,9 +130,11 @@ async def activate(
     """
     found = None
     if asked.qr is not None or asked.code is not None:
-        found = await find_shown(
-            db, coupons, context, qr=asked.qr, code=asked.code, who=user_id, device_id=asked.device_id
-        )
+        shown = shown_to(user_id, qr=asked.qr, code=asked.code, device_id=asked.device_id)
+        found = await coupons.find(context, shown)
+        if isinstance(found, Refused):
+            begun = await _begun_before(db, context, user_id, nonce, shown, found)
+            return ended(await drive(db, coupons, context, begun, device_id=asked.device_id))
     step = await db.run_statement(
         lambda conn: queries.begin_pump(
             conn,
@@ -133,8 +149,31 @@ async def activate(
     )
     if step.outcome == "EXPIRED":
         raise errors.pump_code_expired()
+    if step.outcome == "NO_FUEL":
+        assert found is not None, "only a coupon needs to know the fuel"
+        raise errors.pump_fuel_needed() if found.is_signed else errors.not_redeemable()
     if step.redemption is None:
         raise errors.unknown_pump_code()
     if step.outcome == "BUSY":
         raise errors.pump_code_busy()
     return ended(await drive(db, coupons, context, step.redemption, device_id=asked.device_id))
+
+
+async def _begun_before(
+    db: Database, context: RequestContext, user_id: UUID, nonce: UUID, shown: Shown, refused: Refused
+) -> Redemption:
+    """What this driver began with a code that was good then. Else raises what a coupon that exists would have got: who
+    types codes must not learn which do.
+    """
+    async with db.connection() as conn:
+        step = await queries.look_at_pump(conn, nonce, user_id)
+    before = None if step is None else step.redemption
+    was_ours = refused.reasons[0] in ("NOT_LIVE", "KEY_REVOKED")
+    if before is not None and before.coupon_code is not None and was_ours:
+        return before
+    await note_guess(db, context, shown, refused)
+    if step is None:
+        raise errors.unknown_pump_code()
+    if step.outcome == "EXPIRED":
+        raise errors.pump_code_expired()
+    raise errors.not_redeemable() if before is None else errors.pump_code_busy()

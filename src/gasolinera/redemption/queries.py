@@ -12,6 +12,7 @@ from gasolinera.redemption.models import Flow, Purchased, Redemption, Redemption
 
 _SQL = load_sql("gasolinera.redemption")
 _BEGIN = _SQL["begin_redemption"]
+_FIND_REPEATED = _SQL["find_repeated"]
 _START = _SQL["start_redemption"]
 _COMPLETE = _SQL["complete_redemption"]
 _FAIL = _SQL["fail_redemption"]
@@ -27,6 +28,7 @@ _PUT_EMPLOYMENT = _SQL["put_employment"]
 _SHOW_PUMP_CODE = _SQL["show_pump_code"]
 _SCAN_PUMP_CODE = _SQL["scan_pump_code"]
 _WHY_NOT_SCANNED = _SQL["why_not_scanned"]
+_LOOK_AT_PUMP = _SQL["look_at_pump"]
 _EXPIRE_PUMP_CODES = _SQL["expire_pump_codes"]
 
 
@@ -117,6 +119,14 @@ async def begin(conn: Connection, context: RequestContext, intent: Intent) -> St
     return _step(record)
 
 
+async def find_repeated(conn: Connection, employee: Employee, key: str, request_sha256: bytes) -> Step | None:
+    """As `begin` would answer, for a request that was here before; None: it was not."""
+    record = await conn.fetchrow(
+        _FIND_REPEATED, employee.employee_number, key, request_sha256, employee.user_id, employee.station_code
+    )
+    return None if record is None else _step(record)
+
+
 async def start(
     conn: Connection,
     context: RequestContext,
@@ -205,9 +215,15 @@ async def list_of_user(
 
 
 async def list_of_station(
-    conn: Connection, station_code: str, status: str | None, *, before: tuple[datetime, int], limit: int
+    conn: Connection,
+    station_code: str,
+    status: str | None,
+    *,
+    with_guesses: bool,
+    before: tuple[datetime, int],
+    limit: int,
 ) -> list[RedemptionRow]:
-    return await fetch_all(conn, RedemptionRow, _LIST_OF_STATION, station_code, status, *before, limit)
+    return await fetch_all(conn, RedemptionRow, _LIST_OF_STATION, station_code, status, *before, limit, with_guesses)
 
 
 async def list_all(conn: Connection, status: str | None, *, before: int, limit: int) -> list[RedemptionRow]:
@@ -268,9 +284,15 @@ async def scan_pump_code(conn: Connection, nonce: UUID, user_id: UUID) -> PumpCo
     return await fetch_optional(conn, PumpCode, _SCAN_PUMP_CODE, nonce, user_id)
 
 
-async def is_pump_code_taken(conn: Connection, nonce: UUID, user_id: UUID) -> bool | None:
-    """None: there is no such code."""
+async def why_not_scanned(conn: Connection, nonce: UUID, user_id: UUID) -> str | None:
+    """TAKEN, OWN or EXPIRED; None: there is no such code."""
     return await conn.fetchval(_WHY_NOT_SCANNED, nonce, user_id)
+
+
+async def look_at_pump(conn: Connection, nonce: UUID, user_id: UUID) -> Step | None:
+    """OPEN, EXPIRED, or REPEATED with what was begun; None: there is no such code, or this driver did not scan it."""
+    record = await conn.fetchrow(_LOOK_AT_PUMP, nonce, user_id)
+    return None if record is None else _step(record)
 
 
 async def expire_pump_codes(conn: Connection, limit: int) -> int:

@@ -5,6 +5,14 @@ SELECT b.outcome, b.reference,
   FROM redemption_schema.begin_redemption(
            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) AS b;
 
+-- name: find_repeated
+-- What this request under its key began, for one that comes when its coupon can no longer be found.
+SELECT CASE WHEN NOT redemption_schema.may_process($1, $4, $5) THEN 'NOT_EMPLOYED'
+            WHEN r.request_sha256 = $3 THEN 'REPEATED' ELSE 'OTHER_REQUEST' END AS outcome,
+       redemption_schema.redemption_facts(r.transaction_reference) AS facts
+  FROM redemption_schema.redemptions AS r
+ WHERE r.employee_number = $1 AND r.idempotency_key = $2;
+
 -- name: start_redemption
 -- The second step: what the pump says. The fraud rules have not seen it where it differs from what was validated.
 SELECT s.outcome,
@@ -40,7 +48,7 @@ SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_c
    AND ($2::uuid IS NULL OR user_id = $2) AND ($3::text IS NULL OR station_code = $3);
 
 -- name: list_of_user
--- "My redemptions", newest first.
+-- "My redemptions", newest first, but for codes that were typed and refused.
 SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_code, station_code, employee_number,
        terminal_code, dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
        discount_amount, final_amount, currency, tickets_earned, raffle_code, failure_code, failure_reason,
@@ -48,11 +56,13 @@ SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_c
   FROM redemption_schema.redemptions
  WHERE user_id = $1 AND ($2::text IS NULL OR status = $2)
    AND (created_at, id) < ($3::timestamptz, $4::bigint)
+   AND (coupon_code IS NULL OR status <> 'FAILED' OR failure_code NOT IN ('COUPON_REFUSED', 'FRAUD_BLOCKED')
+        OR validation_method IN ('QR_SCAN', 'NFC', 'BARCODE'))
  ORDER BY created_at DESC, id DESC
  LIMIT $5;
 
 -- name: list_of_station
--- The station's redemptions, newest first.
+-- The station's redemptions, newest first; codes that were typed and refused for administrators alone.
 SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_code, station_code, employee_number,
        terminal_code, dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
        discount_amount, final_amount, currency, tickets_earned, raffle_code, failure_code, failure_reason,
@@ -60,6 +70,8 @@ SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_c
   FROM redemption_schema.redemptions
  WHERE station_code = $1 AND ($2::text IS NULL OR status = $2)
    AND (created_at, id) < ($3::timestamptz, $4::bigint)
+   AND ($6::boolean OR coupon_code IS NULL OR status <> 'FAILED' OR failure_code NOT IN ('COUPON_REFUSED', 'FRAUD_BLOCKED')
+        OR validation_method IN ('QR_SCAN', 'NFC', 'BARCODE'))
  ORDER BY created_at DESC, id DESC
  LIMIT $5;
 
@@ -121,17 +133,33 @@ SELECT $1::uuid, $2::text, $3::text, $4::text, $5::numeric, $6::text, $7::intege
 RETURNING nonce, status, station_code, dispenser_code, amount, currency, base_tickets, fuel_type, expires_at;
 
 -- name: scan_pump_code
--- The first scan wins; the same driver may scan again.
+-- The first scan wins; the same driver may scan again. Nobody scans a code that he showed himself.
 UPDATE redemption_schema.qr_validations AS q
    SET status = CASE q.status WHEN 'GENERATED' THEN 'SCANNED' ELSE q.status END, scanned_by = $2
  WHERE q.nonce = $1 AND q.amount IS NOT NULL
-   AND (q.status = 'GENERATED' AND q.expires_at > now() OR q.status <> 'EXPIRED' AND q.scanned_by = $2)
+   AND (q.status = 'GENERATED' AND q.expires_at > now()
+        AND redemption_schema.may_serve(q.employee_number, q.station_code, $2)
+        OR q.status <> 'EXPIRED' AND q.scanned_by = $2)
 RETURNING nonce, status, station_code, dispenser_code, amount, currency, base_tickets, fuel_type, expires_at;
 
 -- name: why_not_scanned
 -- What stood in the way.
-SELECT scanned_by IS NOT NULL AND scanned_by <> $2 AS is_taken
-  FROM redemption_schema.qr_validations WHERE nonce = $1 AND amount IS NOT NULL;
+SELECT CASE WHEN q.scanned_by <> $2 THEN 'TAKEN'
+            WHEN EXISTS (SELECT FROM redemption_schema.employments AS e
+                          WHERE e.employee_number = q.employee_number AND e.user_id = $2) THEN 'OWN'
+            ELSE 'EXPIRED' END AS reason
+  FROM redemption_schema.qr_validations AS q WHERE q.nonce = $1 AND q.amount IS NOT NULL;
+
+-- name: look_at_pump
+-- What begin_pump_redemption would say to who shows what is no coupon, so that its answer does not depend on that.
+SELECT CASE WHEN r.status <> 'FAILED' THEN 'REPEATED'
+            WHEN q.status NOT IN ('SCANNED', 'ACTIVATED') OR q.expires_at <= now()
+                 OR NOT redemption_schema.may_serve(q.employee_number, q.station_code, $2) THEN 'EXPIRED'
+            ELSE 'OPEN' END AS outcome,
+       CASE WHEN r.status <> 'FAILED' THEN redemption_schema.redemption_facts(r.transaction_reference) END AS facts
+  FROM redemption_schema.qr_validations AS q
+  LEFT JOIN redemption_schema.redemptions AS r ON r.id = q.redemption_id
+ WHERE q.nonce = $1 AND q.scanned_by = $2 AND q.amount IS NOT NULL;
 
 -- name: expire_pump_codes
 -- Codes whose time is over, but those whose redemption is under way.

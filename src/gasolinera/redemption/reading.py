@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from gasolinera.database import Connection
@@ -11,8 +12,8 @@ from gasolinera.keyring import Keyring
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.permissions import Caller, Permission, Reach
 from gasolinera.redemption import queries
-from gasolinera.redemption.errors import unknown_redemption
-from gasolinera.redemption.models import Redemption, RedemptionRow, Status
+from gasolinera.redemption.errors import NOT_REDEEMABLE, NOT_REDEEMABLE_REASON, unknown_redemption
+from gasolinera.redemption.models import SIGNED, Redemption, RedemptionRow, Status
 from gasolinera.redemption.models_tickets import SignedIssuance
 from gasolinera.redemption.queries_tickets import issuances_of_redemption
 from gasolinera.redemption.receipts import issue_receipt
@@ -35,11 +36,15 @@ async def get_redemption(conn: Connection, caller: Caller, reference: str) -> Re
         station_code = None if reach is Reach.ALL else caller.station_code
         if reach is Reach.ALL or station_code is not None:
             found = await queries.get(conn, reference, user_id=None, station_code=station_code)
+            if found is not None and reach is not Reach.ALL and _is_guess(found):
+                found = None
     if found is None and caller.user_id is not None:
         found = await queries.get(conn, reference, user_id=caller.user_id, station_code=None)
+        if found is not None and _is_guess(found):
+            found = None
     if found is None:
         raise unknown_redemption()
-    return _shown(found)
+    return _shown(found, reach)
 
 
 async def signed_issuances(
@@ -72,7 +77,8 @@ async def list_redemptions(
     cursor: str | None,
     limit: int,
 ) -> Page[Redemption]:
-    """The own ones of a customer, or of anybody with `mine`; the station's of its staff; any of administrators.
+    """The own ones of a customer, or of anybody with `mine`; the station's of its staff; any of administrators. Coupons
+    that were typed and refused only the latter see: that there is an attempt says that the code exists.
 
     Raises ForbiddenError `auth.other_station`, InputError `request.cursor`.
     """
@@ -87,12 +93,24 @@ async def list_redemptions(
         assert caller.user_id is not None, "who may read redemptions is a person"
         found = await queries.list_of_user(conn, caller.user_id, status, before=before, limit=limit + 1)
     elif station_code is not None:
-        found = await queries.list_of_station(conn, station_code, status, before=before, limit=limit + 1)
+        found = await queries.list_of_station(
+            conn, station_code, status, with_guesses=reach is Reach.ALL, before=before, limit=limit + 1
+        )
     else:
         found = await queries.list_all(conn, status, before=before[1], limit=limit + 1)
     page = page_of(found, limit=limit, position=lambda row: RedemptionPosition(row.created_at, row.id))
-    return Page(tuple(_shown(row) for row in page.items), page.next_cursor)
+    return Page(tuple(_shown(row, reach) for row in page.items), page.next_cursor)
 
 
-def _shown(row: RedemptionRow) -> Redemption:
-    return Redemption(**{name: getattr(row, name) for name in Redemption.__struct_fields__})
+def _is_guess(row: RedemptionRow) -> bool:
+    """As the lists' queries have it."""
+    is_refused = row.status is Status.FAILED and row.failure_code in (NOT_REDEEMABLE, "FRAUD_BLOCKED")
+    return is_refused and row.validation_method not in SIGNED and row.coupon_code is not None
+
+
+def _shown(row: RedemptionRow, reach: Reach | None) -> Redemption:
+    shown = Redemption(**{name: getattr(row, name) for name in Redemption.__struct_fields__})
+    if reach is Reach.OWN and row.failure_code not in (None, "NOT_COMPLETED"):
+        # Why a coupon is refused, or that the fraud rules struck, learns who serves and scanned it.
+        return msgspec.structs.replace(shown, failure_code=NOT_REDEEMABLE, failure_reason=NOT_REDEEMABLE_REASON)
+    return shown

@@ -19,22 +19,24 @@ from gasolinera.coupon_calls import Coupons, Found, Given, Purchase, Refused, Re
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import ForbiddenError, InputError, UnavailableError
 from gasolinera.permissions import Caller, Permission, Reach, Role
-from gasolinera.redemption import errors, fraud, queries, queries_offline
+from gasolinera.redemption import errors, queries, queries_offline
 from gasolinera.redemption.models import (
     SIGNED,
     Cancelled,
     Completion,
     Flow,
     Method,
+    Purchased,
     Redemption,
     RedemptionRequest,
     Status,
     Validation,
+    check_amounts,
     fingerprint,
     purchased,
 )
-from gasolinera.redemption.models_fraud import RefusedAs, RefusedCode
-from gasolinera.redemption.queries import Employee, Intent
+from gasolinera.redemption.queries import Employee, Intent, Step
+from gasolinera.redemption.shown import note_guess, shown_to
 from gasolinera.terminal_calls import KnownTerminal
 
 _ONE_SHOT_PATIENCE: Final = timedelta(seconds=30)  # longer than any request may take
@@ -44,8 +46,14 @@ _CANCEL_WITHIN: Final = {
     Role.STATION_ADMIN: timedelta(hours=24),
     Role.SYSTEM_ADMIN: timedelta(days=30),
 }
-_GUESSES: Final = frozenset(RefusedAs)
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What the edge has found out before: which terminal signed, and that the customer has an account."""
+
+    terminal: KnownTerminal | None
+    is_customer: bool
 
 
 async def redeem(
@@ -57,12 +65,15 @@ async def redeem(
     asked: RedemptionRequest,
     *,
     terminal: KnownTerminal | None = None,
+    is_customer_known: bool = True,
 ) -> Redemption:
     """A coupon redeemed in one request. The same request under the same key gets the same answer.
 
-    Raises ForbiddenError, InputError, UnavailableError, and what `errors.refusal_of` makes of a refused coupon.
+    `is_customer_known`: whether the customer that it names, if any, has an active account. Raises ForbiddenError,
+    InputError, UnavailableError, and what `errors.refusal_of` makes of a refused coupon.
     """
-    begun, _ = await _begin(db, coupons, context, caller, key, asked, Flow.ONE_SHOT, terminal)
+    known = _Known(terminal, is_customer_known)
+    begun = await _begin(db, coupons, context, caller, key, asked, Flow.ONE_SHOT, known)
     return ended(await drive(db, coupons, context, begun, device_id=asked.device_id))
 
 
@@ -75,15 +86,18 @@ async def validate(
     asked: RedemptionRequest,
     *,
     terminal: KnownTerminal | None = None,
+    is_customer_known: bool = True,
 ) -> Validation:
     """The first of two steps: says what the coupon would give for the amount that was named, and reserves nothing.
 
     The redemption waits half an hour for its second step. Raises as `redeem` does.
     """
-    begun, found = await _begin(db, coupons, context, caller, key, asked, Flow.TWO_STEP, terminal)
+    known = _Known(terminal, is_customer_known)
+    begun = await _begin(db, coupons, context, caller, key, asked, Flow.TWO_STEP, known)
     if begun.status is not Status.PENDING:
         return _validated_before(begun)
-    purchase = _purchase_of(begun, found.coupon_code, asked.device_id)
+    assert begun.coupon_code is not None, "only a pump's code goes without"
+    purchase = _purchase_of(begun, begun.coupon_code, asked.device_id)
     answer = await coupons.quote(context, purchase)
     if isinstance(answer, Refused):
         # Refused perhaps by the own use: the second step may be through, while this was a repetition of the first.
@@ -123,6 +137,8 @@ async def complete(
     )
     if step.outcome == "NOT_EMPLOYED":
         raise errors.not_employed()
+    if step.outcome == "OWN":
+        raise errors.own_redemption()
     if step.redemption is None or step.outcome == "UNKNOWN":
         raise errors.unknown_redemption()
     if step.outcome == "OTHER_REQUEST":
@@ -229,48 +245,6 @@ def employee_of(caller: Caller) -> Employee:
     return Employee(caller.user_id, caller.employee_number, caller.station_code)
 
 
-async def find_shown(
-    db: Database,
-    coupons: Coupons,
-    context: RequestContext,
-    *,
-    qr: str | None,
-    code: str | None,
-    who: Employee | UUID,
-    device_id: str | None,
-) -> Found:
-    """The coupon that was scanned or typed. Raises InputError, and ConflictError `coupon.not_redeemable`, noted as a
-    guess.
-    """
-    text = qr or code
-    if text is None or (qr is not None and code is not None):
-        raise InputError("redemption.coupon", "one of qr and code says which coupon it is")
-    employee = who if isinstance(who, Employee) else None
-    shown = coupon_calls.Shown(
-        text=text,
-        method="QR_SCAN" if qr is not None else "MANUAL_ENTRY",
-        station_code=None if employee is None else employee.station_code,
-        employee_number=None if employee is None else employee.employee_number,
-        user_id=who if isinstance(who, UUID) else None,
-        device_id=device_id,
-    )
-    answer = await coupons.find(context, shown)
-    if isinstance(answer, Found):
-        return answer
-    if answer.reasons[0] in _GUESSES:
-        guess = RefusedCode(
-            code=text,
-            reason=RefusedAs(answer.reasons[0]),
-            station_code=shown.station_code,
-            employee_number=shown.employee_number,
-            user_id=shown.user_id,
-            device_id=device_id,
-        )
-        async with db.transaction(context) as conn:
-            await fraud.note_refused_code(conn, guess)
-    raise errors.not_redeemable()
-
-
 async def _begin(
     db: Database,
     coupons: Coupons,
@@ -279,27 +253,41 @@ async def _begin(
     key: str,
     asked: RedemptionRequest,
     flow: Flow,
-    terminal: KnownTerminal | None,
-) -> tuple[Redemption, Found]:
+    known: _Known,
+) -> Redemption:
     employee = employee_of(caller)
-    if terminal is not None and terminal.station_code != employee.station_code:
+    if known.terminal is not None and known.terminal.station_code != employee.station_code:
         raise errors.other_terminal()
-    if terminal is None and asked.dispenser_code is None:
+    if known.terminal is None and asked.dispenser_code is None:
         raise errors.place_needed()
-    found = await find_shown(
-        db, coupons, context, qr=asked.qr, code=asked.code, who=employee, device_id=asked.device_id
-    )
-    if asked.currency is not None and asked.currency != found.currency:
-        raise InputError("redemption.currency", "the coupon is of another currency")
-    user_id = asked.customer or found.user_id
-    if user_id is None:
-        raise errors.customer_needed()
+    if asked.customer == employee.user_id:
+        raise errors.own_redemption()
+    check_amounts(asked)
+    shown = shown_to(employee, qr=asked.qr, code=asked.code, device_id=asked.device_id)
+    found = await coupons.find(context, shown) if known.is_customer else None
+    if not isinstance(found, Found):
+        # A live code lasts a minute, a key until it is revoked: the request was perhaps here while they were good.
+        async with db.connection() as conn:
+            before = await queries.find_repeated(conn, employee, key, fingerprint(asked))
+        if before is not None:
+            return _begun(before, flow)
+        if found is None:
+            raise errors.customer_unknown()
+        await note_guess(db, context, shown, found)
+        raise errors.not_live() if found.reasons[0] == "NOT_LIVE" else errors.not_redeemable()
+    try:
+        user_id, currency, bought = _fitting(asked, found)
+    except InputError:
+        # Of a typed code nobody learns what fits it: that would say that it exists.
+        if found.is_signed:
+            raise
+        raise errors.not_redeemable() from None
     intent = Intent(
         key=key,
         request_sha256=fingerprint(asked),
         flow=flow,
         employee=employee,
-        terminal_code=None if terminal is None else terminal.terminal_code,
+        terminal_code=None if known.terminal is None else known.terminal.terminal_code,
         user_id=user_id,
         coupon_code=found.coupon_code,
         campaign_code=found.campaign_code,
@@ -307,16 +295,33 @@ async def _begin(
         device_id=asked.device_id,
         dispenser_code=asked.dispenser_code,
         fuel_type=asked.fuel_type,
-        purchased=purchased(asked, found.currency),
-        currency=found.currency,
+        purchased=bought,
+        currency=currency,
         patience=_ONE_SHOT_PATIENCE if flow is Flow.ONE_SHOT else TWO_STEP_PATIENCE,
     )
     step = await db.run_statement(lambda conn: queries.begin(conn, context, intent), is_idempotent=True)
-    if step.redemption is None:
+    if step.outcome == "OWN":
+        raise errors.own_redemption() if found.is_signed else errors.not_redeemable()
+    return _begun(step, flow)
+
+
+def _begun(step: Step, flow: Flow) -> Redemption:
+    """Raises what `errors.refusal_of` makes of a FAILED one."""
+    if step.outcome == "NOT_EMPLOYED" or step.redemption is None:
         raise errors.not_employed()
     if step.outcome == "OTHER_REQUEST" or step.redemption.flow is not flow:
         raise errors.other_request()
-    return ended(step.redemption), found
+    return ended(step.redemption)
+
+
+def _fitting(asked: RedemptionRequest, found: Found) -> tuple[UUID, str, Purchased]:
+    """Whose it is, and for how much. Raises InputError where the request does not fit its coupon."""
+    if asked.currency is not None and asked.currency != found.currency:
+        raise InputError("redemption.currency", "the coupon is of another currency")
+    user_id = asked.customer or found.user_id
+    if user_id is None:
+        raise errors.customer_needed()
+    return user_id, found.currency, purchased(asked, found.currency)
 
 
 def _validated_before(redemption: Redemption) -> Validation:
@@ -346,7 +351,7 @@ def _purchase_of(redemption: Redemption, coupon_code: str, device_id: str | None
 
 
 async def _fail(db: Database, context: RequestContext, redemption: Redemption, refused: Refused) -> Redemption:
-    code, reason = errors.NOT_REDEEMABLE, "The coupon was not redeemable."
+    code, reason = errors.NOT_REDEEMABLE, errors.NOT_REDEEMABLE_REASON
     if redemption.validation_method in SIGNED:
         code, reason = refused.reasons[0], ", ".join(refused.reasons)
     return await db.run_statement(

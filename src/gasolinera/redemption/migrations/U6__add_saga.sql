@@ -13,6 +13,7 @@ DROP FUNCTION redemption_schema.begin_redemption(
     numeric, numeric, text, interval);
 DROP FUNCTION redemption_schema.redemption_facts(text);
 DROP FUNCTION redemption_schema.set_request_context(text[], text[]);
+DROP FUNCTION redemption_schema.may_serve(text, text, uuid);
 DROP FUNCTION redemption_schema.may_process(text, uuid, text);
 DROP TABLE redemption_schema.employments;
 UPDATE redemption_schema.redemptions

@@ -79,6 +79,18 @@ CREATE FUNCTION redemption_schema.may_process(p_employee_number text, p_user_id 
 COMMENT ON FUNCTION redemption_schema.may_process(text, uuid, text) IS
     'Whether this person works there now under this number and may process transactions.';
 
+CREATE FUNCTION redemption_schema.may_serve(p_employee_number text, p_station_code text, p_driver uuid)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM redemption_schema.employments AS e
+         WHERE e.employee_number = p_employee_number AND e.station_code = p_station_code
+           AND e.is_active AND e.may_process_transactions AND e.user_id <> p_driver)
+    $$;
+COMMENT ON FUNCTION redemption_schema.may_serve(text, text, uuid) IS
+    'Whether who has this number works there now, may process transactions, and is somebody else than this driver.';
+
 -- The steps --------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION redemption_schema.set_request_context(p_names text[], p_values text[]) RETURNS void
@@ -129,6 +141,10 @@ BEGIN
         RETURN QUERY SELECT 'NOT_EMPLOYED', NULL::text, NULL::jsonb;
         RETURN;
     END IF;
+    IF p_user_id = p_asked_by THEN
+        RETURN QUERY SELECT 'OWN', NULL::text, NULL::jsonb;
+        RETURN;
+    END IF;
     INSERT INTO redemption_schema.redemptions AS r (
         user_id, coupon_code, campaign_code, station_code, employee_number, terminal_code, dispenser_code,
         validation_method, device_id, fuel_type, fuel_litres, price_per_litre, original_amount, final_amount, currency,
@@ -156,7 +172,7 @@ COMMENT ON FUNCTION redemption_schema.begin_redemption(
     numeric, numeric, text, interval) IS
     'Writes the intent, PENDING. NEW, its facts are for the assessment to tell; REPEATED: the same request under the '
     'same key was here before; OTHER_REQUEST: another one was; NOT_EMPLOYED: who asks does not work there now, or may '
-    'not process transactions.';
+    'not process transactions; OWN: who asks is who would have the profit.';
 
 CREATE FUNCTION redemption_schema.start_redemption(
     p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid,
@@ -183,6 +199,7 @@ BEGIN
               FROM redemption_schema.redemptions AS w
              WHERE w.transaction_reference = p_reference AND w.station_code = p_station_code
                AND w.flow = 'TWO_STEP' AND CASE w.status WHEN 'PENDING' THEN true ELSE false END
+               AND w.recover_at > now() AND w.user_id <> p_asked_by
                FOR NO KEY UPDATE) AS before
      WHERE r.id = before.id
     RETURNING before.original_amount <> p_amount OR coalesce(before.fuel_litres <> p_fuel_litres, false)
@@ -193,13 +210,14 @@ BEGIN
                redemption_schema.redemption_facts(p_reference);
         RETURN;
     END IF;
-    SELECT r.status, r.flow, r.completion_sha256 INTO v
+    SELECT r.status, r.flow, r.completion_sha256, r.user_id INTO v
       FROM redemption_schema.redemptions AS r
      WHERE r.transaction_reference = p_reference AND r.station_code = p_station_code;
     RETURN QUERY
     SELECT CASE WHEN v.status IS NULL THEN 'UNKNOWN'
                 WHEN v.completion_sha256 = p_request_sha256 THEN 'REPEATED'
                 WHEN v.completion_sha256 IS NOT NULL THEN 'OTHER_REQUEST'
+                WHEN v.user_id = p_asked_by THEN 'OWN'
                 ELSE 'OVER' END,
            redemption_schema.redemption_facts(p_reference);
 END
@@ -208,7 +226,7 @@ COMMENT ON FUNCTION redemption_schema.start_redemption(
     text[], text[], text, bytea, uuid, text, text, text, numeric, numeric, numeric) IS
     'The second step of a validated redemption, with what the pump says: STARTED; STARTED_OTHERWISE: with another '
     'amount, or other litres, than were validated; REPEATED and OTHER_REQUEST as in begin_redemption; UNKNOWN, also for '
-    'those of other stations; OVER: it ended without a second step.';
+    'those of other stations; OWN as there; OVER: it ended without a second step, or its time for one is over.';
 
 CREATE FUNCTION redemption_schema.complete_redemption(
     p_context_names text[], p_context_values text[], p_reference text, p_discount_amount numeric,
@@ -343,7 +361,7 @@ BEGIN
       FROM redemption_schema.qr_validations AS q
      WHERE q.nonce = p_nonce AND q.scanned_by = p_user_id AND q.amount IS NOT NULL
        FOR NO KEY UPDATE;
-    IF NOT FOUND OR p_coupon_code IS NOT NULL AND v_code.fuel_type IS NULL THEN
+    IF NOT FOUND THEN
         RETURN QUERY SELECT 'UNKNOWN', NULL::text, NULL::jsonb;
         RETURN;
     END IF;
@@ -355,8 +373,13 @@ BEGIN
                v_earlier.transaction_reference, redemption_schema.redemption_facts(v_earlier.transaction_reference);
         RETURN;
     END IF;
-    IF v_code.status NOT IN ('SCANNED', 'ACTIVATED') OR v_code.expires_at <= now() THEN
+    IF v_code.status NOT IN ('SCANNED', 'ACTIVATED') OR v_code.expires_at <= now()
+       OR NOT redemption_schema.may_serve(v_code.employee_number, v_code.station_code, p_user_id) THEN
         RETURN QUERY SELECT 'EXPIRED', NULL::text, NULL::jsonb;
+        RETURN;
+    END IF;
+    IF p_coupon_code IS NOT NULL AND v_code.fuel_type IS NULL THEN
+        RETURN QUERY SELECT 'NO_FUEL', NULL::text, NULL::jsonb;
         RETURN;
     END IF;
     INSERT INTO redemption_schema.redemptions AS r (
@@ -375,8 +398,9 @@ END
 $$;
 COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text) IS
     'Activates the pump code that this driver scanned: NEW, its facts are for the assessment to tell; REPEATED: with the '
-    'same coupon before; BUSY: with another, or none; EXPIRED; UNKNOWN. After a refused coupon the same code may be '
-    'activated again, while it is good.';
+    'same coupon before; BUSY: with another, or none; EXPIRED, also where who showed it '
+    'serves there no more; NO_FUEL: it names none, so no coupon can be judged; UNKNOWN. After a refused coupon the same '
+    'code may be activated again, while it is good.';
 
 -- Rights -----------------------------------------------------------------------------------------------------------
 
@@ -394,6 +418,7 @@ GRANT SELECT ON redemption_schema.employments TO redemption_ro;
 GRANT INSERT (fuel_type) ON redemption_schema.qr_validations TO redemption_app;
 GRANT EXECUTE ON FUNCTION
     redemption_schema.may_process(text, uuid, text),
+    redemption_schema.may_serve(text, text, uuid),
     redemption_schema.set_request_context(text[], text[]),
     redemption_schema.redemption_facts(text),
     redemption_schema.begin_redemption(
