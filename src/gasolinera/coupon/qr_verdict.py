@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from gasolinera.coupon import codes, qr
+from gasolinera.coupon.display import not_live
 from gasolinera.coupon.qr import CouponBody, QrError, QrKey
 from gasolinera.coupon.qr_documents import is_revoked
 
@@ -59,6 +60,8 @@ def judge(text: str, keys: Mapping[int, QrKey], *, now: datetime, revoked_bits: 
         fields = _fields_of(body, signed.display)
         revoked = None if revoked_bits is None else is_revoked(revoked_bits, body.dense_index)
         qr.require_time(body, now)
+        if signed.display is None and body.flags & qr.LIVE_ONLY:
+            raise not_live()
     except QrError as error:
         return Verdict(is_good=False, problem=error.code, message=error.message, fields=fields, is_revoked=revoked)
     if revoked:

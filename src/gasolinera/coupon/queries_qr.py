@@ -70,6 +70,7 @@ class ShownCoupon(msgspec.Struct, frozen=True):
 class CouponState(msgspec.Struct, frozen=True):
     coupon_code: str
     campaign_code: str
+    campaign_status: str
     status: str
     usage_count: int
     max_usage: int

@@ -92,8 +92,8 @@ SELECT c.qr_payload, c.qr_signature, c.valid_until
 
 -- name: find_coupon_state
 -- What has become of a coupon, and its code, for the command line.
-SELECT c.coupon_code, g.campaign_code, c.status, c.usage_count, c.max_usage, c.valid_from, c.valid_until,
-       c.qr_payload, c.qr_signature
+SELECT c.coupon_code, g.campaign_code, g.status AS campaign_status, c.status, c.usage_count, c.max_usage,
+       c.valid_from, c.valid_until, c.qr_payload, c.qr_signature
   FROM coupon_schema.coupons AS c
   JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
  WHERE c.coupon_code = $1;
