@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 import time
+from typing import NoReturn
 
 from tests.chaos.processes import open_platform
 from tests.chaos.run import run
@@ -16,8 +17,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="how often in a run each thing dies")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="of the first run")
     asked = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
+    signal.signal(signal.SIGTERM, _leave)
     sys.exit(asyncio.run(_run_all(asked.seed, asked.runs, asked.rounds)))
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    """As an exception it lets everything that was started be ended."""
+    sys.exit(1)
 
 
 async def _run_all(first: int, runs: int, rounds: int) -> int:

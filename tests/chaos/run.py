@@ -18,7 +18,7 @@ from tests.chaos.clients import Tills, Told, cashier, customer
 from tests.chaos.processes import Conn, Platform, until, until_ready
 from tests.coupon.at_hand import make_campaign, make_coupon
 from tests.redemption.desk import due_now
-from tests.redemption.reckoning import disagreements
+from tests.redemption.reckoning import disagreements, what_is_left
 
 _TILLS: Final = 64
 _REST_WITHIN_S: Final = 120.0
@@ -97,7 +97,10 @@ def _prepare(admin: Conn, prefix: str) -> list[str]:
             " ON CONFLICT DO NOTHING",
             (f"EMP{700000 + till}", cashier(till)),
         )
-    ids = {code: make_campaign(admin, code, raffle_tickets_per_coupon=2, **terms) for code, terms in _CAMPAIGNS.items()}
+    ids = {
+        name: make_campaign(admin, prefix + name, raffle_tickets_per_coupon=2, **terms)
+        for name, terms in _CAMPAIGNS.items()
+    }
     one = make_coupon(admin, ids["ONE"], None)
     some = [make_coupon(admin, ids["BUDGET"], None, max_usage=3) for _ in range(8)]
     limited = [make_coupon(admin, ids["LIMIT"], None, max_usage=5) for _ in range(6)]
@@ -231,19 +234,8 @@ async def _use_what_is_left(platform: Platform, prefix: str, tills: Tills) -> li
 
 
 def _shares_left(admin: Conn, campaign: str) -> list[Decimal]:
-    row = admin.execute(
-        """
-        SELECT g.total_usage_limit - count(h.id), g.budget_amount - coalesce(sum(h.discount_amount), 0)
-          FROM coupon_schema.campaigns AS g
-          LEFT JOIN coupon_schema.coupons AS c ON c.campaign_id = g.id
-          LEFT JOIN coupon_schema.coupon_usage_history AS h ON h.coupon_id = c.id AND h.restored_at IS NULL
-         WHERE g.campaign_code = %s GROUP BY g.id
-        """,
-        (campaign,),
-    ).fetchone()
-    assert row is not None
-    uses, money = row
+    uses, money = what_is_left(admin, campaign)
     if uses is not None:
-        return [_CENT] * int(uses)
+        return [_CENT] * uses
     halves = [Decimal(int(money)) / 2, money - Decimal(int(money)) / 2]
     return [share for share in halves if share > 0]

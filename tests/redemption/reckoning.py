@@ -4,6 +4,7 @@ The queries share no code with the services: no function, no view and no counter
 at are campaigns whose code begins with a prefix, so that other rows of the database do not disturb.
 """
 
+from decimal import Decimal
 from typing import Any, Final
 
 import psycopg
@@ -157,3 +158,20 @@ def disagreements(admin: Conn, prefix: str, *, at_rest: bool) -> dict[str, int]:
     """What does not agree, with the number of rows that are wrong; nothing is good."""
     found = admin.execute(_STATEMENTS[at_rest], {"prefix": prefix}).fetchall()
     return {name: count for name, count in found if count}
+
+
+def what_is_left(admin: Conn, campaign_code: str) -> tuple[int | None, Decimal]:
+    """Uses, None where they have no limit, and money."""
+    found = admin.execute(
+        """
+        SELECT g.total_usage_limit - count(h.id), g.budget_amount - coalesce(sum(h.discount_amount), 0)
+          FROM coupon_schema.campaigns AS g
+          LEFT JOIN coupon_schema.coupons AS c ON c.campaign_id = g.id
+          LEFT JOIN coupon_schema.coupon_usage_history AS h ON h.coupon_id = c.id AND h.restored_at IS NULL
+         WHERE g.campaign_code = %s GROUP BY g.id
+        """,
+        (campaign_code,),
+    ).fetchone()
+    assert found is not None, "there is such a campaign"
+    uses, money = found
+    return uses, money

@@ -40,7 +40,7 @@ from gasolinera.redemption.models import Cancelled, Completion, Fuel, Redemption
 from gasolinera.redemption.recovery import recover
 from tests.coupon.at_hand import make_campaign, make_coupon
 from tests.redemption.desk import ATTENDANT, Conn, due_now, user
-from tests.redemption.reckoning import disagreements
+from tests.redemption.reckoning import disagreements, what_is_left
 from tests.redemption.stepped_services import Bench, carry
 from tests.redemption.stepping import Process
 
@@ -251,8 +251,8 @@ class Machine(RuleBasedStateMachine):
     def _is_busy(self) -> bool:
         return bool(self.processes)
 
-    def _at(self, which: int) -> int:
-        return which % len(self.processes)
+    def _at(self, which: int) -> Process[Answer]:
+        return self.processes[which % len(self.processes)][0]
 
     def _collect(self) -> None:
         for process, about in [one for one in self.processes if one[0].is_over]:
@@ -262,7 +262,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(_is_busy)
     @rule(which=_any, statements=st.integers(1, 3))
     def advance(self, which: int, statements: int) -> None:
-        self._advance(self.processes[self._at(which)][0], statements)
+        self._advance(self._at(which), statements)
         self._collect()
 
     @precondition(lambda self: len(self.processes) > 1)
@@ -277,13 +277,13 @@ class Machine(RuleBasedStateMachine):
     @precondition(_is_busy)
     @rule(which=_any)
     def finish(self, which: int) -> None:
-        self.bench.run(self.processes[self._at(which)][0].finish())
+        self.bench.run(self._at(which).finish())
         self._collect()
 
     @precondition(_is_busy)
     @rule(which=_any, after=st.integers(0, 6))
     def kill(self, which: int, after: int) -> None:
-        self.bench.run(self.processes[self._at(which)][0].kill(after))
+        self.bench.run(self._at(which).kill(after))
         self._collect()
 
     def _hear(self, process: Process[Answer], about: str) -> None:
@@ -345,24 +345,11 @@ class Machine(RuleBasedStateMachine):
         self.bench.run(recover(self.bench.plain["redemption"], self.bench.plain_coupons))
         self.bench.run(carry(self.bench.plain))
 
-    def _left(self) -> tuple[int, Decimal]:
-        found = self.bench.admin.execute(
-            """
-            SELECT g.total_usage_limit - count(h.id), g.budget_amount - coalesce(sum(h.discount_amount), 0)
-              FROM coupon_schema.campaigns AS g
-              LEFT JOIN coupon_schema.coupons AS c ON c.campaign_id = g.id
-              LEFT JOIN coupon_schema.coupon_usage_history AS h ON h.coupon_id = c.id AND h.restored_at IS NULL
-             WHERE g.id = %s GROUP BY g.id
-            """,
-            (self.campaign_id,),
-        ).fetchone()
-        assert found is not None
-        return found
-
     def _use_what_is_left(self) -> None:
         """To the last use and the last cent, and then no more."""
         self._change_campaign("ACTIVE")
-        uses, money = self._left()
+        uses, money = what_is_left(self.bench.admin, self.campaign)
+        assert uses is not None
         cents = min(uses, int(money / _CENT))
         shares = [_CENT] * (cents - 1) + [money - _CENT * (cents - 1)] if cents else []
         for number, share in enumerate([*shares, _CENT]):
@@ -377,8 +364,7 @@ class Machine(RuleBasedStateMachine):
             )
             outcome = self.bench.run(self._redeem(f"a-key-of-{self.campaign}-left-{number:03}", request))
             assert outcome == ("COMPLETED" if number < len(shares) else _REFUSED), f"{uses} uses, {money} were left"
-        uses, money = self._left()
-        assert uses == 0 or money == 0
+        assert any(left == 0 for left in what_is_left(self.bench.admin, self.campaign))
 
     async def _redeem(self, key: str, request: RedemptionRequest) -> str:
         db, coupons = self.bench.plain["redemption"], self.bench.plain_coupons
