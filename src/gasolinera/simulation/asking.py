@@ -20,7 +20,7 @@ from gasolinera.security import issue_access_token
 MAX_CONNECTIONS: Final = 20  # more would wait for the application's own connections to the database
 _TOKEN_GOOD_FOR_S: Final = 600.0
 _TIMEOUT_S: Final = 120.0  # issuing to thousands of people is one request
-_TRIES: Final = 8
+_TRIES: Final = 20
 _KEPT_S: Final = 2.0  # a connection without requests; the server ends it a little later
 _LONGEST_WAIT_S: Final = 60
 _BUSY: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
