@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -166,13 +165,43 @@ def test_the_command_refreshes_shows_and_writes_and_its_check_fails_on_a_differe
     assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (1, "error: there is no report by 'week'")
 
 
-def test_the_views_say_the_same(admin: Conn) -> None:
-    statistics = admin.execute(
-        "SELECT business_day, completed, cancelled, final_amount, average_discount, cancelled_percent"
-        " FROM redemption_schema.redemption_statistics WHERE station_code = 'JSM002' AND business_day < '2026-06-01'"
+FACTS = """
+    SELECT {keys}, r.station_code, r.currency, count(*), count(*) FILTER (WHERE r.status = 'CANCELLED'),
+           coalesce(sum(r.original_amount) FILTER (WHERE r.status = 'COMPLETED'), 0),
+           coalesce(sum(r.discount_amount) FILTER (WHERE r.status = 'COMPLETED'), 0),
+           coalesce(sum(r.final_amount) FILTER (WHERE r.status = 'COMPLETED'), 0),
+           coalesce(sum(r.final_amount) FILTER (WHERE r.status = 'CANCELLED'), 0),
+           coalesce(sum(r.fuel_litres) FILTER (WHERE r.status = 'COMPLETED'), 0), sum(r.tickets_earned)
+      FROM redemption_schema.redemptions AS r
+     WHERE r.completed_at IS NOT NULL
+     GROUP BY {groups} r.station_code, r.currency
+"""
+FIGURES = """station_code, currency, completed, cancelled, original_amount, discount_amount, final_amount,
+    cancelled_amount, fuel_litres, tickets_earned"""
+
+
+def test_the_views_say_what_the_redemptions_say(admin: Conn) -> None:
+    """Those of the sample as well."""
+    by_day = FACTS.format(keys="r.business_day", groups="r.business_day,").encode()
+    shown = f"SELECT business_day, {FIGURES} FROM redemption_schema.redemption_statistics".encode()
+    assert sorted(admin.execute(shown).fetchall()) == sorted(facts := admin.execute(by_day).fetchall())
+    assert len(facts) > 3
+    by_station = FACTS.format(
+        keys="min(r.business_day), max(r.business_day), count(DISTINCT r.campaign_code)", groups=""
+    ).encode()
+    shown = f"SELECT first_day, last_day, campaigns, {FIGURES} FROM redemption_schema.redemption_summary".encode()
+    assert sorted(admin.execute(shown).fetchall()) == sorted(admin.execute(by_station).fetchall())
+    averages = admin.execute(
+        "SELECT average_discount, cancelled_percent FROM redemption_schema.redemption_statistics"
+        " WHERE station_code = 'JSM002' AND business_day = '2026-05-03'"
     ).fetchall()
-    assert statistics == [(date(2026, 5, 3), 2, 1, Decimal(450), Decimal(50), Decimal(50))]
-    open_now = admin.execute("SELECT count(*) FROM redemption_schema.active_redemptions").fetchone()
+    assert averages == [(Decimal(50), Decimal(50))]
+
+
+def test_a_view_shows_what_is_under_way(admin: Conn) -> None:
+    count = b"SELECT count(*) FROM redemption_schema.active_redemptions"
+    before = admin.execute(count).fetchone()
+    complete(admin, begin(admin))
     begin(admin)
-    assert open_now is not None
-    assert admin.execute("SELECT count(*) FROM redemption_schema.active_redemptions").fetchone() == (open_now[0] + 1,)
+    assert before is not None
+    assert admin.execute(count).fetchone() == (before[0] + 1,)

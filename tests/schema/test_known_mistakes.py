@@ -138,6 +138,8 @@ def test_every_view_that_counts_is_one_of_those_compared_here(admin: Conn) -> No
         "coupon_schema.coupon_batch_progress",
         "raffle_schema.raffle_summary",
         "raffle_schema.raffle_totals",
+        "redemption_schema.redemption_statistics",
+        "redemption_schema.redemption_summary",
         "station_schema.employee_summary",
         "station_schema.station_statistics",
     }
