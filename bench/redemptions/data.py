@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psycopg
 
-from gasolinera.coupon import codes, qr
-from gasolinera.key_file import Key
+from gasolinera.coupon import codes, display, qr
+from gasolinera.keyring import Keyring
 
 STATIONS = 1_000
 EMPLOYEES = 1_000  # one at work at each station
@@ -76,9 +76,6 @@ _COLUMNS = """coupon_code, campaign_id, user_id, discount_type, discount_value, 
     currency, raffle_tickets, valid_from, valid_until, qr_key_id, qr_payload, qr_signature"""
 _TERMS = f"""{_CAMPAIGN_ID}, {_USER}, 'PERCENTAGE', 12.5, 50, 100, 'MXN', 1, '2026-01-01'::timestamptz,
        '2030-01-01'::timestamptz, %(key)s"""
-# A code in a wallet is good for a minute, and these are signed beforehand: they are on paper, and whose they are the
-# request says.
-_TERMS_OF_NOBODY = _TERMS.replace(_USER, "NULL::uuid")
 _UNREAL = "substr(sha256(('p' || n)::bytea), 1, 28), sha256(('1' || n)::bytea) || sha256(('2' || n)::bytea)"
 _UNSIGNED = f"""
 INSERT INTO coupon_schema.coupons ({_COLUMNS})
@@ -86,7 +83,7 @@ SELECT {_CODE}, {_TERMS}, {_UNREAL} FROM generate_series(%(first)s::bigint, %(la
 """  # noqa: S608  constants of this module alone
 _SIGNED = f"""
 INSERT INTO coupon_schema.coupons ({_COLUMNS})
-SELECT code, {_TERMS_OF_NOBODY}, payload, signature FROM signed AS s
+SELECT code, {_TERMS}, payload, signature FROM signed AS s
 """  # noqa: S608
 
 _FILL = {
@@ -241,9 +238,10 @@ class Stock:
             conn.execute(_UNSIGNED.encode(), values)
         return numbers
 
-    def signed(self, amount: int, key: Key) -> list[tuple[int, str]]:
-        """Their numbers, and what a scanner reads."""
+    def signed(self, amount: int, keyring: Keyring) -> list[tuple[int, str]]:
+        """Their numbers, and what a scanner reads in the wallet of their owner within the next minute."""
         shown: list[tuple[int, str]] = []
+        key, now = keyring.current("coupon"), keyring.clock()
         sign = qr.signer(key)
         with psycopg.connect(self._url) as conn:
             conn.execute("CREATE TEMPORARY TABLE signed (n bigint, code text, payload bytea, signature bytea)")
@@ -252,7 +250,7 @@ class Stock:
                     body = _body(key.id, number, drawn)
                     signature = sign(body)
                     copy.write_row((number, codes.code_of(drawn), body, signature))
-                    shown.append((number, qr.as_text(body, signature)))
+                    shown.append((number, display.live_text(body, signature, keyring, now=now)))
             conn.execute(_SIGNED.encode(), {"key": self._key_id})
         return shown
 
@@ -274,5 +272,6 @@ def _body(key_id: int, number: int, drawn: int) -> bytes:
             currency="MXN",
             valid_from=datetime(2026, 1, 1, tzinfo=UTC),
             valid_until=datetime(2030, 1, 1, tzinfo=UTC),
+            flags=qr.PERSONAL | qr.LIVE_ONLY | qr.LISTED_STATIONS,
         )
     )

@@ -1,6 +1,5 @@
 """What is measured. Rounds of what is compared alternate, so that what else the machine does falls on all of them."""
 
-import hashlib
 import re
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -189,7 +188,7 @@ def _redeem(
     bench: Bench, served: Served, tokens: list[str], *, seconds: int | None = None, each_s: float | None = None
 ) -> Callable[[], Measured]:
     seconds = seconds or bench.seconds
-    coupons = bench.stocks["small"].signed(seconds * _MOST_PER_CLIENT_S * CLIENTS, _keyring(bench).current("coupon"))
+    coupons = bench.stocks["small"].signed(seconds * _MOST_PER_CLIENT_S * CLIENTS, _keyring(bench))
     requests = [_request(number, shown, tokens[number % EMPLOYEES]) for number, shown in coupons]
     lanes = [requests[at::CLIENTS] for at in range(CLIENTS)]
     return lambda: measure(served, postmaster_of(bench.server), lanes, seconds, each_s=each_s)
@@ -197,7 +196,6 @@ def _redeem(
 
 def _request(number: int, shown: str, token: str) -> str:
     device = f"app-{number * STRIDE % USERS:016}"
-    customer = UUID(hashlib.md5(f"u{number * STRIDE % USERS}".encode(), usedforsecurity=False).hexdigest())
     body = msgspec.json.encode(
         {
             "qr": shown,
@@ -206,7 +204,6 @@ def _request(number: int, shown: str, token: str) -> str:
             "price_per_litre": "23.900",
             "dispenser_code": "D03",
             "device_id": device,
-            "customer": str(customer),
         }
     ).decode()
     return (
