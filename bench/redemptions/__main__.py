@@ -40,8 +40,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.redemptions", description=__doc__)
     parser.add_argument("--small", type=int, default=100_000)
     parser.add_argument("--large", type=int, default=0, help="10000000 for the page")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    # Of pgbench, each of 32 connections plans all statements anew, which takes it the first seconds.
+    parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--parts", default="http,half,size")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--output", type=Path, default=_PAGE)
