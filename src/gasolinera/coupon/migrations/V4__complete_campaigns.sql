@@ -18,9 +18,10 @@ ALTER TABLE coupon_schema.campaigns
     -- Nobody approves the own money.
     ADD CONSTRAINT campaigns_raised_by_check CHECK (approved_by <> raised_by) NOT VALID,
     ADD CONSTRAINT campaigns_opens_by_clock_check CHECK (status = 'DRAFT' OR NOT opens_by_clock) NOT VALID,
-    -- What the codes of its coupons can say: 32 bits of hundredths, and 24 of minutes since 2020.
+    -- What the codes of its coupons can say: 32 bits of hundredths, and 24 of minutes since 2020. NaN is refused by
+    -- campaigns_discount_check, in other words.
     ADD CONSTRAINT campaigns_code_check CHECK (
-        discount_value <= 42949672.95 AND valid_from < '2051-11-24 20:15+00') NOT VALID,
+        (discount_value <= 42949672.95 OR discount_value = 'NaN') AND valid_from < '2051-11-24 20:15+00') NOT VALID,
     -- A day begins at 00:00; 24:00 is its end alone.
     ADD CONSTRAINT campaigns_daily_from_check CHECK (daily_from < '24:00') NOT VALID,
     -- What no budget ends is above every amount.
