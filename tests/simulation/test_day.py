@@ -15,6 +15,7 @@ from gasolinera.config import Environment, Settings
 from gasolinera.errors import ConfigError
 
 Admin = psycopg.Connection[Any]
+pytestmark = pytest.mark.timeout(300)  # applications that start, serve and stop, on a machine with other tests
 
 
 @pytest.fixture
