@@ -5,7 +5,6 @@ import asyncio
 import signal
 import sys
 import time
-from typing import NoReturn
 
 from tests.chaos.processes import open_platform
 from tests.chaos.run import run
@@ -17,17 +16,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="how often in a run each thing dies")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="of the first run")
     asked = parser.parse_args()
-    signal.signal(signal.SIGTERM, _leave)
     sys.exit(asyncio.run(_run_all(asked.seed, asked.runs, asked.rounds)))
 
 
-def _leave(_number: int, _frame: object) -> NoReturn:
-    """As an exception it lets everything that was started be ended."""
-    sys.exit(1)
-
-
 async def _run_all(first: int, runs: int, rounds: int) -> int:
-    """On one platform: each run with campaigns and coupons of its own."""
+    """On one platform: each run with campaigns and coupons of its own. Ended by SIGTERM it ends what it started."""
+    this = asyncio.current_task()
+    assert this is not None, "it is run as one"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     async with open_platform() as platform:
         for seed in range(first, first + runs):
             outcome = await run(platform, seed=seed, rounds=rounds)

@@ -21,6 +21,7 @@ from tests.redemption.desk import due_now
 from tests.redemption.reckoning import disagreements, what_is_left
 
 _TILLS: Final = 64
+_CUSTOMERS: Final = 140  # of tills, and of what is left in the end
 _REST_WITHIN_S: Final = 120.0
 _CENT: Final = Decimal("0.01")
 # Three campaigns whose coupons everybody wants: one use for all, a tight budget, a tight limit of uses.
@@ -88,7 +89,7 @@ def _unforeseen(platform: Platform) -> list[str]:
 
 
 def _prepare(admin: Conn, prefix: str) -> list[str]:
-    """Campaigns, employees and coupons; the codes, the one that everybody wants again and again."""
+    """Campaigns, people and coupons; the codes, the one that everybody wants again and again."""
     admin.execute("UPDATE redemption_schema.fraud_rules SET is_enabled = false")
     for till in range(_TILLS):
         admin.execute(
@@ -96,6 +97,13 @@ def _prepare(admin: Conn, prefix: str) -> list[str]:
             " may_process_transactions, is_active, as_of) VALUES (%s, %s, 'JSM001', true, true, now())"
             " ON CONFLICT DO NOTHING",
             (f"EMP{700000 + till}", cashier(till)),
+        )
+    for number in range(_CUSTOMERS):
+        admin.execute(
+            "INSERT INTO auth_schema.users (public_id, phone_number, first_name, last_name, phone_verified_at,"
+            " terms_version, terms_accepted_at, age_confirmed_at)"
+            " VALUES (%s, %s, 'Somebody', 'Who buys', now(), '2026-01', now(), now()) ON CONFLICT DO NOTHING",
+            (customer(number), f"+52555{8000000 + number}"),
         )
     ids = {
         name: make_campaign(admin, prefix + name, raffle_tickets_per_coupon=2, **terms)
