@@ -137,8 +137,10 @@ def test_the_database_knows_the_coupons_status(database_url: str, admin: Admin) 
         "SELECT qr_payload, qr_signature FROM coupon_schema.coupons WHERE coupon_code = %s", (code,)
     ).fetchone()
     assert found is not None
-    text, where = qr.as_text(*found), {"GASOLINERA_DATABASE_URL": database_url, "GASOLINERA_ENVIRONMENT": "test"}
-    shown = qr.as_text(*found, bytes(8))  # nobody but the platform can tell whether its moment is right
+    payload, signature = found
+    text = qr.as_text(payload, signature)
+    where = {"GASOLINERA_DATABASE_URL": database_url, "GASOLINERA_ENVIRONMENT": "test"}
+    shown = qr.as_text(payload, signature, bytes(8))  # nobody but the platform can tell whether its moment is right
     told = command("verify", shown, "--json", **where)
     assert told.returncode == 0, told.stderr
     picture = command("verify", text, "--json", **where)
