@@ -90,7 +90,7 @@ def test_an_assigned_coupon_is_signed_anew_as_somebodys_and_is_good_live_alone(
             second.valid_from,
             second.valid_until,
         )
-    picture = Refused(("INVALID_SIGNATURE",))
+    picture = Refused(("NOT_LIVE",))
     assert [found[0], found[2]] == [picture, picture]
     assert found[1] == found[3]
     assert all(isinstance(one, Found) and one.user_id == DRIVER and one.is_signed for one in (found[1], found[3]))
