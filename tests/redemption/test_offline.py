@@ -176,7 +176,7 @@ def test_a_wallets_code_is_judged_by_the_moment_at_which_it_was_taken(desk: Desk
     text = live_text(signed.body, signed.signature, desk.keyring, now=before)
     assert till.states([till.took(text, at=before), till.took(text)]) == [
         ("SETTLED", None),
-        ("CONFLICT", "INVALID_SIGNATURE"),
+        ("CONFLICT", "NOT_LIVE"),
     ]
 
 

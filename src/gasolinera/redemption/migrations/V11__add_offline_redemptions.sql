@@ -407,10 +407,7 @@ BEGIN
         WHEN v.accepted_by IS NULL AND EXISTS (
             SELECT FROM redemption_schema.offline_leases AS l
              WHERE l.lease_id = v.lease_id AND p_campaign_code <> ALL (l.campaign_codes)) THEN 'OUT_OF_SCOPE'
-        WHEN NOT EXISTS (
-            SELECT FROM redemption_schema.employments AS e
-             WHERE e.employee_number = v.employee_number AND e.station_code = v.station_code AND e.is_active
-               AND e.may_process_transactions) THEN 'NOT_EMPLOYED'
+        WHEN NOT redemption_schema.may_serve(v.employee_number, v.station_code, p_user_id) THEN 'NOT_EMPLOYED'
         END;
     IF v_reason IS NOT NULL THEN
         UPDATE redemption_schema.offline_redemptions AS o
