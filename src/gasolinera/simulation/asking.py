@@ -49,9 +49,9 @@ class Api:
 
     def __init__(self, clients: Sequence[httpx.AsyncClient], keyring: Keyring) -> None:
         self._keyring = keyring
-        self._idle: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
-        for client in clients:
-            self._idle.put_nowait(client)
+        self._idle = list(clients)
+        # In the order in which they come: a code on a screen is good for a minute, and must not wait longer.
+        self._places = asyncio.Semaphore(len(clients))
         self._tokens: dict[Caller, tuple[float, str]] = {}
 
     async def get(self, caller: Caller, path: str) -> Answer:
@@ -84,13 +84,14 @@ class Api:
         problem = _Problem()
         for _ in range(_TRIES):
             sent = {**headers, "authorization": f"Bearer {self._token(caller)}"}
-            client = await self._idle.get()
-            try:
-                response = await client.request(method, path, content=content, headers=sent)
-            except httpx.RemoteProtocolError:
-                continue  # the server closed a connection that it took for idle
-            finally:
-                self._idle.put_nowait(client)
+            async with self._places:
+                client = self._idle.pop()
+                try:
+                    response = await client.request(method, path, content=content, headers=sent)
+                except httpx.RemoteProtocolError:
+                    continue  # the server closed a connection that it took for idle
+                finally:
+                    self._idle.append(client)
             if response.is_success:
                 return Answer(response.status_code, response.content, None)
             problem = _problem_in(response)
