@@ -4,10 +4,9 @@ Requests, the recovery and the carrying of events are processes that go on by si
 hypothesis chooses; each may die between any two. `make machine` looks for longer.
 """
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from decimal import Decimal
 from itertools import count
 from typing import Any, ClassVar, Final
@@ -30,9 +29,8 @@ from hypothesis.stateful import (
 from gasolinera.config import Settings
 from gasolinera.coupon import coupons as coupon_desk
 from gasolinera.coupon_calls import Coupons
-from gasolinera.database import Database, RequestContext, open_database
+from gasolinera.database import Database, RequestContext
 from gasolinera.errors import ConflictError, GasolineraError
-from gasolinera.keyring import load_keyring
 from gasolinera.permissions import Caller
 from gasolinera.redemption import redeeming
 from gasolinera.redemption.jobs import JOBS
@@ -41,7 +39,7 @@ from gasolinera.redemption.recovery import recover
 from tests.coupon.at_hand import make_campaign, make_coupon
 from tests.redemption.desk import ATTENDANT, Conn, due_now, user
 from tests.redemption.reckoning import disagreements, what_is_left
-from tests.redemption.stepped_services import Bench, carry
+from tests.redemption.stepped_services import Bench, carry, open_bench
 from tests.redemption.stepping import Process
 
 _EXAMPLES: Final = int(os.environ.get("GASOLINERA_MACHINE_EXAMPLES", "12"))
@@ -72,22 +70,12 @@ class Asked(msgspec.Struct, frozen=True):
 @pytest.fixture
 def bench(settings: Settings, admin: Conn) -> Generator[Bench]:
     admin.execute("UPDATE redemption_schema.fraud_rules SET is_enabled = false")
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-
-        async def opened() -> dict[str, Database]:
-            roomy = settings.model_copy(update={"pool_max_size": 20})  # who stands between statements keeps his place
-            names = ("coupon", "redemption")
-            return {name: await stack.enter_async_context(open_database(roomy, name)) for name in names}
-
-        found = Bench(runner, runner.run(opened()), load_keyring(settings), admin)
-        runner.run(carry(found.plain))  # what the sample data told
-        yield found
-        runner.run(stack.aclose())
+    with open_bench(settings, admin) as opened:
+        yield opened
 
 
 class Machine(RuleBasedStateMachine):
-    """One campaign with tight limits, three coupons, three customers, and whoever asks."""
+    """One campaign with tight limits, a few coupons, three customers, and whoever asks."""
 
     bench: ClassVar[Bench]
 
@@ -101,7 +89,7 @@ class Machine(RuleBasedStateMachine):
         self.refused_keys: set[str] = set()
 
     @initialize(
-        limit=st.integers(2, 6),
+        limit=st.integers(3, 9),
         budget=st.sampled_from(["40", "60.05", "1000"]),
         shards=st.integers(1, 5),
         most=st.integers(1, 2),
@@ -124,7 +112,8 @@ class Machine(RuleBasedStateMachine):
             raffle_tickets_per_coupon=2,
             **per_period,
         )
-        self.coupons = [make_coupon(self.bench.admin, self.campaign_id, None, max_usage=most) for _ in range(3)]
+        self.most = most
+        self.coupons: list[str] = []
 
     # What is asked ------------------------------------------------------------------------------------------------
 
@@ -165,8 +154,10 @@ class Machine(RuleBasedStateMachine):
         done=_statements,
     )
     def ask(self, coupon: int, customer: int, amount: str, done: int, *, is_two_step: bool) -> None:
+        if coupon % 5 >= len(self.coupons):
+            self.coupons.append(make_coupon(self.bench.admin, self.campaign_id, None, max_usage=self.most))
         request = RedemptionRequest(
-            code=self.coupons[coupon % 3],
+            code=self.coupons[-1 - coupon % len(self.coupons)],
             fuel_type=Fuel.REGULAR,
             amount=Decimal(amount),
             dispenser_code="D03",
@@ -204,6 +195,25 @@ class Machine(RuleBasedStateMachine):
         if about := self._about(which, ""):
             self._start("cancel", about[-1], done, lambda: redeeming.cancel(*about, "No."))
 
+    @precondition(lambda self: len(self.processes) < _MOST_AT_ONCE - 1)
+    @rule(
+        asked=st.tuples(_any, st.integers(0, 2), st.sampled_from(_AMOUNTS), _statements, st.booleans()),
+        what=st.sampled_from(["again", "complete", "cancel", "recovery"]),
+        statements=st.integers(2, 9),
+    )
+    def cross(self, asked: tuple[int, int, str, int, bool], what: str, statements: int) -> None:
+        """One is asked and stands somewhere, and another one about the same redemption goes by."""
+        coupon, customer, amount, done, is_two_step = asked
+        self.ask(coupon, customer, amount, done, is_two_step=is_two_step)
+        if what == "again":
+            self.ask_again(0, statements)
+        elif what == "complete":
+            self.complete(0, amount, statements)
+        elif what == "cancel":
+            self.cancel(0, statements)
+        else:
+            self.somebody_looks_after(what, statements)
+
     # What happens beside ------------------------------------------------------------------------------------------
 
     @precondition(_has_place)
@@ -224,9 +234,9 @@ class Machine(RuleBasedStateMachine):
             self._change_campaign(what)
         elif what == "limits":
             self._change_limits(1 + number % 7, ("30", "70.07")[number % 2])
-        else:
+        elif self.coupons:
             with suppress(ConflictError):  # the coupon's status does not allow that
-                self.bench.run(self._change_coupon(what, self.coupons[number % 3]))
+                self.bench.run(self._change_coupon(what, self.coupons[number % len(self.coupons)]))
 
     async def _change_coupon(self, what: str, code: str) -> None:
         change = {"suspend": coupon_desk.suspend, "release": coupon_desk.release, "cancel": coupon_desk.cancel}
