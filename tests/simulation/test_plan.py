@@ -49,7 +49,7 @@ def test_what_follows_from_a_small_plan_is_what_one_gets_by_hand() -> None:
     assert (totals.tickets_issued, totals.tickets_taken_back, totals.tickets_valid) == (13, 2, 11)
     assert (totals.redemptions_completed, totals.redemptions_cancelled, totals.redemptions_failed) == (5, 1, 2)
     assert (totals.wallet_uses, totals.wallet_spent, totals.uses_given_back) == (2, Decimal("117.46"), 1)
-    assert (totals.coupons_in_wallets, totals.blocked, totals.told_redemption_completed) == (6, 1, 6)
+    assert (totals.coupons_in_wallets, totals.used_coupons_refused, totals.told_redemption_completed) == (6, 1, 6)
 
 
 def test_a_total_agrees_where_everybody_who_speaks_of_it_says_the_same() -> None:

@@ -129,14 +129,13 @@ def _of_coupons(day: _Day) -> Totals:
 def _of_attempts(day: _Day) -> Totals:
     return Totals(
         attempts_good=day.with_coupon + day.count(Kind.TWO_STEP),  # the first step asks too
-        attempts_already_used=day.count(Kind.FORFEITED),
         attempts_budget_exhausted=day.losers,
         attempts_invalid_code=day.count(Kind.MISTYPED),
         attempts_invalid_signature=day.count(Kind.FORGED),
         attempts_minimum_not_met=day.count(Kind.TOO_LITTLE),
         attempts_other_station=day.count(Kind.STRANGE_STATION),
         assessed=len(day.sales) + day.failed + day.count(Kind.TWO_STEP),  # the second step with what was pumped
-        blocked=day.count(Kind.DUPLICATE),
+        used_coupons_refused=day.count(Kind.FORFEITED, Kind.DUPLICATE),
     )
 
 

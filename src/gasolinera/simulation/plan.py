@@ -38,7 +38,7 @@ class Kind(StrEnum):
     AGAIN = "AGAIN"  # cancelled, then redeemed after all
     STRANGE_STATION = "STRANGE_STATION"  # goes to a station that the campaign does not name, then to another
     TOO_LITTLE = "TOO_LITTLE"  # buys less than the coupon asks for
-    DUPLICATE = "DUPLICATE"  # the fraud of the day: the same coupon for the same amount again
+    DUPLICATE = "DUPLICATE"  # shows the same coupon for the same amount again
     PAPER = "PAPER"  # a coupon on paper; its tickets go to the raffle of choice
     FORFEITED = "FORFEITED"  # cancelled, and by the campaign's policy the coupon stays used
     PUMP_COUPON = "PUMP_COUPON"  # scans the pump's code and adds a coupon on paper

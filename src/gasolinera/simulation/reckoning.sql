@@ -41,6 +41,7 @@ SELECT count(*) FILTER (WHERE a.result = 'SUCCESS') AS attempts_good,
 -- At the stations $1: redemptions by state, and the money of those that stand.
 SELECT count(*) FILTER (WHERE r.status = 'COMPLETED') AS redemptions_completed,
        count(*) FILTER (WHERE r.status = 'FAILED') AS redemptions_failed,
+       count(*) FILTER (WHERE r.failure_code IN ('ALREADY_USED', 'FRAUD_BLOCKED')) AS used_coupons_refused,
        count(*) FILTER (WHERE r.status = 'CANCELLED') AS redemptions_cancelled,
        count(*) FILTER (WHERE r.status IN ('PENDING', 'IN_PROGRESS')) AS redemptions_under_way,
        coalesce(sum(r.original_amount) FILTER (WHERE r.status = 'COMPLETED'), 0) AS original_amount,

@@ -23,12 +23,12 @@ class Tally:
         self.free_entries = 0
         self.pump_codes = 0
 
-    def refused(self, answer: Answer, problem: str) -> None:
-        """Counts the refusal, where it is this one."""
-        if answer.problem == problem:
-            self.refusals[problem] += 1
+    def refused(self, answer: Answer, *problems: str) -> None:
+        """Counts the refusal, where it is one of these."""
+        if answer.problem in problems:
+            self.refusals[answer.problem] += 1
         else:
-            self.surprise(answer, problem)
+            self.surprise(answer, " or ".join(problems))
 
     def refused_or_none(self, answer: Answer, problem: str) -> None:
         """For those of a rush, of whom nobody knows who comes first."""
@@ -76,6 +76,7 @@ class Tally:
                 for why in ("already_used", "budget_exhausted", "minimum_not_met", "station_not_eligible")
             )
             + refused["redemption.blocked"],
+            used_coupons_refused=refused["coupon.already_used"] + refused["redemption.blocked"],
             redemptions_cancelled=by_status[Status.CANCELLED],
             original_amount=sum((one.original_amount for one in kept), Decimal()),
             discount_amount=sum((one.discount_amount for one in kept), Decimal()),

@@ -34,6 +34,7 @@ class Totals(msgspec.Struct, kw_only=True, frozen=True):
     # The redemption service
     redemptions_completed: Count = None
     redemptions_failed: Count = None
+    used_coupons_refused: Count = None  # by the coupon's use, or by the fraud rules before it
     redemptions_cancelled: Count = None
     redemptions_under_way: Count = None
     original_amount: Money = None

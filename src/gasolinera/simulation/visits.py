@@ -24,6 +24,7 @@ from gasolinera.simulation.telling import Tally
 
 _A_MINUTE: Final = 60  # visits; a few ask three times for a redemption, of which a user may do 120 a minute
 _NOT_REDEEMABLE: Final = "coupon.not_redeemable"
+_USED: Final = ("coupon.already_used", "redemption.blocked")  # the rules decide whether they come first
 
 
 class _Text(msgspec.Struct):
@@ -198,7 +199,7 @@ async def _too_little(desk: Desk, customer: Customer) -> None:
 async def _duplicate(desk: Desk, customer: Customer) -> None:
     shown = await _on_screen(desk, customer)
     desk.tally.completed(await desk.redeem(shown, customer, customer.purchase))
-    desk.tally.refused(await desk.redeem(shown, customer, customer.purchase), "redemption.blocked")
+    desk.tally.refused(await desk.redeem(shown, customer, customer.purchase), *_USED)
 
 
 async def _paper(desk: Desk, customer: Customer) -> None:
