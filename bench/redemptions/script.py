@@ -39,7 +39,7 @@ STATEMENTS: dict[str, tuple[str, Sequence[str], str]] = {
         _REDEMPTION["begin_redemption"],
         (*_CONTEXT, "'key-' || md5('k' || :k)", "sha256(('r' || :k)::bytea)", "'ONE_SHOT'", "md5('e' || :e)::uuid",
          _EMPLOYEE, _STATION, "NULL::text", _USER, _CODE, "'BENCH_' || :g", "'QR_SCAN'", _DEVICE, "'D03'", "'REGULAR'",
-         "20.000", "23.900", _AMOUNT, "'MXN'", "interval '30 seconds'"),
+         "20.000", "23.900", _AMOUNT, "'MXN'", "interval '30 seconds'", "false"),
         "b_",
     ),
     "use_coupon": (

@@ -44,13 +44,17 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """The coupon that was meant. `is_signed`: a code that the platform signed was shown, not one that was typed."""
+    """The coupon that was meant. `is_signed`: a code that the platform signed was shown, not one that was typed.
+
+    `is_shared`: it is good for more uses than one.
+    """
 
     coupon_code: str
     campaign_code: str
     currency: str
     user_id: UUID | None
     is_signed: bool
+    is_shared: bool = False
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,10 @@ def test_a_code_is_found_typed_in_groups_and_scanned_with_its_signature(
     typed = f"{code[:4]}-{code[4:8]} {code[8:]}".lower()
     assert find(run, keyring, typed, "MANUAL_ENTRY") == Found(**found, is_signed=False)
     assert find(run, keyring, signed_text(admin, code), "QR_SCAN") == Found(**found, is_signed=True)
+    shared = make_coupon(admin, make_campaign(admin, "SHARED"), max_usage=2)
+    assert find(run, keyring, shared, "MANUAL_ENTRY") == Found(
+        coupon_code=shared, campaign_code="SHARED", currency="MXN", user_id=DRIVER, is_signed=False, is_shared=True
+    )
 
 
 def test_a_picture_of_a_wallet_is_worth_nothing_without_its_moment_either(

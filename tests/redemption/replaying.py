@@ -8,11 +8,14 @@ import psycopg
 from psycopg.rows import class_row
 
 from gasolinera.redemption.models_fraud import Decision
-from gasolinera.redemption.sample_day import SampleDay, Shown
+from gasolinera.redemption.sample_plan import SampleDay, Shown
 
 Connection: TypeAlias = psycopg.Connection[Any]
 
-_COLUMNS = "place, at, user_id, device_id, station_code, employee_number, coupon_code, amount, refused_as, planted"
+_COLUMNS = (
+    "place, at, user_id, device_id, station_code, employee_number, coupon_code, amount, refused_as, planted,"
+    " validated_only, is_shared"
+)
 
 _PLAY = """
 DO $$
@@ -50,14 +53,18 @@ BEGIN
         INSERT INTO redemption_schema.redemptions
                (transaction_reference, status, user_id, coupon_code, campaign_code, station_code, employee_number,
                 terminal_code, original_amount, final_amount, currency, idempotency_key, created_at, completed_at,
-                failed_at, failure_code)
+                failed_at, failure_code, flow, started_at, is_shared, business_day)
         VALUES ('RDM-20261101-9' || lpad(v_shown.place::text, 8, '0'),
-                CASE v_scored.decision WHEN 'BLOCKED' THEN 'FAILED' ELSE 'COMPLETED' END, v_shown.user_id,
+                CASE WHEN v_scored.decision = 'BLOCKED' THEN 'FAILED' WHEN v_shown.validated_only THEN 'PENDING'
+                     ELSE 'COMPLETED' END, v_shown.user_id,
                 v_shown.coupon_code, 'SAMPLE', v_shown.station_code, v_shown.employee_number, 'SAMPLE-T1',
                 v_shown.amount, v_shown.amount, 'MXN', gen_random_uuid(), v_shown.at,
-                CASE WHEN v_scored.decision <> 'BLOCKED' THEN v_shown.at END,
+                CASE WHEN v_scored.decision <> 'BLOCKED' AND NOT v_shown.validated_only THEN v_shown.at END,
                 CASE v_scored.decision WHEN 'BLOCKED' THEN v_shown.at END,
-                CASE v_scored.decision WHEN 'BLOCKED' THEN 'FRAUD_BLOCKED' END);
+                CASE v_scored.decision WHEN 'BLOCKED' THEN 'FRAUD_BLOCKED' END,
+                CASE WHEN v_shown.validated_only THEN 'TWO_STEP' ELSE 'ONE_SHOT' END, NULL, v_shown.is_shared,
+                CASE WHEN v_scored.decision <> 'BLOCKED' AND NOT v_shown.validated_only
+                     THEN timezone('UTC', v_shown.at)::date END);
     END LOOP;
 END $$
 """
@@ -91,7 +98,7 @@ def _load(admin: Connection, day: SampleDay) -> None:
         """
         CREATE TEMPORARY TABLE shown (place bigint PRIMARY KEY, at timestamptz, user_id uuid, device_id text,
             station_code text, employee_number text, coupon_code text, amount numeric, refused_as text, planted text,
-            decision text, risk_score integer, rule_points jsonb)
+            validated_only boolean, is_shared boolean, decision text, risk_score integer, rule_points jsonb)
         """
     )
     with admin.cursor() as cursor:
@@ -110,9 +117,11 @@ def _load(admin: Connection, day: SampleDay) -> None:
         """
         INSERT INTO redemption_schema.redemptions
                (transaction_reference, status, user_id, coupon_code, campaign_code, station_code, employee_number,
-                terminal_code, original_amount, final_amount, currency, idempotency_key, created_at, completed_at)
+                terminal_code, original_amount, final_amount, currency, idempotency_key, created_at, completed_at,
+                business_day)
         SELECT 'RDM-20261101-8' || lpad((-place)::text, 8, '0'), 'COMPLETED', user_id, coupon_code, 'SAMPLE',
-               station_code, employee_number, 'SAMPLE-T1', amount, amount, 'MXN', gen_random_uuid(), at, at
+               station_code, employee_number, 'SAMPLE-T1', amount, amount, 'MXN', gen_random_uuid(), at, at,
+               timezone('UTC', at)::date
           FROM shown WHERE place < 0
         """
     )
@@ -131,4 +140,6 @@ def _row(place: int, shown: Shown) -> tuple[object, ...]:
         shown.amount,
         shown.refused_as,
         shown.planted,
+        shown.validated_only,
+        shown.is_shared,
     )

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gasolinera.redemption.models_fraud import Decision
-from gasolinera.redemption.sample_day import PLANTED, sample_day
+from gasolinera.redemption.sample_day import sample_day
+from gasolinera.redemption.sample_frauds import PLANTED
 from tests.redemption.replaying import Connection, play
 
 _GRAVITY = list(Decision)
@@ -43,7 +44,9 @@ def test_a_sample_day_is_a_busy_stations_own() -> None:
     honest = [shown for shown in day.shown if shown.planted is None]
     begin = datetime.combine(_TODAY, datetime.min.time(), UTC)
     by_hour = Counter((shown.at - begin) // timedelta(hours=1) for shown in honest)
-    assert 600 <= len(honest) <= 1000
+    assert 800 <= len(honest) <= 1200
+    assert sum(shown.validated_only for shown in honest) >= 150, "hardly anybody in two steps"
+    assert sum(shown.is_shared for shown in honest) >= 10, "no coupon of many uses"
     assert by_hour[8] > 3 * by_hour[3]
     assert {shown.planted for shown in day.shown} - {None} == set(PLANTED)
     users_of: dict[str, set[object]] = {}

@@ -1,4 +1,4 @@
-"""The second step is assessed where it says something else than the first: what the rules block uses no coupon."""
+"""Only the second step uses a coupon, so it is assessed like the first: what the rules block uses none."""
 
 from collections.abc import Generator
 from typing import Any
@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 from gasolinera.app import create_app
 from gasolinera.config import Settings
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
-from tests.redemption.desk import ATTENDANT, Conn, Desk, problem, totals_disagree
+from tests.redemption.desk import ATTENDANT, DRIVER, OTHER_DRIVER, Conn, Desk, problem, totals_disagree
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_an_amount_that_was_not_validated_is_assessed_and_may_be_blocked(
 ) -> None:
     first = validated(desk, admin, codes[0], amount="500")
     assert desk.post(f"/{first}/complete", ATTENDANT, {"amount": "500"}).status_code == 200
-    assert assessed(admin, first) == [("ALLOWED",)], "what the rules have seen they need not see again"
+    assert assessed(admin, first) == [("ALLOWED",), ("ALLOWED",)]
     second = validated(desk, admin, codes[1], amount="300")
     blocked = desk.post(f"/{second}/complete", ATTENDANT, {"amount": "500"})
     assert problem(blocked) == (403, "redemption.blocked")
@@ -68,11 +68,34 @@ def test_an_amount_that_was_not_validated_is_assessed_and_may_be_blocked(
     assert totals_disagree(admin) == []
 
 
-def test_other_litres_for_the_same_amount_are_assessed_too(desk: Desk, admin: Conn, codes: list[str]) -> None:
-    reference = validated(desk, admin, codes[0], litres="20", price_per_litre="24")
-    pumped = {"litres": "19.2", "price_per_litre": "25"}
-    assert desk.post(f"/{reference}/complete", ATTENDANT, pumped).status_code == 200
-    assert assessed(admin, reference) == [("ALLOWED",)] * 2
-    other = validated(desk, admin, codes[1], amount="300")
-    assert desk.post(f"/{other}/complete", ATTENDANT, {"litres": "12", "price_per_litre": "25"}).status_code == 200
-    assert assessed(admin, other) == [("ALLOWED",)], "litres were not told before, and the amount is the same"
+def test_what_was_only_validated_stops_nobody_and_what_was_used_since_stops_the_second_step(
+    desk: Desk, admin: Conn, codes: list[str]
+) -> None:
+    lost = validated(desk, admin, codes[0], amount="500")
+    again = validated(desk, admin, codes[0], amount="500")
+    other = validated(desk, admin, codes[1], amount="500")
+    assert desk.post(f"/{again}/complete", ATTENDANT, {"amount": "500"}).status_code == 200
+    assert problem(desk.post(f"/{other}/complete", ATTENDANT, {"amount": "500"})) == (403, "redemption.blocked")
+    assert [assessed(admin, one) for one in (lost, again, other)] == [
+        [("ALLOWED",)],
+        [("ALLOWED",)] * 2,
+        [("ALLOWED",), ("BLOCKED",)],
+    ]
+
+
+def test_a_coupon_of_several_uses_is_no_duplicate_of_itself(desk: Desk, admin: Conn) -> None:
+    admin.execute("UPDATE redemption_schema.fraud_rules SET is_enabled = rule_name = 'duplicate_coupon', points = 100")
+    campaign = make_campaign(admin, "SHARED")
+    code = make_coupon(admin, campaign, user_id=None, max_usage=2)
+    for customer in (DRIVER, OTHER_DRIVER):
+        body = {
+            "code": code,
+            "fuel_type": "REGULAR",
+            "dispenser_code": "D03",
+            "amount": "500",
+            "customer": str(customer.user_id),
+        }
+        answer = desk.post("", ATTENDANT, body)
+        assert answer.status_code == 201, answer.text
+    kept = admin.execute("SELECT is_shared FROM redemption_schema.redemptions WHERE coupon_code = %s", (code,))
+    assert kept.fetchall() == [(True,), (True,)]

@@ -73,6 +73,7 @@ async def find(db: Database, keyring: Keyring, context: RequestContext, shown: S
         currency=known.currency,
         user_id=known.user_id,
         is_signed=signed is not None,
+        is_shared=known.is_shared,
     )
 
 

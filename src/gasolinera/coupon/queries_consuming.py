@@ -22,6 +22,7 @@ class KnownCoupon(msgspec.Struct, frozen=True):
     campaign_code: str
     currency: str
     user_id: UUID | None
+    is_shared: bool
 
 
 class UseOutcome(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 -- name: find_coupon
 -- Which coupon a code means; nothing of whether it is good.
-SELECT c.coupon_code, g.campaign_code, c.currency, c.user_id
+SELECT c.coupon_code, g.campaign_code, c.currency, c.user_id, c.max_usage > 1 AS is_shared
   FROM coupon_schema.coupons AS c
   JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
  WHERE c.coupon_code = $1;

@@ -144,6 +144,7 @@ async def activate(
             coupon_code=None if found is None else found.coupon_code,
             campaign_code=None if found is None else found.campaign_code,
             device_id=asked.device_id,
+            is_shared=found is not None and found.is_shared,
         ),
         is_idempotent=True,
     )

@@ -58,6 +58,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     purchased: Purchased
     currency: str
     patience: timedelta
+    is_shared: bool
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -115,6 +116,7 @@ async def begin(conn: Connection, context: RequestContext, intent: Intent) -> St
         intent.purchased.amount,
         intent.currency,
         intent.patience,
+        intent.is_shared,
     )
     return _step(record)
 
@@ -197,8 +199,11 @@ async def begin_pump(
     coupon_code: str | None,
     campaign_code: str | None,
     device_id: str | None,
+    is_shared: bool,
 ) -> Step:
-    record = await conn.fetchrow(_BEGIN_PUMP, *pairs_of(context), nonce, user_id, coupon_code, campaign_code, device_id)
+    record = await conn.fetchrow(
+        _BEGIN_PUMP, *pairs_of(context), nonce, user_id, coupon_code, campaign_code, device_id, is_shared
+    )
     return _step(record)
 
 

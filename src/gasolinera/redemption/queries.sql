@@ -3,7 +3,7 @@
 SELECT b.outcome, b.reference,
        CASE b.outcome WHEN 'NEW' THEN redemption_schema.assess_begun($1, $2, b.reference) ELSE b.facts END AS facts
   FROM redemption_schema.begin_redemption(
-           $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) AS b;
+           $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) AS b;
 
 -- name: find_repeated
 -- What this request under its key began, for one that comes when its coupon can no longer be found.
@@ -14,9 +14,10 @@ SELECT CASE WHEN NOT redemption_schema.may_process($1, $4, $5) THEN 'NOT_EMPLOYE
  WHERE r.employee_number = $1 AND r.idempotency_key = $2;
 
 -- name: start_redemption
--- The second step: what the pump says. The fraud rules have not seen it where it differs from what was validated.
+-- The second step: what the pump says. Only now the coupon is used, so the fraud rules look again: others may have been
+-- since what they saw.
 SELECT s.outcome,
-       CASE s.outcome WHEN 'STARTED_OTHERWISE' THEN redemption_schema.assess_begun($1, $2, $3) ELSE s.facts END AS facts
+       CASE s.outcome WHEN 'STARTED' THEN redemption_schema.assess_begun($1, $2, $3) ELSE s.facts END AS facts
   FROM redemption_schema.start_redemption($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS s;
 
 -- name: complete_redemption
@@ -35,7 +36,7 @@ SELECT outcome, facts FROM redemption_schema.cancel_redemption($1, $2, $3, $4, $
 -- The pump's code activated by who scanned it.
 SELECT b.outcome, b.reference,
        CASE b.outcome WHEN 'NEW' THEN redemption_schema.assess_begun($1, $2, b.reference) ELSE b.facts END AS facts
-  FROM redemption_schema.begin_pump_redemption($1, $2, $3, $4, $5, $6, $7) AS b;
+  FROM redemption_schema.begin_pump_redemption($1, $2, $3, $4, $5, $6, $7, $8) AS b;
 
 -- name: get_redemption
 -- One redemption, for who may see it: NULL is no bound.

@@ -298,6 +298,7 @@ async def _begin(
         purchased=bought,
         currency=currency,
         patience=_ONE_SHOT_PATIENCE if flow is Flow.ONE_SHOT else TWO_STEP_PATIENCE,
+        is_shared=found.is_shared,
     )
     step = await db.run_statement(lambda conn: queries.begin(conn, context, intent), is_idempotent=True)
     if step.outcome == "OWN":

@@ -2,7 +2,7 @@
 -- vuelo: allow adding-not-nullable-field taking back is done while nobody redeems
 -- vuelo: allow locking-several-tables all of it together takes milliseconds
 
-DROP FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text);
+DROP FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text, boolean);
 DROP FUNCTION redemption_schema.cancel_redemption(text[], text[], text, uuid, text, text, text, interval);
 DROP FUNCTION redemption_schema.fail_redemption(text[], text[], text, text, text, text);
 DROP FUNCTION redemption_schema.complete_redemption(text[], text[], text, numeric, integer, text);
@@ -10,7 +10,7 @@ DROP FUNCTION redemption_schema.start_redemption(
     text[], text[], text, bytea, uuid, text, text, text, numeric, numeric, numeric);
 DROP FUNCTION redemption_schema.begin_redemption(
     text[], text[], text, bytea, text, uuid, text, text, text, uuid, text, text, text, text, text, text, numeric,
-    numeric, numeric, text, interval);
+    numeric, numeric, text, interval, boolean);
 DROP FUNCTION redemption_schema.redemption_facts(text);
 DROP FUNCTION redemption_schema.set_request_context(text[], text[]);
 DROP FUNCTION redemption_schema.may_serve(text, text, uuid);
@@ -31,6 +31,7 @@ ALTER TABLE redemption_schema.redemptions
     DROP COLUMN recovery_attempts,
     DROP COLUMN recover_at,
     DROP COLUMN completion_sha256,
+    DROP COLUMN is_shared,
     DROP COLUMN base_tickets,
     DROP COLUMN flow,
     ALTER COLUMN campaign_code SET NOT NULL,

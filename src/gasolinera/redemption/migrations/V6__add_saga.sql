@@ -10,6 +10,7 @@ ALTER TABLE redemption_schema.redemptions
     ALTER COLUMN campaign_code DROP NOT NULL,
     ADD COLUMN flow text NOT NULL DEFAULT 'ONE_SHOT',
     ADD COLUMN base_tickets integer NOT NULL DEFAULT 0,
+    ADD COLUMN is_shared boolean NOT NULL DEFAULT false,
     ADD COLUMN completion_sha256 bytea,
     ADD COLUMN recover_at timestamptz NOT NULL DEFAULT now() + interval '30 seconds',
     ADD COLUMN recovery_attempts integer NOT NULL DEFAULT 0,
@@ -27,6 +28,8 @@ COMMENT ON COLUMN redemption_schema.redemptions.flow IS
     'fuel; the coupon is about to be consumed from IN_PROGRESS on.';
 COMMENT ON COLUMN redemption_schema.redemptions.base_tickets IS
     'Tickets that the amount itself earns at the pump, on top of the coupon''s.';
+COMMENT ON COLUMN redemption_schema.redemptions.is_shared IS
+    'Its coupon is good for more uses than one, as the coupon service said: that it is used again tells nothing.';
 COMMENT ON COLUMN redemption_schema.redemptions.completion_sha256 IS
     'Fingerprint of the second step''s request: the same one again gets the same answer, another is refused.';
 COMMENT ON COLUMN redemption_schema.redemptions.recover_at IS
@@ -128,7 +131,8 @@ CREATE FUNCTION redemption_schema.begin_redemption(
     p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid,
     p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text,
     p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text,
-    p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval)
+    p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval,
+    p_is_shared boolean)
     RETURNS TABLE (outcome text, reference text, facts jsonb)
     LANGUAGE plpgsql
     AS $$
@@ -148,11 +152,11 @@ BEGIN
     INSERT INTO redemption_schema.redemptions AS r (
         user_id, coupon_code, campaign_code, station_code, employee_number, terminal_code, dispenser_code,
         validation_method, device_id, fuel_type, fuel_litres, price_per_litre, original_amount, final_amount, currency,
-        idempotency_key, request_sha256, flow, recover_at)
+        idempotency_key, request_sha256, flow, recover_at, is_shared)
     VALUES (
         p_user_id, p_coupon_code, p_campaign_code, p_station_code, p_employee_number, p_terminal_code, p_dispenser_code,
         p_validation_method, p_device_id, p_fuel_type, p_fuel_litres, p_price_per_litre, p_amount, p_amount, p_currency,
-        p_key, p_request_sha256, p_flow, now() + p_patience)
+        p_key, p_request_sha256, p_flow, now() + p_patience, p_is_shared)
     ON CONFLICT ON CONSTRAINT redemptions_employee_number_idempotency_key_key DO NOTHING
     RETURNING r.transaction_reference INTO v_reference;
     IF FOUND THEN
@@ -169,7 +173,7 @@ END
 $$;
 COMMENT ON FUNCTION redemption_schema.begin_redemption(
     text[], text[], text, bytea, text, uuid, text, text, text, uuid, text, text, text, text, text, text, numeric,
-    numeric, numeric, text, interval) IS
+    numeric, numeric, text, interval, boolean) IS
     'Writes the intent, PENDING. NEW, its facts are for the assessment to tell; REPEATED: the same request under the '
     'same key was here before; OTHER_REQUEST: another one was; NOT_EMPLOYED: who asks does not work there now, or may '
     'not process transactions; OWN: who asks is who would have the profit.';
@@ -183,7 +187,6 @@ CREATE FUNCTION redemption_schema.start_redemption(
     AS $$
 DECLARE
     v record;
-    v_is_other boolean;
 BEGIN
     PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
     IF NOT redemption_schema.may_process(p_employee_number, p_asked_by, p_station_code) THEN
@@ -195,19 +198,11 @@ BEGIN
            fuel_type = coalesce(p_fuel_type, r.fuel_type), fuel_litres = p_fuel_litres,
            price_per_litre = p_price_per_litre, completion_sha256 = p_request_sha256,
            recover_at = now() + interval '30 seconds'
-      FROM (SELECT w.id, w.original_amount, w.fuel_litres
-              FROM redemption_schema.redemptions AS w
-             WHERE w.transaction_reference = p_reference AND w.station_code = p_station_code
-               AND w.flow = 'TWO_STEP' AND CASE w.status WHEN 'PENDING' THEN true ELSE false END
-               AND w.recover_at > now() AND w.user_id <> p_asked_by
-               FOR NO KEY UPDATE) AS before
-     WHERE r.id = before.id
-    RETURNING before.original_amount <> p_amount OR coalesce(before.fuel_litres <> p_fuel_litres, false)
-         INTO v_is_other;
+     WHERE r.transaction_reference = p_reference AND r.station_code = p_station_code
+       AND r.flow = 'TWO_STEP' AND CASE r.status WHEN 'PENDING' THEN true ELSE false END
+       AND r.recover_at > now() AND r.user_id <> p_asked_by;
     IF FOUND THEN
-        RETURN QUERY
-        SELECT CASE WHEN v_is_other THEN 'STARTED_OTHERWISE' ELSE 'STARTED' END,
-               redemption_schema.redemption_facts(p_reference);
+        RETURN QUERY SELECT 'STARTED', NULL::jsonb;
         RETURN;
     END IF;
     SELECT r.status, r.flow, r.completion_sha256, r.user_id INTO v
@@ -224,9 +219,8 @@ END
 $$;
 COMMENT ON FUNCTION redemption_schema.start_redemption(
     text[], text[], text, bytea, uuid, text, text, text, numeric, numeric, numeric) IS
-    'The second step of a validated redemption, with what the pump says: STARTED; STARTED_OTHERWISE: with another '
-    'amount, or other litres, than were validated; REPEATED and OTHER_REQUEST as in begin_redemption; UNKNOWN, also for '
-    'those of other stations; OWN as there; OVER: it ended without a second step, or its time for one is over.';
+    'The second step of a validated redemption, with what the pump says: STARTED, its facts are for the assessment to '
+    'tell; REPEATED and OTHER_REQUEST as in begin_redemption; UNKNOWN, also for those of other stations; OWN as there; OVER: it ended without a second step, or its time for one is over.';
 
 CREATE FUNCTION redemption_schema.complete_redemption(
     p_context_names text[], p_context_values text[], p_reference text, p_discount_amount numeric,
@@ -344,7 +338,7 @@ COMMENT ON FUNCTION redemption_schema.cancel_redemption(
 
 CREATE FUNCTION redemption_schema.begin_pump_redemption(
     p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text,
-    p_campaign_code text, p_device_id text)
+    p_campaign_code text, p_device_id text, p_is_shared boolean)
     RETURNS TABLE (outcome text, reference text, facts jsonb)
     LANGUAGE plpgsql
     AS $$
@@ -384,11 +378,11 @@ BEGIN
     END IF;
     INSERT INTO redemption_schema.redemptions AS r (
         user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, validation_method, device_id,
-        fuel_type, original_amount, final_amount, currency, idempotency_key, base_tickets)
+        fuel_type, original_amount, final_amount, currency, idempotency_key, base_tickets, is_shared)
     VALUES (
         p_user_id, p_coupon_code, p_campaign_code, v_code.station_code, v_code.employee_number, v_code.dispenser_code,
         'PUMP_QR', p_device_id, v_code.fuel_type, v_code.amount, v_code.amount, v_code.currency,
-        'pump-' || gen_random_uuid(), v_code.base_tickets)
+        'pump-' || gen_random_uuid(), v_code.base_tickets, p_is_shared)
     RETURNING r.id, r.transaction_reference INTO v_id, v_reference;
     UPDATE redemption_schema.qr_validations AS q
        SET status = 'ACTIVATED', redemption_id = v_id
@@ -396,7 +390,7 @@ BEGIN
     RETURN QUERY SELECT 'NEW', v_reference, NULL::jsonb;
 END
 $$;
-COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text) IS
+COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text, boolean) IS
     'Activates the pump code that this driver scanned: NEW, its facts are for the assessment to tell; REPEATED: with the '
     'same coupon before; BUSY: with another, or none; EXPIRED, also where who showed it '
     'serves there no more; NO_FUEL: it names none, so no coupon can be judged; UNKNOWN. After a refused coupon the same '
@@ -404,11 +398,11 @@ COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid
 
 -- Rights -----------------------------------------------------------------------------------------------------------
 
-GRANT INSERT (flow, base_tickets, recover_at),
+GRANT INSERT (flow, base_tickets, is_shared, recover_at),
       UPDATE (completion_sha256, recover_at, recovery_attempts),
-      SELECT (flow, base_tickets, completion_sha256, recover_at, recovery_attempts)
+      SELECT (flow, base_tickets, is_shared, completion_sha256, recover_at, recovery_attempts)
       ON redemption_schema.redemptions TO redemption_app;
-GRANT SELECT (flow, base_tickets, completion_sha256, recover_at, recovery_attempts)
+GRANT SELECT (flow, base_tickets, is_shared, completion_sha256, recover_at, recovery_attempts)
       ON redemption_schema.redemptions TO redemption_ro;
 GRANT SELECT,
       INSERT (employee_number, user_id, station_code, may_process_transactions, is_active, version, as_of),
@@ -423,11 +417,11 @@ GRANT EXECUTE ON FUNCTION
     redemption_schema.redemption_facts(text),
     redemption_schema.begin_redemption(
         text[], text[], text, bytea, text, uuid, text, text, text, uuid, text, text, text, text, text, text, numeric,
-        numeric, numeric, text, interval),
+        numeric, numeric, text, interval, boolean),
     redemption_schema.start_redemption(
         text[], text[], text, bytea, uuid, text, text, text, numeric, numeric, numeric),
     redemption_schema.complete_redemption(text[], text[], text, numeric, integer, text),
     redemption_schema.fail_redemption(text[], text[], text, text, text, text),
     redemption_schema.cancel_redemption(text[], text[], text, uuid, text, text, text, interval),
-    redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text)
+    redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text, boolean)
     TO redemption_app;

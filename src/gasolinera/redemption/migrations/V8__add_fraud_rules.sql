@@ -542,6 +542,8 @@ DECLARE
         p_attempt.attempted_at - make_interval(mins => (p_parameters ->> 'window_minutes')::integer);
     v_max CONSTANT integer := coalesce(p_parameters ->> 'max_count', p_parameters ->> 'max_users',
                                        p_parameters ->> 'max_codes')::integer;
+    -- What was only validated uses nothing before its second step begins, so long after the first at most.
+    c_patience CONSTANT interval := '30 minutes';
     v_count bigint;
 BEGIN
     CASE p_kind
@@ -549,17 +551,24 @@ BEGIN
         RETURN (
             SELECT jsonb_build_object('redemption', r.transaction_reference)
               FROM redemption_schema.redemptions AS r
-             WHERE r.coupon_code = p_attempt.coupon_code
-               AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+             WHERE r.coupon_code = p_attempt.coupon_code AND r.user_id <> p_attempt.user_id
+               AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+               AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+               AND NOT EXISTS (
+                       SELECT FROM redemption_schema.redemptions AS s
+                        WHERE s.coupon_code = p_attempt.coupon_code AND s.is_shared)
              LIMIT 1);
     WHEN 'DUPLICATE_PURCHASE' THEN
         RETURN (
             SELECT jsonb_build_object('redemption', r.transaction_reference)
               FROM redemption_schema.redemptions AS r
              WHERE r.user_id = p_attempt.user_id
-               AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+               AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+               AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                AND (r.station_code, r.original_amount, r.currency)
                    = (p_attempt.station_code, p_attempt.amount, p_attempt.currency)
                AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
@@ -570,7 +579,9 @@ BEGIN
             SELECT count(*) FROM (
                 SELECT FROM redemption_schema.redemptions AS r
                  WHERE r.user_id = p_attempt.user_id
-                   AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                   AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+                   AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                    AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
@@ -579,7 +590,9 @@ BEGIN
             SELECT count(*) FROM (
                 SELECT FROM redemption_schema.redemptions AS r
                  WHERE r.station_code = p_attempt.station_code
-                   AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                   AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+                   AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
     WHEN 'DEVICE_VELOCITY' THEN
@@ -627,9 +640,13 @@ BEGIN
         RETURN (
             SELECT jsonb_build_object('from_station', past.station_code, 'km', round(way.km::numeric, 1),
                                       'minutes', round((way.seconds / 60)::numeric, 1))
-              FROM (SELECT r.station_code, r.created_at FROM redemption_schema.redemptions AS r
+              FROM (SELECT r.station_code,
+                           CASE r.flow WHEN 'TWO_STEP' THEN r.started_at ELSE r.created_at END AS used_at
+                      FROM redemption_schema.redemptions AS r
                      WHERE r.user_id = p_attempt.user_id
-                       AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                       AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+                       AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                        AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                        AND r.station_code <> p_attempt.station_code
                        AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
@@ -640,7 +657,7 @@ BEGIN
                    SELECT redemption_schema.great_circle_km(
                               there.latitude, there.longitude, here.latitude, here.longitude) AS km,
                           -- Of two at once the later one may have begun first.
-                          greatest(1, extract(epoch FROM p_attempt.attempted_at - past.created_at))::double precision
+                          greatest(1, extract(epoch FROM p_attempt.attempted_at - past.used_at))::double precision
                               AS seconds) AS way
              WHERE way.km >= (p_parameters ->> 'min_km')::double precision
                AND way.km > (p_parameters ->> 'max_km_h')::double precision * way.seconds / 3600);
