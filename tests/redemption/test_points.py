@@ -321,6 +321,55 @@ def test_a_cancelled_redemption_loses_its_points_again_as_far_as_they_are_there(
     assert len(entries(admin)) == 3, "an old word that comes again earns nothing"
 
 
+@pytest.mark.parametrize(
+    ("spent", "expires", "left"),
+    [
+        (0, False, [478]),  # its own points go, and not those that end before them
+        (100, False, [378]),
+        (478, False, []),
+        (600, False, []),  # 355 were left of its own, and the older ones have nothing for what was spent of them
+        (0, True, [478]),  # what expired is not taken from others
+        (600, True, []),
+    ],
+)
+def test_a_cancelled_redemption_takes_its_own_points_before_others(
+    people: People, admin: Admin, as_role: Callable[[str], Admin], settings: Settings, *,
+    spent: int, expires: bool, left: list[int],
+) -> None:  # fmt: skip
+    app = as_role("redemption_app")
+    older = book(app, ANA, "BONUS", 478)
+    reference = completed(app, holder=ANA)
+    hear(settings, "redemption.completed", reference, {"reference": reference})
+    if spent:
+        book(app, ANA, "REDEEMED", -spent)
+    if expires:
+        let_end(admin, ANA, older + 1)
+        run_job(settings, EXPIRE_POINTS)
+    move(app, reference, "CANCELLED")
+    for _ in range(2):
+        hear(settings, "redemption.cancelled", reference, {"reference": reference})
+    remainders = app.execute(
+        "SELECT entry_number, remainder FROM redemption_schema.points_remainders(ARRAY[%s]::uuid[])"
+        " WHERE remainder > 0",
+        (ANA,),
+    ).fetchall()
+    assert remainders == [(older, points) for points in left]
+    assert good(people.get("/points"))["balance"] == sum(left)
+
+
+def test_what_was_spent_of_a_cancelled_redemption_is_taken_from_later_gains(
+    admin: Admin, as_role: Callable[[str], Admin], settings: Settings
+) -> None:
+    app = as_role("redemption_app")
+    reference = completed(app, holder=ANA)
+    hear(settings, "redemption.completed", reference, {"reference": reference})
+    book(app, ANA, "REDEEMED", -450)
+    book(app, ANA, "BONUS", 1000)
+    move(app, reference, "CANCELLED")
+    hear(settings, "redemption.cancelled", reference, {"reference": reference})
+    assert entries(admin)[3:] == [("ADJUSTED", -50, 1000), ("ADJUSTED", -450, 550)]
+
+
 @pytest.mark.parametrize("rate", ["0", "0.000000", "1000.000001", "-1", "1e3"])
 def test_a_rule_must_make_sense(people: People, rate: str) -> None:
     status, code = problem(people.manage("PUT", "/points/rules/MXN", {"points_per_unit": rate, "valid_days": 1}))

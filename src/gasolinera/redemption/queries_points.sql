@@ -15,17 +15,7 @@ SELECT r.user_id, 'EARNED', e.points, r.transaction_reference, r.id, now() + mak
 
 -- name: take_points_back
 -- What a cancelled redemption had earned goes, once, as far as the balance allows.
-INSERT INTO redemption_schema.points_ledger (user_id, entry_type, points, source_reference, redemption_id, description)
-SELECT l.user_id, 'ADJUSTED', -least(l.points, a.balance), 'cancelled ' || r.transaction_reference, r.id,
-       'the redemption was cancelled'
-  FROM redemption_schema.redemptions AS r
-  JOIN redemption_schema.points_ledger AS l ON l.redemption_id = r.id AND l.entry_type = 'EARNED'
-  JOIN redemption_schema.points_accounts AS a ON a.user_id = l.user_id
- WHERE r.transaction_reference = $1 AND r.status = 'CANCELLED' AND a.balance > 0
-   AND NOT EXISTS (
-           SELECT FROM redemption_schema.points_ledger AS o
-            WHERE o.user_id = l.user_id AND o.entry_type = 'ADJUSTED'
-              AND o.source_reference = 'cancelled ' || r.transaction_reference);
+SELECT redemption_schema.take_points_back($1);
 
 -- name: expire_points
 -- Settles at most $1 earnings whose time has come, or those of user $2; how many.

@@ -5,6 +5,7 @@
 DROP FUNCTION redemption_schema.forget_person(uuid);
 DROP TABLE redemption_schema.erased_users;
 DROP FUNCTION redemption_schema.expire_points(integer, uuid);
+DROP FUNCTION redemption_schema.take_points_back(text);
 DROP FUNCTION redemption_schema.points_remainders(uuid[]);
 DROP TRIGGER points_ledger_await_expiry ON redemption_schema.points_ledger;
 DROP FUNCTION redemption_schema.await_points_expiry();

@@ -178,19 +178,29 @@ CREATE FUNCTION redemption_schema.points_remainders(p_user_ids uuid[])
     WITH entry AS (
         SELECT l.user_id, l.entry_number, l.entry_type, l.points, l.expires_at,
                CASE WHEN l.entry_type = 'EXPIRED' AND l.source_reference ~ '^ENTRY-[0-9]{1,18}$'
-                    THEN substr(l.source_reference, 7)::bigint END AS expired_entry
+                    THEN substr(l.source_reference, 7)::bigint
+                    WHEN l.entry_type = 'ADJUSTED' AND l.points < 0 AND l.redemption_id IS NOT NULL
+                    THEN (SELECT o.entry_number
+                            FROM redemption_schema.points_ledger AS o
+                           WHERE o.user_id = l.user_id AND o.entry_type = 'EARNED'
+                             AND l.source_reference = 'cancelled ' || o.source_reference
+                             AND o.redemption_id = l.redemption_id) END AS taken_of
           FROM redemption_schema.points_ledger AS l
          WHERE l.user_id = ANY (p_user_ids)
     ), spent AS (
         SELECT e.user_id, -sum(e.points) AS points
           FROM entry AS e
-         WHERE e.points < 0 AND e.expired_entry IS NULL
+         WHERE e.points < 0 AND e.taken_of IS NULL
          GROUP BY e.user_id
     ), gained AS (
-        -- What expired of an earning was never spent: what is left of its size was.
+        -- What expired of an earning, or went with its redemption, was never spent: what is left of its size was.
         SELECT e.user_id, e.entry_number, e.expires_at, e.points + coalesce(x.points, 0) AS points
           FROM entry AS e
-          LEFT JOIN entry AS x ON x.user_id = e.user_id AND x.expired_entry = e.entry_number
+          LEFT JOIN (SELECT t.user_id, t.taken_of, sum(t.points) AS points
+                       FROM entry AS t
+                      WHERE t.taken_of IS NOT NULL
+                      GROUP BY t.user_id, t.taken_of) AS x
+                 ON x.user_id = e.user_id AND x.taken_of = e.entry_number
          WHERE e.points > 0
     ), summed AS (
         SELECT g.user_id, g.entry_number, g.expires_at, g.points,
@@ -203,8 +213,58 @@ CREATE FUNCTION redemption_schema.points_remainders(p_user_ids uuid[])
       LEFT JOIN spent AS p ON p.user_id = s.user_id
 $$;
 COMMENT ON FUNCTION redemption_schema.points_remainders(uuid[]) IS
-    'What is left of each gain of these accounts: what was spent came from the oldest gains first. The remainders of an '
-    'account add up to its balance.';
+    'What is left of each gain of these accounts: what was spent came from the oldest gains first; what expired, or went '
+    'with a cancelled redemption, from that very earning. The remainders of an account add up to its balance.';
+
+CREATE FUNCTION redemption_schema.take_points_back(p_reference text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_earned record;
+    v_balance bigint;
+    v_left bigint;
+    v_spent bigint;
+BEGIN
+    SELECT l.user_id, l.entry_number, l.points, l.redemption_id INTO v_earned
+      FROM redemption_schema.redemptions AS r
+      JOIN redemption_schema.points_ledger AS l ON l.redemption_id = r.id AND l.entry_type = 'EARNED'
+     WHERE r.transaction_reference = p_reference AND r.status = 'CANCELLED';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- Locked before the entries are read: nobody spends meanwhile what is taken below.
+    SELECT a.balance INTO STRICT v_balance
+      FROM redemption_schema.points_accounts AS a WHERE a.user_id = v_earned.user_id FOR UPDATE;
+    IF EXISTS (
+        SELECT FROM redemption_schema.points_ledger AS o
+         WHERE o.user_id = v_earned.user_id AND o.entry_type = 'ADJUSTED'
+           AND o.source_reference IN ('cancelled ' || p_reference, 'spent of cancelled ' || p_reference)) THEN
+        RETURN;
+    END IF;
+    SELECT p.remainder INTO STRICT v_left
+      FROM redemption_schema.points_remainders(ARRAY[v_earned.user_id]) AS p
+     WHERE p.entry_number = v_earned.entry_number;
+    -- What expired is gone already; what was spent is owed by the others, as far as they go.
+    v_spent := v_earned.points - v_left + coalesce((
+        SELECT l.points
+          FROM redemption_schema.points_ledger AS l
+         WHERE l.user_id = v_earned.user_id AND l.entry_type = 'EXPIRED'
+           AND l.source_reference = 'ENTRY-' || v_earned.entry_number), 0);
+    INSERT INTO redemption_schema.points_ledger
+           (user_id, entry_type, points, source_reference, redemption_id, description)
+    SELECT v_earned.user_id, 'ADJUSTED', -t.points, t.name || p_reference, v_earned.redemption_id,
+           'the redemption was cancelled'
+      FROM (VALUES (1, 'cancelled ', v_left),
+                   (2, 'spent of cancelled ', least(v_spent, v_balance - v_left))) AS t (place, name, points)
+     WHERE t.points > 0
+     ORDER BY t.place;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.take_points_back(text) FROM PUBLIC;
+COMMENT ON FUNCTION redemption_schema.take_points_back(text) IS
+    'What a cancelled redemption had earned goes, once: what is left of that earning, and for what was spent of it as '
+    'much of the others, the oldest first, as there is. What expired of it is not taken twice. Locks the account.';
 
 CREATE FUNCTION redemption_schema.expire_points(p_limit integer, p_user_id uuid DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -357,6 +417,7 @@ GRANT EXECUTE ON FUNCTION
     redemption_schema.enter_free(uuid, text),
     redemption_schema.points_remainders(uuid[]),
     redemption_schema.expire_points(integer, uuid),
+    redemption_schema.take_points_back(text),
     redemption_schema.forget_person(uuid)
     TO redemption_app;
 GRANT SELECT,
