@@ -14,9 +14,10 @@ from gasolinera.database import open_database
 from gasolinera.personal_data import PersonalData
 from gasolinera.redemption.personal import export_person
 from tests.redemption.holders import ANA, BEA, Admin, People, good, hear, issue, met
-from tests.schema.redemption_steps import completed
+from tests.schema.redemption_steps import begin, completed, move
 
-SECRETS = ("ana-phone-4711", "203.0.113.9", "Ana's browser", "ana's car wash", "ana complained", "home of ana")
+SECRETS = ("ana-phone-4711", "203.0.113.9", "Ana's browser", "ana's car wash", "ana complained", "home of ana",
+           "ana found out")  # fmt: skip
 RAFFLE = "FREE-2027"
 
 
@@ -52,7 +53,8 @@ def lived(people: People, admin: Admin, as_role: Callable[[str], Admin]) -> str:
     app = as_role("redemption_app")
     references: list[str] = []
     for holder, address, phone in ((BEA, "198.51.100.7", "bea-phone"), (ANA, "203.0.113.9", "ana-phone-4711")):
-        for name, value in (("ip_address", address), ("user_agent", "Ana's browser" if holder == ANA else "Bea's")):
+        agent = "Ana's browser" if holder == ANA else "Bea's"
+        for name, value in (("ip_address", address), ("user_agent", agent), ("actor", str(holder))):
             app.execute("SELECT set_config(%s, %s, false)", (f"gasolinera.{name}", value))
         reference = completed(app, holder=holder, tickets=2)
         references.append(reference)
@@ -71,6 +73,11 @@ def lived(people: People, admin: Admin, as_role: Callable[[str], Admin]) -> str:
             " action_taken, details) VALUES (%s, %s, %s, 3, 'ALLOWED', %s)",
             (holder, reference, phone, '{"place": "home of ana"}' if holder == ANA else '{"place": "of bea"}'),
         )
+    app.execute(
+        "UPDATE redemption_schema.redemptions SET status = 'CANCELLED', cancellation_reason = 'ana found out'"
+        " WHERE transaction_reference = %s",
+        (begin(app, holder=ANA),),
+    )
     good(people.post("/tickets/free-entries", {"raffle_code": RAFFLE}), 201)
     issue(admin, 1, holder=BEA)
     return references[-1]
@@ -79,10 +86,10 @@ def lived(people: People, admin: Admin, as_role: Callable[[str], Admin]) -> str:
 def test_an_export_holds_every_kind_and_nothing_of_others(settings: Settings, lived: str) -> None:
     found = exported(settings, ANA)
     assert {name: len(rows) for name, rows in found.items()} == {
-        "account_state": 0, "redemptions": 1, "tickets": 3, "free_entries": 1, "points": 2, "assessments": 1,
-        "offline_redemptions": 0, "employments": 0,
+        "account_state": 0, "redemptions": 2, "served": 0, "tickets": 3, "free_entries": 1, "points": 2,
+        "assessments": 1, "offline_redemptions": 0, "employments": 0,
     }  # fmt: skip
-    assert found["redemptions"][0]["transaction_reference"] == lived
+    assert found["redemptions"][1]["transaction_reference"] == lived
     text = str(found)
     assert [secret for secret in SECRETS if secret not in text] == ["home of ana"], "what the rules saw is theirs"
     assert "bea" not in text.lower()
@@ -100,7 +107,7 @@ def test_an_erased_account_leaves_references_amounts_and_nothing_that_tells_who_
     assert [text for text in ("198.51.100.7", "bea-phone", "bea complained", "of bea") if text not in rows] == []
     found = exported(settings, ANA)
     assert found["account_state"][0]["is_erased"] is True
-    assert (found["redemptions"][0]["transaction_reference"], found["redemptions"][0]["final_amount"]) == (
+    assert (found["redemptions"][1]["transaction_reference"], found["redemptions"][1]["final_amount"]) == (
         lived,
         "500.00",
     )
@@ -113,6 +120,55 @@ def test_an_erased_account_earns_no_points_any_more(settings: Settings, admin: A
     hear(settings, "user.erased", str(ANA), {"public_id": str(ANA), "role": "CUSTOMER", "active": False})
     hear(settings, "redemption.completed", lived, {"reference": lived})
     assert len(exported(settings, ANA)["points"]) == 2
+
+
+def test_from_where_an_employee_served_is_the_employees_own_and_goes_with_the_account(
+    settings: Settings, admin: Admin, as_role: Callable[[str], Admin]
+) -> None:
+    app = as_role("redemption_app")
+    app.execute(
+        "INSERT INTO redemption_schema.employments (employee_number, user_id, station_code, may_process_transactions,"
+        " is_active, as_of) VALUES ('EMP000022', %s, 'JSM001', true, true, now())"
+        " ON CONFLICT (employee_number) DO UPDATE SET user_id = excluded.user_id",
+        (ANA,),
+    )
+    for actor, address in ((ANA, "203.0.113.9"), (BEA, "198.51.100.7")):
+        for name, value in (("ip_address", address), ("actor", str(actor))):
+            app.execute("SELECT set_config(%s, %s, false)", (f"gasolinera.{name}", value))
+        with app.transaction():
+            reference = begin(app, holder=BEA)
+            app.execute("SELECT redemption_schema.assess_begun('{}', '{}', %s)", (reference,))
+        move(app, reference, "COMPLETED")
+    # She cancels at the end what another one had served.
+    app.execute("SELECT set_config('gasolinera.ip_address', '203.0.113.9', false)")
+    app.execute("SELECT set_config('gasolinera.actor', %s, false)", (str(ANA),))
+    move(app, reference, "CANCELLED")
+    assert [one["ip_address"] for one in exported(settings, ANA)["served"]] == ["203.0.113.9"]
+    shown = [(one["ip_address"]) for one in exported(settings, BEA)["redemptions"]]
+    assert shown == ["198.51.100.7", None], "an employee's address is not the driver's"
+    hear(settings, "user.erased", str(ANA), {"public_id": str(ANA), "role": "EMPLOYEE", "active": False})
+    rows = dump(admin)
+    assert ("203.0.113.9" in rows, "198.51.100.7" in rows) == (False, True)
+
+
+def test_notes_of_a_review_go_with_the_account_and_so_does_what_comes_later(
+    settings: Settings, admin: Admin, as_role: Callable[[str], Admin]
+) -> None:
+    app = as_role("redemption_app")
+    for name in ("ana was drunk", "ana came back"):
+        app.execute(
+            "INSERT INTO redemption_schema.fraud_detection_log (user_id, device_id, risk_score, action_taken,"
+            " fraud_type) VALUES (%s, %s, 50, 'FLAGGED', 'DEVICE_FRAUD')",
+            (ANA, f"phone of {name}"),
+        )
+        app.execute(
+            "UPDATE redemption_schema.fraud_reviews SET notes = %s, status = 'CONFIRMED', reviewed_by = %s,"
+            " reviewed_at = now() WHERE user_id = %s AND notes IS NULL AND status = 'OPEN'",
+            (name, BEA, ANA),
+        )
+        assert dump(admin).count(name) == 4, "the review twice, its audit, and the log's device"
+        hear(settings, "user.erased", str(ANA), {"public_id": str(ANA), "role": "CUSTOMER", "active": False})
+        assert name not in dump(admin)
 
 
 @pytest.mark.usefixtures("lived")

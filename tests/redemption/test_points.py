@@ -327,7 +327,7 @@ def test_a_cancelled_redemption_loses_its_points_again_as_far_as_they_are_there(
         (0, False, [478]),  # its own points go, and not those that end before them
         (100, False, [378]),
         (478, False, []),
-        (600, False, []),  # 355 were left of its own, and the older ones have nothing for what was spent of them
+        (600, False, []),  # 378 were left of its own, and nothing of others for what was spent of it
         (0, True, [478]),  # what expired is not taken from others
         (600, True, []),
     ],

@@ -27,6 +27,14 @@ class ExportedRedemption(msgspec.Struct, frozen=True, kw_only=True):
     final_amount: Decimal
     currency: str
     tickets_earned: int
+    cancellation_reason: str | None
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+
+
+class ExportedServing(msgspec.Struct, frozen=True, kw_only=True):
+    station_code: str
     ip_address: str | None
     user_agent: str | None
     created_at: datetime

@@ -21,6 +21,7 @@ async def export_person(conn: Connection, user_id: UUID) -> PersonalData:
         (
             holding("account_state", await queries.export_account_states(conn, user_id, limit)),
             holding("redemptions", await queries.export_redemptions(conn, user_id, limit)),
+            holding("served", await queries.export_served(conn, user_id, limit)),
             holding("tickets", await queries.export_tickets(conn, user_id, limit)),
             holding("free_entries", await queries.export_free_entries(conn, user_id, limit)),
             holding("points", await queries.export_points(conn, user_id, limit)),

@@ -12,12 +12,14 @@ from gasolinera.redemption.models_personal import (
     ExportedOfflineRedemption,
     ExportedPoints,
     ExportedRedemption,
+    ExportedServing,
     ExportedTicket,
 )
 
 _SQL = load_sql("gasolinera.redemption", "queries_personal.sql")
 _EXPORT_ACCOUNT_STATES = _SQL["export_account_states"]
 _EXPORT_REDEMPTIONS = _SQL["export_redemptions"]
+_EXPORT_SERVED = _SQL["export_served"]
 _EXPORT_TICKETS = _SQL["export_tickets"]
 _EXPORT_FREE_ENTRIES = _SQL["export_free_entries"]
 _EXPORT_POINTS = _SQL["export_points"]
@@ -35,6 +37,10 @@ async def export_account_states(conn: Connection, user_id: UUID, limit: int) -> 
 
 async def export_redemptions(conn: Connection, user_id: UUID, limit: int) -> list[ExportedRedemption]:
     return await fetch_all(conn, ExportedRedemption, _EXPORT_REDEMPTIONS, user_id, limit)
+
+
+async def export_served(conn: Connection, user_id: UUID, limit: int) -> list[ExportedServing]:
+    return await fetch_all(conn, ExportedServing, _EXPORT_SERVED, str(user_id), limit)
 
 
 async def export_tickets(conn: Connection, user_id: UUID, limit: int) -> list[ExportedTicket]:

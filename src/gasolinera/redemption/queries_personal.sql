@@ -5,12 +5,24 @@
 SELECT true AS is_erased, u.erased_at AS as_of FROM redemption_schema.erased_users AS u WHERE u.user_id = $1 LIMIT $2;
 
 -- name: export_redemptions
--- What the person redeemed, and from where.
+-- What the person redeemed, and from where; the address of an employee who asked is not the person's.
 SELECT r.transaction_reference, r.status, r.coupon_code, r.campaign_code, r.station_code, r.device_id, r.fuel_type,
        r.fuel_litres, r.price_per_litre, r.original_amount, r.discount_amount, r.final_amount, r.currency,
-       r.tickets_earned, host(r.ip_address) AS ip_address, r.user_agent, r.created_at
+       r.tickets_earned, r.cancellation_reason,
+       CASE WHEN r.created_by = r.user_id::text THEN host(r.ip_address) END AS ip_address,
+       CASE WHEN r.created_by = r.user_id::text THEN r.user_agent END AS user_agent, r.created_at
   FROM redemption_schema.redemptions AS r
  WHERE r.user_id = $1
+ ORDER BY r.created_at DESC, r.id DESC
+ LIMIT $2;
+
+-- name: export_served
+-- From where the person served others, an employee at work: nothing of whom.
+SELECT r.station_code, host(r.ip_address) AS ip_address, r.user_agent, r.created_at
+  FROM redemption_schema.redemptions AS r
+ WHERE r.employee_number = ANY (ARRAY(
+           SELECT e.employee_number FROM redemption_schema.employments AS e WHERE e.user_id = $1::text::uuid))
+   AND r.created_by = $1::text AND (r.ip_address IS NOT NULL OR r.user_agent IS NOT NULL)
  ORDER BY r.created_at DESC, r.id DESC
  LIMIT $2;
 
@@ -42,7 +54,8 @@ SELECT l.entry_number, l.entry_type, l.points, l.balance_after, l.source_referen
 -- name: export_assessments
 -- How the person's attempts were judged; not by which rules, which would teach how to pass them.
 SELECT f.transaction_reference, f.station_code, f.device_id, f.action_taken, f.risk_score,
-       host(f.ip_address) AS ip_address, f.user_agent, f.created_at
+       CASE WHEN f.actor = f.user_id::text THEN host(f.ip_address) END AS ip_address,
+       CASE WHEN f.actor = f.user_id::text THEN f.user_agent END AS user_agent, f.created_at
   FROM redemption_schema.fraud_detection_log AS f
  WHERE f.user_id = $1
  ORDER BY f.created_at DESC, f.id DESC
@@ -66,8 +79,9 @@ SELECT e.employee_number, e.station_code, e.may_process_transactions, e.is_activ
  LIMIT $2;
 
 -- name: note_erasure
--- Keeps that an account is erased; what is known already stays.
-INSERT INTO redemption_schema.erased_users (user_id, erased_at) VALUES ($1, $2) ON CONFLICT (user_id) DO NOTHING;
+-- Keeps that an account is erased; what is known already stays, and what came about the person since is forgotten too.
+INSERT INTO redemption_schema.erased_users AS u (user_id, erased_at) VALUES ($1, $2)
+    ON CONFLICT ON CONSTRAINT erased_users_pk DO UPDATE SET erased_at = u.erased_at;
 
 -- name: forget_person
 -- What tells who an erased user was goes; references, amounts and tickets in raffles stay.

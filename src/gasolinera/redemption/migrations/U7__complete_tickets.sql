@@ -1,8 +1,12 @@
 -- Takes back V7__complete_tickets: others are told of tickets no more, and which raffles take tickets, who entered free,
 -- the rules of points and who was erased are lost. Tickets, points and what was forgotten stay as they are.
+-- vuelo: allow require-concurrent-index-deletion taking back is done while nobody redeems
 -- vuelo: allow locking-several-tables nothing is read or written: all locks together last milliseconds
 
 DROP FUNCTION redemption_schema.forget_person(uuid);
+DROP INDEX redemption_schema.redemption_audit_log_cancelled_actor_idx;
+COMMENT ON COLUMN redemption_schema.redemption_audit_log.details IS NULL;
+COMMENT ON COLUMN redemption_schema.redemptions.cancellation_reason IS NULL;
 DROP TABLE redemption_schema.erased_users;
 DROP FUNCTION redemption_schema.expire_points(integer, uuid);
 DROP FUNCTION redemption_schema.take_points_back(text);

@@ -17,6 +17,10 @@ DROP INDEX redemption_schema.redemptions_with_address_created_at_idx;
 DROP INDEX redemption_schema.redemption_audit_log_with_address_created_at_idx;
 DROP INDEX redemption_schema.fraud_detection_log_with_address_created_at_idx;
 DROP INDEX redemption_schema.points_ledger_with_address_created_at_idx;
+COMMENT ON COLUMN redemption_schema.fraud_reviews.notes IS NULL;
+COMMENT ON COLUMN redemption_schema.qr_validations.ip_address IS 'Personal data: where the request came from.';
+ALTER TABLE redemption_schema.qr_validations
+    ALTER COLUMN ip_address SET DEFAULT redemption_schema.request_context('ip_address')::inet;
 DROP TRIGGER erased_users_forget_fraud_traces ON redemption_schema.erased_users;
 DROP FUNCTION redemption_schema.forget_fraud_traces();
 DROP TRIGGER fraud_reviews_audit ON redemption_schema.fraud_reviews;

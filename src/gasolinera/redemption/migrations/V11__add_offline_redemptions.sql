@@ -488,9 +488,9 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION redemption_schema.forget_offline_traces() FROM PUBLIC;
 COMMENT ON FUNCTION redemption_schema.forget_offline_traces() IS
-    'AFTER INSERT trigger: what people wrote about an erased person goes; the signed entry stays, under a public id that '
+    'AFTER trigger: what people wrote about an erased person goes; the signed entry stays, under a public id that '
     'names nobody any more.';
-CREATE TRIGGER erased_users_forget_offline_traces AFTER INSERT ON redemption_schema.erased_users
+CREATE TRIGGER erased_users_forget_offline_traces AFTER INSERT OR UPDATE ON redemption_schema.erased_users
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.forget_offline_traces();
 
 -- Rights -----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 -- Tickets and points, complete: others are told of tickets, raffles say what they take, free entries have their limit,
 -- points are earned by rule and expire, and what tells of an erased person goes.
 -- vuelo: allow working-under-lock no code has given an earning an end before: an index finds what an operator wrote
+-- vuelo: allow require-concurrent-index-creation nothing but sample data is there before redemptions are made
 -- vuelo: allow locking-several-tables triggers are made, nothing is read but those few: all locks last milliseconds
 
 -- Raffles that take tickets -------------------------------------------------------------------------------------------
@@ -370,10 +371,21 @@ COMMENT ON TABLE redemption_schema.erased_users IS
     'Accounts that are no more, as the auth service said: they earn no points, and forget_person may clean after them.';
 COMMENT ON COLUMN redemption_schema.erased_users.user_id IS 'Personal data: public id that the account had.';
 
+COMMENT ON COLUMN redemption_schema.redemptions.cancellation_reason IS
+    'Personal data: why, in somebody''s words, which may say who it was.';
+COMMENT ON COLUMN redemption_schema.redemption_audit_log.details IS
+    'Personal data: the reason of a cancellation, in somebody''s words.';
+-- Erasure of who cancelled what others had served (forget_person).
+CREATE INDEX redemption_audit_log_cancelled_actor_idx
+    ON redemption_schema.redemption_audit_log (actor) WHERE new_status = 'CANCELLED';
+
 CREATE FUNCTION redemption_schema.forget_person(p_user_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
+DECLARE
+    v_employed CONSTANT text[] := ARRAY(
+        SELECT e.employee_number FROM redemption_schema.employments AS e WHERE e.user_id = p_user_id);
 BEGIN
     IF NOT EXISTS (SELECT FROM redemption_schema.erased_users AS u WHERE u.user_id = p_user_id) THEN
         RAISE EXCEPTION 'the account of user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
@@ -383,14 +395,35 @@ BEGIN
        SET status = 'CANCELLED'
      WHERE t.user_id = p_user_id AND t.status = 'ACTIVE';
     UPDATE redemption_schema.redemptions AS r
-       SET device_id = NULL, ip_address = NULL, user_agent = NULL
-     WHERE r.user_id = p_user_id AND num_nonnulls(r.device_id, r.ip_address, r.user_agent) > 0;
+       SET device_id = NULL, ip_address = NULL, user_agent = NULL, cancellation_reason = NULL
+     WHERE r.user_id = p_user_id
+       AND num_nonnulls(r.device_id, r.ip_address, r.user_agent, r.cancellation_reason) > 0;
+    -- Where the person served: the address is of who asked.
+    UPDATE redemption_schema.redemptions AS r
+       SET ip_address = NULL, user_agent = NULL
+     WHERE r.employee_number = ANY (v_employed) AND r.created_by = p_user_id::text
+       AND num_nonnulls(r.ip_address, r.user_agent) > 0;
     PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE redemption_schema.redemption_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL, details = a.details - 'cancellation_reason'
+      FROM redemption_schema.redemptions AS r
+     WHERE r.user_id = p_user_id AND a.transaction_reference = r.transaction_reference
+       AND (num_nonnulls(a.ip_address, a.user_agent) > 0 OR a.details ? 'cancellation_reason');
     UPDATE redemption_schema.redemption_audit_log AS a
        SET ip_address = NULL, user_agent = NULL
       FROM redemption_schema.redemptions AS r
-     WHERE r.user_id = p_user_id AND a.transaction_reference = r.transaction_reference
-       AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+     WHERE r.employee_number = ANY (v_employed) AND a.transaction_reference = r.transaction_reference
+       AND a.actor = p_user_id::text AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+    UPDATE redemption_schema.redemption_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = p_user_id::text AND a.new_status = 'CANCELLED' AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+    -- The log's row has the time of the transaction that began the redemption, or its second step.
+    UPDATE redemption_schema.fraud_detection_log AS f
+       SET ip_address = NULL, user_agent = NULL
+      FROM redemption_schema.redemptions AS r
+     WHERE r.employee_number = ANY (v_employed) AND f.user_id = r.user_id
+       AND f.created_at IN (r.created_at, r.started_at) AND f.transaction_reference = r.transaction_reference
+       AND f.actor = p_user_id::text AND num_nonnulls(f.ip_address, f.user_agent) > 0;
     UPDATE redemption_schema.fraud_detection_log AS f
        SET device_id = NULL, ip_address = NULL, user_agent = NULL, details = '{}'
      WHERE f.user_id = p_user_id
@@ -408,8 +441,9 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION redemption_schema.forget_person(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION redemption_schema.forget_person(uuid) IS
-    'Forgets devices, addresses and texts about an erased user, in the logs too, and takes tickets back that wait. '
-    'References, amounts, tickets in raffles and points stay. Again changes nothing; refuses for who is not erased.';
+    'Forgets devices, addresses and texts about an erased user, in the logs too, also from where the person served, and '
+    'takes tickets back that wait. References, amounts, tickets in raffles and points stay. Again changes nothing but '
+    'what came since; refuses for who is not erased.';
 
 -- Rights --------------------------------------------------------------------------------------------------------------
 
@@ -428,7 +462,7 @@ GRANT SELECT,
       INSERT (currency, points_per_unit, valid_days, is_enabled),
       UPDATE (points_per_unit, valid_days, is_enabled, changed_by)
       ON redemption_schema.points_rules TO redemption_app;
-GRANT SELECT, INSERT (user_id, erased_at) ON redemption_schema.erased_users TO redemption_app;
+GRANT SELECT, INSERT (user_id, erased_at), UPDATE (erased_at) ON redemption_schema.erased_users TO redemption_app;
 GRANT SELECT ON redemption_schema.free_entries, redemption_schema.points_expirations TO redemption_app;
 GRANT SELECT ON redemption_schema.free_entries, redemption_schema.points_expirations, redemption_schema.erased_users
       TO redemption_ro;

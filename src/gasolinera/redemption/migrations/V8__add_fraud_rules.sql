@@ -241,6 +241,8 @@ COMMENT ON COLUMN redemption_schema.fraud_reviews.employee_number IS 'Personal d
 COMMENT ON COLUMN redemption_schema.fraud_reviews.device_id IS 'Personal data: the device of the attempt.';
 COMMENT ON COLUMN redemption_schema.fraud_reviews.details IS
     'Personal data: what the rules saw, which may hold places and times of a driver.';
+COMMENT ON COLUMN redemption_schema.fraud_reviews.notes IS
+    'Personal data: what the reviewer says about the driver, or the employee.';
 COMMENT ON COLUMN redemption_schema.fraud_reviews.taken_by IS 'Personal data: public id of who works on it.';
 COMMENT ON COLUMN redemption_schema.fraud_reviews.resolution IS
     'What the reviewer did: RELEASE is a false alarm whose driver is not blocked for some hours.';
@@ -265,6 +267,8 @@ SELECT detection_id, created_at, risk_score, action_taken, fraud_type, transacti
  WHERE action_taken = 'BLOCKED';
 -- Erasure of a person (forget_fraud_traces).
 CREATE INDEX fraud_reviews_user_id_idx ON redemption_schema.fraud_reviews (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX fraud_reviews_employee_number_idx ON redemption_schema.fraud_reviews (employee_number)
+    WHERE notes IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION redemption_schema.open_fraud_reviews() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -337,12 +341,17 @@ CREATE TABLE redemption_schema.fraud_audit_log (
 ) PARTITION BY RANGE (created_at);
 -- The history of a rule, of a review.
 CREATE INDEX fraud_audit_log_subject_idx ON redemption_schema.fraud_audit_log (subject, id DESC);
+-- Erasure of who changed them (forget_fraud_traces).
+CREATE INDEX fraud_audit_log_actor_idx ON redemption_schema.fraud_audit_log (actor)
+    WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL;
 COMMENT ON TABLE redemption_schema.fraud_audit_log IS
     'Every change of a rule, of the thresholds and of a review, by whom; append-only, by month.';
 COMMENT ON COLUMN redemption_schema.fraud_audit_log.subject IS
     'The rule''s name, the detection''s id, or "thresholds".';
-COMMENT ON COLUMN redemption_schema.fraud_audit_log.old_values IS 'Personal data: may name the reviewer.';
-COMMENT ON COLUMN redemption_schema.fraud_audit_log.new_values IS 'Personal data: may name the reviewer.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.old_values IS
+    'Personal data: may name the reviewer, and hold the notes of a review.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.new_values IS
+    'Personal data: may name the reviewer, and hold the notes of a review.';
 COMMENT ON COLUMN redemption_schema.fraud_audit_log.actor IS
     'Personal data: who did it, a public id or a service''s name.';
 COMMENT ON COLUMN redemption_schema.fraud_audit_log.ip_address IS 'Personal data: where the request came from.';
@@ -392,7 +401,18 @@ CREATE FUNCTION redemption_schema.forget_fraud_traces() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
+DECLARE
+    v_told text[];
 BEGIN
+    WITH told AS (
+        UPDATE redemption_schema.fraud_reviews AS v
+           SET notes = NULL
+         WHERE v.notes IS NOT NULL
+           AND (v.user_id = NEW.user_id
+                OR v.employee_number IN (
+                    SELECT e.employee_number FROM redemption_schema.employments AS e WHERE e.user_id = NEW.user_id))
+        RETURNING v.detection_id::text)
+    SELECT array_agg(t.detection_id) INTO v_told FROM told AS t;
     UPDATE redemption_schema.fraud_reviews AS v
        SET device_id = NULL, details = '{}'
      WHERE v.user_id = NEW.user_id AND (v.device_id IS NOT NULL OR v.details <> '{}');
@@ -403,16 +423,30 @@ BEGIN
     UPDATE redemption_schema.code_refusals AS c
        SET device_id = NULL
      WHERE c.user_id = NEW.user_id AND c.device_id IS NOT NULL;
+    -- The change above is in the log by now, with what the notes were.
+    UPDATE redemption_schema.fraud_audit_log AS a
+       SET old_values = a.old_values - 'notes', new_values = a.new_values - 'notes'
+     WHERE a.subject = ANY (v_told) AND (a.old_values ? 'notes' OR a.new_values ? 'notes');
+    UPDATE redemption_schema.fraud_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = NEW.user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
     PERFORM set_config('gasolinera.maintenance', '', true);
     RETURN NULL;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION redemption_schema.forget_fraud_traces() FROM PUBLIC;
 COMMENT ON FUNCTION redemption_schema.forget_fraud_traces() IS
-    'AFTER INSERT trigger: devices, and what the rules saw of an erased person, go with the account; verdicts stay, under '
-    'a public id that names nobody any more.';
-CREATE TRIGGER erased_users_forget_fraud_traces AFTER INSERT ON redemption_schema.erased_users
+    'AFTER trigger: devices, notes, and what the rules saw of an erased person, go with the account, and from where the '
+    'person reviewed; verdicts stay, under a public id that names nobody any more.';
+-- Of an account that was erased already the time is set again where the word of it comes again.
+CREATE TRIGGER erased_users_forget_fraud_traces AFTER INSERT OR UPDATE ON redemption_schema.erased_users
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.forget_fraud_traces();
+
+-- Nobody asks from where a pump's code was shown, so it is not kept.
+ALTER TABLE redemption_schema.qr_validations ALTER COLUMN ip_address DROP DEFAULT;
+UPDATE redemption_schema.qr_validations SET ip_address = NULL WHERE ip_address IS NOT NULL;
+COMMENT ON COLUMN redemption_schema.qr_validations.ip_address IS
+    'Personal data: where the request came from; of codes from before, and empty since.';
 
 -- What grows old ------------------------------------------------------------------------------------------------------
 
