@@ -63,29 +63,76 @@ SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_c
  LIMIT $5;
 
 -- name: list_of_station
--- The station's redemptions, newest first; codes that were typed and refused for administrators alone.
-SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_code, station_code, employee_number,
-       terminal_code, dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
-       discount_amount, final_amount, currency, tickets_earned, raffle_code, failure_code, failure_reason,
-       cancellation_reason, created_at, completed_at, failed_at, cancelled_at
-  FROM redemption_schema.redemptions
- WHERE station_code = $1 AND ($2::text IS NULL OR status = $2)
-   AND (created_at, id) < ($3::timestamptz, $4::bigint)
-   AND ($6::boolean OR coupon_code IS NULL OR status <> 'FAILED' OR failure_code NOT IN ('COUPON_REFUSED', 'FRAUD_BLOCKED')
-        OR validation_method IN ('QR_SCAN', 'NFC', 'BARCODE'))
- ORDER BY created_at DESC, id DESC
- LIMIT $5;
+-- The station's redemptions, newest first; codes that were typed and refused for administrators alone. By status each
+-- branch has its index, and only the one that is asked for runs: what is rare is not looked for among all.
+SELECT r.id, r.transaction_reference, r.status, r.flow, r.user_id, r.coupon_code, r.campaign_code, r.station_code,
+       r.employee_number, r.terminal_code, r.dispenser_code, r.validation_method, r.fuel_type, r.fuel_litres,
+       r.price_per_litre, r.original_amount, r.discount_amount, r.final_amount, r.currency, r.tickets_earned,
+       r.raffle_code, r.failure_code, r.failure_reason, r.cancellation_reason, r.created_at, r.completed_at,
+       r.failed_at, r.cancelled_at
+  FROM redemption_schema.redemptions AS r
+ WHERE r.id = ANY (ARRAY(
+        (SELECT a.id
+           FROM redemption_schema.redemptions AS a
+          WHERE coalesce($2::text, 'COMPLETED') = 'COMPLETED'
+            AND a.station_code = $1 AND ($2::text IS NULL OR a.status = $2)
+            AND (a.created_at, a.id) < ($3::timestamptz, $4::bigint)
+            AND ($6::boolean OR a.coupon_code IS NULL OR a.status <> 'FAILED'
+                 OR a.failure_code NOT IN ('COUPON_REFUSED', 'FRAUD_BLOCKED')
+                 OR a.validation_method IN ('QR_SCAN', 'NFC', 'BARCODE'))
+          ORDER BY a.created_at DESC, a.id DESC
+          LIMIT $5)
+        UNION ALL
+        (SELECT e.id
+           FROM redemption_schema.redemptions AS e
+          WHERE $2 IN ('FAILED', 'CANCELLED')
+            AND e.station_code = $1 AND e.status = $2 AND e.status IN ('FAILED', 'CANCELLED')
+            AND (e.created_at, e.id) < ($3::timestamptz, $4::bigint)
+            AND ($6::boolean OR e.coupon_code IS NULL OR e.status <> 'FAILED'
+                 OR e.failure_code NOT IN ('COUPON_REFUSED', 'FRAUD_BLOCKED')
+                 OR e.validation_method IN ('QR_SCAN', 'NFC', 'BARCODE'))
+          ORDER BY e.created_at DESC, e.id DESC
+          LIMIT $5)
+        UNION ALL
+        (SELECT u.id
+           FROM redemption_schema.redemptions AS u
+          WHERE $2 IN ('PENDING', 'IN_PROGRESS')
+            AND u.station_code = $1 AND u.status = $2 AND u.status IN ('PENDING', 'IN_PROGRESS')
+            AND (u.created_at, u.id) < ($3::timestamptz, $4::bigint)
+          ORDER BY u.created_at DESC, u.id DESC
+          LIMIT $5)
+       ))
+ ORDER BY r.created_at DESC, r.id DESC;
 
 -- name: list_all
--- Every redemption, newest first, for administrators.
-SELECT id, transaction_reference, status, flow, user_id, coupon_code, campaign_code, station_code, employee_number,
-       terminal_code, dispenser_code, validation_method, fuel_type, fuel_litres, price_per_litre, original_amount,
-       discount_amount, final_amount, currency, tickets_earned, raffle_code, failure_code, failure_reason,
-       cancellation_reason, created_at, completed_at, failed_at, cancelled_at
-  FROM redemption_schema.redemptions
- WHERE ($1::text IS NULL OR status = $1) AND id < $2
- ORDER BY id DESC
- LIMIT $3;
+-- Every redemption, newest first, for administrators; each status by its index, as for a station.
+SELECT r.id, r.transaction_reference, r.status, r.flow, r.user_id, r.coupon_code, r.campaign_code, r.station_code,
+       r.employee_number, r.terminal_code, r.dispenser_code, r.validation_method, r.fuel_type, r.fuel_litres,
+       r.price_per_litre, r.original_amount, r.discount_amount, r.final_amount, r.currency, r.tickets_earned,
+       r.raffle_code, r.failure_code, r.failure_reason, r.cancellation_reason, r.created_at, r.completed_at,
+       r.failed_at, r.cancelled_at
+  FROM redemption_schema.redemptions AS r
+ WHERE r.id = ANY (ARRAY(
+        (SELECT a.id
+           FROM redemption_schema.redemptions AS a
+          WHERE coalesce($1::text, 'COMPLETED') = 'COMPLETED' AND ($1::text IS NULL OR a.status = $1) AND a.id < $2
+          ORDER BY a.id DESC
+          LIMIT $3)
+        UNION ALL
+        (SELECT e.id
+           FROM redemption_schema.redemptions AS e
+          WHERE $1 IN ('FAILED', 'CANCELLED') AND e.status = $1 AND e.status IN ('FAILED', 'CANCELLED') AND e.id < $2
+          ORDER BY e.id DESC
+          LIMIT $3)
+        UNION ALL
+        (SELECT u.id
+           FROM redemption_schema.redemptions AS u
+          WHERE $1 IN ('PENDING', 'IN_PROGRESS') AND u.status = $1 AND u.status IN ('PENDING', 'IN_PROGRESS')
+            AND u.id < $2
+          ORDER BY u.id DESC
+          LIMIT $3)
+       ))
+ ORDER BY r.id DESC;
 
 -- name: claim_unfinished
 -- What a request left under way, for one worker each: claimed until recover_at, later each time.

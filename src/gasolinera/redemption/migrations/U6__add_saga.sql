@@ -1,5 +1,6 @@
 -- Takes back V6. Redemptions without a coupon, which V5 does not know, are given codes that no coupon has.
 -- vuelo: allow adding-not-nullable-field taking back is done while nobody redeems
+-- vuelo: allow require-concurrent-index-deletion taking back is done while nobody redeems
 -- vuelo: allow locking-several-tables all of it together takes milliseconds
 
 DROP FUNCTION redemption_schema.begin_pump_redemption(text[], text[], uuid, uuid, text, text, text, boolean);
@@ -16,6 +17,8 @@ DROP FUNCTION redemption_schema.set_request_context(text[], text[]);
 DROP FUNCTION redemption_schema.may_serve(text, text, uuid);
 DROP FUNCTION redemption_schema.may_process(text, uuid, text);
 DROP TABLE redemption_schema.employments;
+DROP INDEX redemption_schema.redemptions_ended_status_id_idx;
+DROP INDEX redemption_schema.redemptions_ended_station_code_status_created_at_id_idx;
 UPDATE redemption_schema.redemptions
    SET coupon_code = 'NOCOUPON', campaign_code = 'NO_CAMPAIGN'
  WHERE coupon_code IS NULL;

@@ -1,6 +1,7 @@
 -- The saga of a redemption: what it needs to know to be driven to its end, who works where, and each of its steps as a
 -- function that is one statement of the service. A function runs with the rights of whoever calls it: it can do no more
 -- than the service's role can.
+-- vuelo: allow require-concurrent-index-creation nothing but sample data is there before redemptions are made
 -- vuelo: allow locking-several-tables each gains columns or rules that nobody waits for: milliseconds together
 
 -- What a redemption knows ------------------------------------------------------------------------------------------
@@ -34,6 +35,13 @@ COMMENT ON COLUMN redemption_schema.redemptions.completion_sha256 IS
     'Fingerprint of the second step''s request: the same one again gets the same answer, another is refused.';
 COMMENT ON COLUMN redemption_schema.redemptions.recover_at IS
     'Before it nobody but the request itself drives the redemption on; a worker that takes it moves it ahead.';
+
+-- Lists of what failed or was cancelled, which are few among all: of a station, and of all (list_of_station, list_all).
+CREATE INDEX redemptions_ended_station_code_status_created_at_id_idx
+    ON redemption_schema.redemptions (station_code, status, created_at DESC, id DESC)
+    WHERE status IN ('FAILED', 'CANCELLED');
+CREATE INDEX redemptions_ended_status_id_idx ON redemption_schema.redemptions (status, id DESC)
+    WHERE status IN ('FAILED', 'CANCELLED');
 
 ALTER TABLE redemption_schema.qr_validations
     ADD COLUMN fuel_type text,
