@@ -1,7 +1,6 @@
 """Journeys of redemptions through HTTP: one request, two steps, cancelled, looked at, refused."""
 
 from collections.abc import Generator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -304,8 +303,8 @@ def test_a_list_is_read_page_by_page_without_gap_or_repetition(desk: Desk, admin
         "SELECT transaction_reference FROM redemption_schema.redemptions WHERE station_code = 'JSM002'"
         " AND status = 'COMPLETED' ORDER BY created_at DESC, id DESC"
     ).fetchall()
+    assert len(seen) >= 5
     assert seen == [row[0] for row in expected]
-    assert datetime.now(UTC).year >= 2026
 
 
 def test_what_the_fraud_rules_block_never_asks_for_its_coupon(desk: Desk, admin: Conn) -> None:

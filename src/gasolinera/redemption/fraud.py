@@ -1,4 +1,4 @@
-"""Fraud while a redemption is made, and afterwards: the assessment, wrong codes, and the review queue."""
+"""Fraud while a redemption is made, and afterwards: wrong codes, and the review queue. assess_begun assesses."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -22,8 +22,6 @@ from gasolinera.redemption.errors_fraud import (
     unknown_review,
 )
 from gasolinera.redemption.models_fraud import (
-    Assessment,
-    Attempt,
     RefusedCode,
     Resolution,
     ResolutionWish,
@@ -44,14 +42,6 @@ class OpenReviewPosition(Position, frozen=True):
 
 class ResolvedReviewPosition(Position, frozen=True):
     id: int
-
-
-async def assess(conn: Connection, attempt: Attempt) -> Assessment:
-    """Scores and records an attempt, in the transaction that writes its redemption as PENDING, after the row.
-
-    Locks the user, and the device, until the transaction ends: one attempt a transaction.
-    """
-    return await queries.assess(conn, attempt)
 
 
 async def note_refused_code(conn: Connection, refused: RefusedCode) -> None:

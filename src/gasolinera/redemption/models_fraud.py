@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -88,29 +87,6 @@ _Parameters = Annotated[
 _Points = Annotated[int, Meta(ge=1, le=100)]
 _Threshold = Annotated[int, Meta(ge=1, le=101, description="101 is never reached.")]
 _Version = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-
-
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """A redemption that is being made. `device_id` is the driver's own device, never a terminal."""
-
-    transaction_reference: str | None
-    user_id: UUID
-    coupon_code: str | None
-    station_code: str
-    employee_number: str | None
-    device_id: str | None
-    amount: Decimal
-    currency: str
-
-
-class Assessment(msgspec.Struct, frozen=True):
-    """`rule_points`: the rules that struck; their sum, at most 100, is the score."""
-
-    detection_id: UUID
-    risk_score: int
-    decision: Decision
-    fraud_type: FraudType | None
-    rule_points: Mapping[str, int]
 
 
 class RefusedCode(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,6 @@ from gasolinera.database import Connection, fetch_all, fetch_one, fetch_optional
 from gasolinera.redemption.models_fraud import (
     MAX_RULES,
     STATUS_AFTER,
-    Assessment,
-    Attempt,
     FraudAuditEntry,
     FraudRule,
     RefusedCode,
@@ -29,7 +27,6 @@ from gasolinera.redemption.models_fraud import (
 )
 
 _SQL = load_sql("gasolinera.redemption", "queries_fraud.sql")
-_ASSESS = _SQL["assess"]
 _NOTE_REFUSED_CODE = _SQL["note_refused_code"]
 _PUT_STATION_POSITION = _SQL["put_station_position"]
 _LIST_RULES = _SQL["list_rules"]
@@ -51,22 +48,6 @@ _LIST_AUDIT = _SQL["list_audit"]
 
 class UnfitRule(msgspec.Struct, frozen=True):
     rule_name: str
-
-
-async def assess(conn: Connection, attempt: Attempt) -> Assessment:
-    return await fetch_one(
-        conn,
-        Assessment,
-        _ASSESS,
-        attempt.transaction_reference,
-        attempt.user_id,
-        attempt.coupon_code,
-        attempt.station_code,
-        attempt.employee_number,
-        attempt.device_id,
-        attempt.amount,
-        attempt.currency,
-    )
 
 
 async def note_refused_code(conn: Connection, refused: RefusedCode) -> None:

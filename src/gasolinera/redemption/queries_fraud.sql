@@ -1,9 +1,4 @@
--- Fraud: the assessment of an attempt, rules and thresholds, what others would have done, and the review queue.
-
--- name: assess
--- Score an attempt, record it, and say what to do. Holds the user and the device until the transaction ends.
-SELECT detection_id, risk_score, decision, fraud_type, rule_points
-  FROM redemption_schema.assess_redemption($1, $2, $3, $4, $5, $6, $7, $8);
+-- Fraud: rules and thresholds, what others would have done, and the review queue.
 
 -- name: note_refused_code
 -- A code was shown that is none.
