@@ -1,6 +1,5 @@
 -- Takes back V7__complete_tickets: others are told of tickets no more, and which raffles take tickets, who entered free,
 -- the rules of points and who was erased are lost. Tickets, points and what was forgotten stay as they are.
--- vuelo: allow require-concurrent-index-deletion taking back is done while nobody redeems
 -- vuelo: allow locking-several-tables nothing is read or written: all locks together last milliseconds
 
 DROP FUNCTION redemption_schema.forget_person(uuid);
