@@ -45,7 +45,7 @@ def test_a_picture_of_a_wallet_is_worth_nothing_without_its_moment_either(
     owned = signed_text(admin, make_coupon(admin, make_campaign(admin, "WALLET")))
     bearer = signed_text(admin, make_coupon(admin, make_campaign(admin, "PAPER"), None))
     assert [len(owned), len(bearer)] == [154, 142]
-    assert find(run, keyring, owned[:-12], "QR_SCAN") == Refused(("INVALID_SIGNATURE",))
+    assert find(run, keyring, owned[:-12], "QR_SCAN") == Refused(("NOT_LIVE",))
     assert isinstance(find(run, keyring, bearer, "QR_SCAN"), Found)
     recorded = admin.execute(
         "SELECT detail->>'error' FROM coupon_schema.coupon_validation_attempts ORDER BY id DESC LIMIT 1"
