@@ -212,8 +212,9 @@ BEGIN
 
     INSERT INTO coupon_schema.campaign_user_period_usages AS t
         (campaign_id, user_id, period_start, used_count, usage_limit)
-    SELECT g.id, u.user_id, coupon_schema.period_start(g.per_user_period, g.time_zone, u.used_at), count(*)::integer,
-           g.per_user_period_limit
+    SELECT g.id, u.user_id,
+           coupon_schema.period_start(g.per_user_period, g.time_zone, coalesce(u.taken_at, u.used_at)),
+           count(*)::integer, g.per_user_period_limit
       FROM new_usages AS u
       JOIN coupon_schema.coupons AS c ON c.id = u.coupon_id
       JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
@@ -370,7 +371,7 @@ $function$;
 COMMENT ON FUNCTION coupon_schema.ensure_month_partitions(p_table text, p_from date, p_until date) IS 'Makes the missing partitions (UTC months) of one table for [from, until); returns how many it made.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.ensure_month_partitions(p_table text, p_from date, p_until date) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_station_zone text, p_campaign_id bigint DEFAULT NULL::bigint)
+CREATE OR REPLACE FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_campaign_id bigint DEFAULT NULL::bigint)
  RETURNS TABLE(campaign_id bigint, campaign_code text, currency text, discount_amount numeric, final_amount numeric, raffle_tickets smallint, raffle_code text, cancellation_policy text, reasons text[])
  LANGUAGE sql
  STABLE ROWS 1
@@ -468,15 +469,90 @@ AS $function$
                extract(isodow FROM x.moment - CASE
                    WHEN g.daily_from > g.daily_until AND x.moment::time < g.daily_until THEN interval '1 day'
                    ELSE interval '0' END)::smallint AS weekday
-          FROM (SELECT p_at AT TIME ZONE coalesce(p_station_zone, g.time_zone) AS moment) AS x
+          FROM (SELECT p_at AT TIME ZONE g.time_zone AS moment) AS x
      ) AS l
      WHERE g.id = coalesce(p_campaign_id, (
             SELECT k.campaign_id FROM coupon_schema.coupons AS k WHERE k.id = p_coupon_id))
        AND (p_coupon_id IS NULL OR c.id IS NOT NULL)
     $function$;
-COMMENT ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_station_zone text, p_campaign_id bigint) IS 'What a coupon gives for a purchase, or a campaign as if by a new coupon (p_coupon_id NULL), and every reason why not, in the words of coupon_validation_attempts.result: none is yes. No row: no such coupon. What is NULL is not known yet and not judged; a use gives all. Another currency is STATION_NOT_ELIGIBLE. p_station_zone NULL: the campaign''s zone. Dry run and use ask this one function; it locks nothing, so the triggers of coupon_usage_history have the last word.';
-REVOKE EXECUTE ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_station_zone text, p_campaign_id bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_station_zone text, p_campaign_id bigint) TO coupon_app;
+COMMENT ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_campaign_id bigint) IS 'What a coupon gives for a purchase, or a campaign as if by a new coupon (p_coupon_id NULL), and every reason why not, in the words of coupon_validation_attempts.result: none is yes. No row: no such coupon. What is NULL is not known yet and not judged; a use gives all. Another currency is STATION_NOT_ELIGIBLE. Weekdays and hours are of the campaign''s zone, wherever the station is. Dry run and use ask this one function; it locks nothing, so the triggers of coupon_usage_history have the last word.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_campaign_id bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.explain_use(p_coupon_id bigint, p_user_id uuid, p_station_code text, p_fuel_type text, p_amount numeric, p_currency text, p_at timestamp with time zone, p_campaign_id bigint) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.forget_addresses(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_log text;
+    v_first timestamptz;
+    v_last timestamptz;
+    v_found integer;
+    v_count integer := 0;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Two at the same time come one after the other: each looks for what the one before has left.
+    PERFORM pg_advisory_xact_lock(hashtextextended('coupon_schema.forget_addresses', 0));
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    FOREACH v_log IN ARRAY ARRAY['coupon_audit_log', 'coupon_validation_attempts']
+    LOOP
+        -- Looked for again where an erasure took some of what was found. A window of time, and no list of keys: months
+        -- that it does not touch are not looked at.
+        WHILE v_count < p_limit LOOP
+            EXECUTE format(
+                'SELECT min(o.created_at), max(o.created_at) '
+                '  FROM (SELECT a.created_at FROM coupon_schema.%I AS a '
+                '         WHERE a.created_at < now() - interval ''1 year'' '
+                '           AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL) '
+                '         ORDER BY a.created_at LIMIT $1) AS o', v_log)
+               INTO v_first, v_last USING p_limit - v_count;
+            EXIT WHEN v_first IS NULL;
+            EXECUTE format(
+                'UPDATE coupon_schema.%I AS a SET ip_address = NULL, user_agent = NULL '
+                ' WHERE a.created_at >= $1 AND a.created_at <= $2 '
+                '   AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)', v_log)
+              USING v_first, v_last;
+            GET DIAGNOSTICS v_found = ROW_COUNT;
+            v_count := v_count + v_found;
+        END LOOP;
+    END LOOP;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.forget_addresses(p_limit integer) IS 'Takes addresses and user agents out of p_limit rows that are older than a year, table by table, the oldest first, and out of those of the same moment as the last. Fewer than p_limit: no more are left, whatever else runs. What, who and when stay.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.forget_addresses(p_limit integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.forget_addresses(p_limit integer) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.forget_ended_periods(p_at_most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_count integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM coupon_schema.campaign_user_period_usages AS u
+     USING (SELECT o.campaign_id, o.user_id, o.period_start FROM coupon_schema.campaign_user_period_usages AS o
+             WHERE o.period_start < current_date - 100
+             ORDER BY o.period_start LIMIT p_at_most FOR UPDATE SKIP LOCKED) AS old
+     WHERE (u.campaign_id, u.user_id, u.period_start) = (old.campaign_id, old.user_id, old.period_start);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.forget_ended_periods(p_at_most integer) IS 'Deletes counts of periods that began more than 100 days ago, so many at most; returns how many. A month has ended long before that, in every zone, and so has the time in which a redemption can be cancelled.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.forget_ended_periods(p_at_most integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.forget_ended_periods(p_at_most integer) TO coupon_app;
 
 CREATE OR REPLACE FUNCTION coupon_schema.forget_old_requests(p_at_most integer DEFAULT 10000)
  RETURNS integer
@@ -521,12 +597,18 @@ BEGIN
     END IF;
     PERFORM set_config('gasolinera.maintenance', 'on', true);
     UPDATE coupon_schema.coupon_validation_attempts AS a
-       SET device_id = NULL, latitude = NULL, longitude = NULL, ip_address = NULL, user_agent = NULL
+       SET device_id = NULL, latitude = NULL, longitude = NULL,
+           -- Of those whose request it was not noted, too; what another one asked for is theirs.
+           ip_address = CASE WHEN a.requested_by <> p_user_id::text THEN a.ip_address END,
+           user_agent = CASE WHEN a.requested_by <> p_user_id::text THEN a.user_agent END
      WHERE a.user_id = p_user_id
        AND num_nonnulls(a.device_id, a.latitude, a.longitude, a.ip_address, a.user_agent) > 0;
+    UPDATE coupon_schema.coupon_validation_attempts AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.requested_by = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
     UPDATE coupon_schema.coupon_audit_log AS a
        SET ip_address = NULL, user_agent = NULL
-     WHERE a.actor = p_user_id::text AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+     WHERE a.actor = p_user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
     PERFORM set_config('gasolinera.maintenance', '', true);
 END
 $function$;
@@ -709,6 +791,20 @@ COMMENT ON FUNCTION coupon_schema.next_dense_index() IS 'The dense index of one 
 REVOKE EXECUTE ON FUNCTION coupon_schema.next_dense_index() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coupon_schema.next_dense_index() TO coupon_app;
 
+CREATE OR REPLACE FUNCTION coupon_schema.note_revocation_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO coupon_schema.qr_revocation_changes DEFAULT VALUES;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.note_revocation_change() IS 'AFTER UPDATE trigger: a coupon was suspended, cancelled or released, or its campaign began or ceased to run.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.note_revocation_change() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION coupon_schema.period_start(p_period text, p_zone text, p_at timestamp with time zone)
  RETURNS date
  LANGUAGE sql
@@ -858,7 +954,8 @@ BEGIN
        SET used_count = t.used_count - r.uses
       FROM (
         SELECT g.id AS campaign_id, n.user_id,
-               coupon_schema.period_start(g.per_user_period, g.time_zone, n.used_at) AS period_start,
+               coupon_schema.period_start(g.per_user_period, g.time_zone, coalesce(n.taken_at, n.used_at))
+                   AS period_start,
                count(*)::integer AS uses
           FROM new_usages AS n
           JOIN old_usages AS o ON o.id = n.id
@@ -967,7 +1064,7 @@ $function$;
 COMMENT ON FUNCTION coupon_schema.set_updated_at() IS 'BEFORE UPDATE trigger: the row remembers when it was last changed.';
 REVOKE EXECUTE ON FUNCTION coupon_schema.set_updated_at() FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text)
+CREATE OR REPLACE FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text, p_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS TABLE(reasons text[], discount_amount numeric, final_amount numeric, raffle_tickets integer, raffle_code text)
  LANGUAGE plpgsql
 AS $function$
@@ -978,20 +1075,25 @@ DECLARE
     v_given record;
     v_reasons text[];
     v_constraint text;
+    c_most_crowds CONSTANT integer := 20;  -- each is sixteen uses that came between: more than there are connections
+    -- A terminal without a connection may have taken it before; never later.
+    v_at CONSTANT timestamptz := least(now(), p_at);
 BEGIN
     PERFORM coupon_schema.set_request_context(p_context_names, p_context_values);
     IF p_reference IS NOT NULL THEN
         PERFORM coupon_schema.lock_reference(p_reference);
-        SELECT h.coupon_id, h.discount_amount, h.final_amount, h.raffle_tickets, h.restored_at, c.coupon_code,
-               g.raffle_code
+        SELECT h.user_id, h.original_amount, h.currency, h.discount_amount, h.final_amount, h.raffle_tickets,
+               h.restored_at, c.coupon_code, g.raffle_code
           INTO v_used
           FROM coupon_schema.coupon_usage_history AS h
           JOIN coupon_schema.coupons AS c ON c.id = h.coupon_id
           JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
          WHERE h.redemption_reference = p_reference;
         IF FOUND THEN
-            IF v_used.coupon_code <> p_coupon_code THEN
-                RAISE EXCEPTION 'redemption % used another coupon', p_reference USING ERRCODE = 'unique_violation',
+            IF (v_used.coupon_code, v_used.user_id, v_used.original_amount, v_used.currency)
+                <> (p_coupon_code, p_user_id, p_amount, p_currency)
+            THEN
+                RAISE EXCEPTION 'redemption % was another use', p_reference USING ERRCODE = 'unique_violation',
                     CONSTRAINT = 'coupon_usage_history_redemption_reference_key', SCHEMA = 'coupon_schema';
             END IF;
             RETURN QUERY
@@ -1016,43 +1118,60 @@ BEGIN
     END IF;
     IF NOT FOUND THEN
         v_reasons := ARRAY['INVALID_CODE'];
-    ELSE
+    END IF;
+    FOR v_crowds IN 1..c_most_crowds LOOP
+        EXIT WHEN v_reasons = ARRAY['INVALID_CODE'];
         SELECT e.campaign_code, e.discount_amount, e.final_amount, e.raffle_tickets, e.raffle_code,
                e.cancellation_policy, e.reasons
           INTO v_given
           FROM coupon_schema.explain_use(
-                   v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now(), NULL) AS e;
+                   v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, v_at) AS e;
         v_reasons := v_given.reasons;
-    END IF;
-
-    IF v_reasons = '{}' AND p_reference IS NOT NULL THEN
+        EXIT WHEN v_reasons <> '{}' OR p_reference IS NULL;
         BEGIN
             INSERT INTO coupon_schema.coupon_usage_history (
                 redemption_reference, coupon_id, user_id, station_code, employee_number, fuel_type, original_amount,
-                discount_amount, final_amount, currency, raffle_tickets)
+                discount_amount, final_amount, currency, raffle_tickets, taken_at)
             VALUES (
                 p_reference, v_coupon.id, p_user_id, p_station_code, p_employee_number, p_fuel_type, p_amount,
-                v_given.discount_amount, v_given.final_amount, p_currency, v_given.raffle_tickets);
-        EXCEPTION WHEN check_violation THEN
+                v_given.discount_amount, v_given.final_amount, p_currency, v_given.raffle_tickets,
+                CASE WHEN p_at IS NOT NULL THEN v_at END);
+        EXCEPTION
+        WHEN numeric_value_out_of_range THEN
+            IF p_amount >= 10000000000 THEN
+                RAISE;
+            END IF;
+            v_reasons := ARRAY['BUDGET_EXHAUSTED'];  -- more than a shard can count, whatever the budget is
+        WHEN check_violation THEN
             GET STACKED DIAGNOSTICS v_constraint = CONSTRAINT_NAME;
+            -- A crowd used the shard up after this use had looked at it. The others may have room: judged anew, it
+            -- finds that the end is near, and deals what is left or hears that nothing is.
+            CONTINUE WHEN v_crowds < c_most_crowds
+                AND v_constraint IN ('campaign_usage_shards_used_check', 'campaign_usage_shards_spent_check');
             v_reasons := CASE v_constraint
                 WHEN 'campaign_user_usages_limit_check' THEN ARRAY['LIMIT_REACHED']
                 WHEN 'campaign_user_period_usages_limit_check' THEN ARRAY['LIMIT_REACHED']
                 WHEN 'campaign_usage_shards_used_check' THEN ARRAY['LIMIT_REACHED']
                 WHEN 'campaign_usage_shards_spent_check' THEN ARRAY['BUDGET_EXHAUSTED']
                 WHEN 'coupons_usage_count_check' THEN ARRAY['ALREADY_USED']
+                WHEN 'coupon_usage_history_taken_at_check' THEN ARRAY['TIME_NOT_ELIGIBLE']
                 WHEN 'coupon_usage_history_usable' THEN coalesce(
                     (SELECT nullif(e.reasons, '{}')
                        FROM coupon_schema.explain_use(
-                                v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now(), NULL)
+                                v_coupon.id, p_user_id, p_station_code, p_fuel_type, p_amount, p_currency, now())
                          AS e),
+                    (SELECT ARRAY['FUEL_NOT_ELIGIBLE']
+                       FROM coupon_schema.campaigns AS g
+                      WHERE p_fuel_type IS NULL AND g.campaign_code = v_given.campaign_code
+                        AND cardinality(g.fuel_types) < 3),
                     ARRAY['USER_NOT_ELIGIBLE'])
                 END;
             IF v_reasons IS NULL THEN
                 RAISE;  -- a rule about the values themselves, which the caller broke
             END IF;
         END;
-    END IF;
+        EXIT;
+    END LOOP;
 
     INSERT INTO coupon_schema.coupon_validation_attempts (
         coupon_id, coupon_code, result, validation_method, user_id, employee_number, station_code, amount, currency,
@@ -1080,9 +1199,26 @@ BEGIN
            v_given.raffle_code;
 END
 $function$;
-COMMENT ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text) IS 'Uses a coupon for a redemption; without a reference says only what it would give. No reasons: it is used, or would be. Every attempt is recorded, and a decision about a reference is given again. Locks the reference, then the coupon, then what its triggers count. Needs a transaction of its own.';
-REVOKE EXECUTE ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text) TO coupon_app;
+COMMENT ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text, p_at timestamp with time zone) IS 'Uses a coupon for a redemption; without a reference says only what it would give. No reasons: it is used, or would be. Every attempt is recorded, and a decision about a reference is given again. Locks the reference, then the coupon, then what its triggers count. Needs a transaction of its own. p_at: when, if not now, by which its hours are judged and its period is counted, eight days ago at most; what is over by now is refused in any case.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text, p_at timestamp with time zone) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coupon_schema.use_coupon(p_context_names text[], p_context_values text[], p_reference text, p_coupon_code text, p_user_id uuid, p_station_code text, p_employee_number text, p_fuel_type text, p_amount numeric, p_currency text, p_method text, p_device_id text, p_at timestamp with time zone) TO coupon_app;
+
+CREATE OR REPLACE FUNCTION coupon_schema.withhold_from_erased()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM coupon_schema.erased_users AS u WHERE u.user_id = NEW.user_id) THEN
+        NEW.status := 'CANCELLED';
+        NEW.status_reason := 'The account was erased';
+    END IF;
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION coupon_schema.withhold_from_erased() IS 'BEFORE UPDATE trigger: what an erased person would get, or get back, is cancelled.';
+REVOKE EXECUTE ON FUNCTION coupon_schema.withhold_from_erased() FROM PUBLIC;
 
 CREATE TABLE coupon_schema.campaign_stations (
     campaign_id bigint NOT NULL,
@@ -1135,7 +1271,7 @@ CREATE TABLE coupon_schema.campaign_user_period_usages (
     CONSTRAINT campaign_user_period_usages_pk PRIMARY KEY (campaign_id, user_id, period_start),
     CONSTRAINT campaign_user_period_usages_used_count_check CHECK (used_count >= 0)
 );
-COMMENT ON TABLE coupon_schema.campaign_user_period_usages IS 'How often a user has used a campaign in one of its periods; the CHECK is the limit. Written by triggers alone.';
+COMMENT ON TABLE coupon_schema.campaign_user_period_usages IS 'How often a user has used a campaign in one of its periods; the CHECK is the limit. Written by triggers alone, and deleted 100 days after the period began.';
 GRANT SELECT ON TABLE coupon_schema.campaign_user_period_usages TO coupon_app;
 GRANT SELECT (campaign_id) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
 COMMENT ON COLUMN coupon_schema.campaign_user_period_usages.user_id IS 'Personal data: users.public_id. Stays after erasure, when it leads to nobody.';
@@ -1144,6 +1280,8 @@ GRANT SELECT (used_count) ON TABLE coupon_schema.campaign_user_period_usages TO 
 GRANT SELECT (usage_limit) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
 GRANT SELECT (created_at) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
 GRANT SELECT (updated_at) ON TABLE coupon_schema.campaign_user_period_usages TO coupon_ro;
+
+CREATE INDEX campaign_user_period_usages_period_start_idx ON coupon_schema.campaign_user_period_usages USING btree (period_start);
 
 CREATE INDEX campaign_user_period_usages_user_id_idx ON coupon_schema.campaign_user_period_usages USING btree (user_id);
 
@@ -1222,8 +1360,10 @@ CREATE TABLE coupon_schema.campaigns (
     CONSTRAINT campaigns_campaign_code_check CHECK (campaign_code ~ '^[A-Z0-9_]{3,50}$'::text),
     CONSTRAINT campaigns_campaign_code_key UNIQUE (campaign_code),
     CONSTRAINT campaigns_cancellation_policy_check CHECK (cancellation_policy = ANY (ARRAY['RESTORE'::text, 'RESTORE_IF_VALID'::text, 'FORFEIT'::text])),
+    CONSTRAINT campaigns_code_check CHECK ((discount_value <= 42949672.95 OR discount_value = 'NaN'::numeric) AND valid_from < '2051-11-24 20:15:00+00'::timestamp with time zone),
     CONSTRAINT campaigns_created_by_check CHECK ((status = ANY (ARRAY['DRAFT'::text, 'CANCELLED'::text])) OR created_by IS NOT NULL),
     CONSTRAINT campaigns_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
+    CONSTRAINT campaigns_daily_from_check CHECK (daily_from < '24:00:00'::time without time zone),
     CONSTRAINT campaigns_daily_hours_check CHECK ((num_nulls(daily_from, daily_until) = ANY (ARRAY[0, 2])) AND daily_from <> daily_until),
     CONSTRAINT campaigns_description_check CHECK (length(description) >= 1 AND length(description) <= 4000),
     CONSTRAINT campaigns_discount_check CHECK (discount_value > 0::numeric AND discount_value < 'NaN'::numeric AND
@@ -1269,7 +1409,7 @@ COMMENT ON COLUMN coupon_schema.campaigns.maximum_discount IS 'Cap of a percenta
 GRANT INSERT (maximum_discount), UPDATE (maximum_discount) ON TABLE coupon_schema.campaigns TO coupon_app;
 GRANT INSERT (minimum_purchase), UPDATE (minimum_purchase) ON TABLE coupon_schema.campaigns TO coupon_app;
 GRANT INSERT (currency) ON TABLE coupon_schema.campaigns TO coupon_app;
-COMMENT ON COLUMN coupon_schema.campaigns.time_zone IS 'IANA zone of weekdays and hours, unless the station has its own.';
+COMMENT ON COLUMN coupon_schema.campaigns.time_zone IS 'IANA zone of weekdays, hours and periods, at every station: a campaign says one thing everywhere.';
 GRANT INSERT (time_zone), UPDATE (time_zone) ON TABLE coupon_schema.campaigns TO coupon_app;
 GRANT INSERT (valid_from), UPDATE (valid_from) ON TABLE coupon_schema.campaigns TO coupon_app;
 COMMENT ON COLUMN coupon_schema.campaigns.valid_until IS 'The first moment too late: [valid_from, valid_until).';
@@ -1322,7 +1462,19 @@ CREATE TRIGGER campaigns_log_update AFTER UPDATE ON coupon_schema.campaigns REFE
 
 CREATE TRIGGER campaigns_make_shards AFTER INSERT ON coupon_schema.campaigns REFERENCING NEW TABLE AS new_campaigns FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.make_campaign_shards();
 
+CREATE TRIGGER campaigns_note_revocation AFTER UPDATE ON coupon_schema.campaigns FOR EACH ROW WHEN (old.status <> new.status) EXECUTE FUNCTION coupon_schema.note_revocation_change();
+
 CREATE TRIGGER campaigns_set_updated_at BEFORE UPDATE ON coupon_schema.campaigns FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+
+CREATE TABLE coupon_schema.code_renewals (
+    coupon_id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT code_renewals_pk PRIMARY KEY (coupon_id)
+);
+COMMENT ON TABLE coupon_schema.code_renewals IS 'Coupons that got an owner after they were signed: whoever has the key signs them anew, as somebody''s, and deletes the row in that transaction. Who assigns need not have the key.';
+GRANT DELETE, SELECT ON TABLE coupon_schema.code_renewals TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.code_renewals TO coupon_ro;
+GRANT INSERT (coupon_id), UPDATE (coupon_id) ON TABLE coupon_schema.code_renewals TO coupon_app;
 
 CREATE TABLE coupon_schema.coupon_audit_log (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -1366,7 +1518,11 @@ COMMENT ON COLUMN coupon_schema.coupon_audit_log.ip_address IS 'Personal data: w
 COMMENT ON COLUMN coupon_schema.coupon_audit_log.user_agent IS 'Personal data: the device that asked.';
 GRANT SELECT (created_at) ON TABLE coupon_schema.coupon_audit_log TO coupon_ro;
 
+CREATE INDEX coupon_audit_log_actor_idx ON coupon_schema.coupon_audit_log USING btree (actor) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
+
 CREATE INDEX coupon_audit_log_campaign_code_created_at_idx ON coupon_schema.coupon_audit_log USING btree (campaign_code, created_at DESC);
+
+CREATE INDEX coupon_audit_log_with_address_created_at_idx ON coupon_schema.coupon_audit_log USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
 
 CREATE TRIGGER coupon_audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON coupon_schema.coupon_audit_log FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.refuse_change();
 
@@ -1417,6 +1573,7 @@ CREATE TABLE coupon_schema.coupon_batches (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT coupon_batches_batch_id_key UNIQUE (batch_id),
+    CONSTRAINT coupon_batches_code_check CHECK (discount_value <= 42949672.95 AND valid_from < '2051-11-24 20:15:00+00'::timestamp with time zone),
     CONSTRAINT coupon_batches_created_by_check CHECK (length(created_by) >= 1 AND length(created_by) <= 100),
     CONSTRAINT coupon_batches_dense_index_check CHECK (first_dense_index >= 0 AND (first_dense_index + requested_count) <= '4294967296'::bigint),
     CONSTRAINT coupon_batches_discount_type_check CHECK (discount_type = ANY (ARRAY['PERCENTAGE'::text, 'FIXED_AMOUNT'::text])),
@@ -1509,6 +1666,7 @@ CREATE TABLE coupon_schema.coupon_usage_history (
     correlation_id text DEFAULT coupon_schema.request_context('correlation_id'::text),
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    taken_at timestamp with time zone,
     CONSTRAINT coupon_usage_history_correlation_id_check CHECK (length(correlation_id) <= 100),
     CONSTRAINT coupon_usage_history_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
     CONSTRAINT coupon_usage_history_discount_amount_check CHECK (discount_amount >= 0::numeric AND discount_amount <= original_amount),
@@ -1522,7 +1680,8 @@ CREATE TABLE coupon_schema.coupon_usage_history (
     CONSTRAINT coupon_usage_history_redemption_reference_key UNIQUE (redemption_reference),
     CONSTRAINT coupon_usage_history_restored_by_check CHECK ((restored_by IS NULL OR restored_at IS NOT NULL) AND length(restored_by) >= 1 AND length(restored_by) <= 100),
     CONSTRAINT coupon_usage_history_restored_check CHECK ((num_nulls(restored_at, restore_reason) = ANY (ARRAY[0, 2])) AND restored_at >= used_at AND (restore_reason = ANY (ARRAY['CANCELLED'::text, 'FAILED'::text, 'ADMINISTRATOR'::text]))),
-    CONSTRAINT coupon_usage_history_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text)
+    CONSTRAINT coupon_usage_history_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
+    CONSTRAINT coupon_usage_history_taken_at_check CHECK (taken_at <= used_at AND taken_at >= (used_at - '192:00:00'::interval))
 );
 COMMENT ON TABLE coupon_schema.coupon_usage_history IS 'Every use of a coupon. An INSERT is the use: triggers lock the coupons in the order of their ids, refuse what cannot be used, and count in coupons, campaign_user_usages and campaign_usage_shards, in that order. Setting restored_at gives the use back. Nothing else of a row ever changes. Use one statement a transaction, with as many coupons as it likes: a second one could wait for somebody who waits for the first. When it was used is the database''s word, not the caller''s.';
 GRANT SELECT ON TABLE coupon_schema.coupon_usage_history TO coupon_app;
@@ -1559,6 +1718,8 @@ GRANT UPDATE (restored_by) ON TABLE coupon_schema.coupon_usage_history TO coupon
 GRANT SELECT (correlation_id) ON TABLE coupon_schema.coupon_usage_history TO coupon_ro;
 GRANT SELECT (created_at) ON TABLE coupon_schema.coupon_usage_history TO coupon_ro;
 GRANT SELECT (updated_at) ON TABLE coupon_schema.coupon_usage_history TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.coupon_usage_history.taken_at IS 'When a terminal without a connection took it, by which the period of a limit is counted; NULL: as used_at.';
+GRANT INSERT (taken_at) ON TABLE coupon_schema.coupon_usage_history TO coupon_app;
 
 CREATE INDEX coupon_usage_history_coupon_id_idx ON coupon_schema.coupon_usage_history USING btree (coupon_id);
 
@@ -1594,6 +1755,7 @@ CREATE TABLE coupon_schema.coupon_validation_attempts (
     ip_address inet DEFAULT (coupon_schema.request_context('ip_address'::text))::inet,
     user_agent text DEFAULT "left"(coupon_schema.request_context('user_agent'::text), 500),
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    requested_by text DEFAULT "left"(coupon_schema.request_context('actor'::text), 100),
     CONSTRAINT coupon_validation_attempts_amount_check CHECK (amount > 0::numeric AND amount < 'NaN'::numeric AND (num_nulls(amount, currency) = ANY (ARRAY[0, 2]))),
     CONSTRAINT coupon_validation_attempts_correlation_id_check CHECK (length(correlation_id) <= 100),
     CONSTRAINT coupon_validation_attempts_coupon_code_check CHECK (length(coupon_code) >= 1 AND length(coupon_code) <= 100),
@@ -1604,6 +1766,7 @@ CREATE TABLE coupon_schema.coupon_validation_attempts (
     CONSTRAINT coupon_validation_attempts_fraud_score_check CHECK (fraud_score >= 0 AND fraud_score <= 100),
     CONSTRAINT coupon_validation_attempts_location_check CHECK ((num_nulls(latitude, longitude) = ANY (ARRAY[0, 2])) AND latitude >= '-90'::integer::numeric AND latitude <= 90::numeric AND longitude >= '-180'::integer::numeric AND longitude <= 180::numeric),
     CONSTRAINT coupon_validation_attempts_pk PRIMARY KEY (id, created_at),
+    CONSTRAINT coupon_validation_attempts_requested_by_check CHECK (length(requested_by) >= 1 AND length(requested_by) <= 100),
     CONSTRAINT coupon_validation_attempts_result_check CHECK (result = ANY (ARRAY['SUCCESS'::text, 'INVALID_CODE'::text, 'INVALID_SIGNATURE'::text, 'NOT_YET_VALID'::text, 'EXPIRED'::text, 'ALREADY_USED'::text, 'SUSPENDED'::text, 'CANCELLED'::text, 'CAMPAIGN_NOT_ACTIVE'::text, 'LIMIT_REACHED'::text, 'BUDGET_EXHAUSTED'::text, 'USER_NOT_ELIGIBLE'::text, 'STATION_NOT_ELIGIBLE'::text, 'FUEL_NOT_ELIGIBLE'::text, 'TIME_NOT_ELIGIBLE'::text, 'MINIMUM_NOT_MET'::text, 'RATE_LIMITED'::text, 'FRAUD_DETECTED'::text])),
     CONSTRAINT coupon_validation_attempts_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
     CONSTRAINT coupon_validation_attempts_success_check CHECK (result <> 'SUCCESS'::text OR coupon_id IS NOT NULL),
@@ -1645,14 +1808,19 @@ GRANT SELECT (correlation_id) ON TABLE coupon_schema.coupon_validation_attempts 
 COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.ip_address IS 'Personal data: where the request came from.';
 COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.user_agent IS 'Personal data: the device that asked.';
 GRANT SELECT (created_at) ON TABLE coupon_schema.coupon_validation_attempts TO coupon_ro;
+COMMENT ON COLUMN coupon_schema.coupon_validation_attempts.requested_by IS 'Personal data: whose request it was, and so whose address and user agent: users.public_id of customer or employee.';
 
 CREATE INDEX coupon_validation_attempts_coupon_id_created_at_idx ON coupon_schema.coupon_validation_attempts USING btree (coupon_id, created_at DESC) WHERE (coupon_id IS NOT NULL);
 
 CREATE INDEX coupon_validation_attempts_guesses_ip_address_created_at_idx ON coupon_schema.coupon_validation_attempts USING btree (ip_address, created_at DESC) WHERE (result = 'INVALID_CODE'::text);
 
+CREATE INDEX coupon_validation_attempts_requested_by_idx ON coupon_schema.coupon_validation_attempts USING btree (requested_by) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
+
 CREATE INDEX coupon_validation_attempts_station_code_created_at_idx ON coupon_schema.coupon_validation_attempts USING btree (station_code, created_at DESC) WHERE (station_code IS NOT NULL);
 
 CREATE INDEX coupon_validation_attempts_user_id_created_at_idx ON coupon_schema.coupon_validation_attempts USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX coupon_validation_attempts_with_address_created_at_idx ON coupon_schema.coupon_validation_attempts USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
 
 CREATE TRIGGER coupon_validation_attempts_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON coupon_schema.coupon_validation_attempts FOR EACH STATEMENT EXECUTE FUNCTION coupon_schema.refuse_change();
 
@@ -1767,7 +1935,11 @@ CREATE INDEX coupons_user_id_idx ON coupon_schema.coupons USING btree (user_id, 
 
 CREATE TRIGGER coupons_check_change BEFORE UPDATE ON coupon_schema.coupons FOR EACH ROW WHEN (old.status <> new.status) EXECUTE FUNCTION coupon_schema.check_coupon_change();
 
+CREATE TRIGGER coupons_note_revocation AFTER UPDATE ON coupon_schema.coupons FOR EACH ROW WHEN (old.status <> new.status AND ((old.status = ANY (ARRAY['CANCELLED'::text, 'SUSPENDED'::text])) OR (new.status = ANY (ARRAY['CANCELLED'::text, 'SUSPENDED'::text])))) EXECUTE FUNCTION coupon_schema.note_revocation_change();
+
 CREATE TRIGGER coupons_set_updated_at BEFORE UPDATE ON coupon_schema.coupons FOR EACH ROW EXECUTE FUNCTION coupon_schema.set_updated_at();
+
+CREATE TRIGGER coupons_withhold_from_erased BEFORE UPDATE OF status, user_id ON coupon_schema.coupons FOR EACH ROW WHEN (new.user_id IS NOT NULL AND (new.status = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text])) AND ((old.status <> ALL (ARRAY['ACTIVE'::text, 'SUSPENDED'::text])) OR old.user_id IS DISTINCT FROM new.user_id)) EXECUTE FUNCTION coupon_schema.withhold_from_erased();
 
 CREATE TABLE coupon_schema.dead_letters (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -2009,6 +2181,31 @@ CREATE INDEX outbox_events_published_at_idx ON coupon_schema.outbox_events USING
 CREATE INDEX outbox_events_unpublished_aggregate_idx ON coupon_schema.outbox_events USING btree (aggregate_type, aggregate_key, id) WHERE (published_at IS NULL);
 
 CREATE INDEX outbox_events_unpublished_id_idx ON coupon_schema.outbox_events USING btree (id) WHERE (published_at IS NULL);
+
+CREATE TABLE coupon_schema.qr_key_endorsements (
+    key_id smallint NOT NULL,
+    root_public_key bytea NOT NULL,
+    signature bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT qr_key_endorsements_pk PRIMARY KEY (key_id, root_public_key),
+    CONSTRAINT qr_key_endorsements_root_public_key_check CHECK (octet_length(root_public_key) = 32),
+    CONSTRAINT qr_key_endorsements_signature_check CHECK (octet_length(signature) = 64)
+);
+COMMENT ON TABLE coupon_schema.qr_key_endorsements IS 'What a root key, which is on no host that serves, says of keys of codes: that they are the platform''s. Two roots while terminals go from one to the next.';
+GRANT SELECT ON TABLE coupon_schema.qr_key_endorsements TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.qr_key_endorsements TO coupon_ro;
+GRANT INSERT (key_id) ON TABLE coupon_schema.qr_key_endorsements TO coupon_app;
+GRANT INSERT (root_public_key) ON TABLE coupon_schema.qr_key_endorsements TO coupon_app;
+GRANT INSERT (signature) ON TABLE coupon_schema.qr_key_endorsements TO coupon_app;
+
+CREATE TABLE coupon_schema.qr_revocation_changes (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT qr_revocation_changes_pk PRIMARY KEY (id)
+);
+COMMENT ON TABLE coupon_schema.qr_revocation_changes IS 'A row for each change that the next list must say; whoever makes the list deletes those that it sees. None: the coupons need not be looked at.';
+GRANT DELETE, SELECT ON TABLE coupon_schema.qr_revocation_changes TO coupon_app;
+GRANT SELECT ON TABLE coupon_schema.qr_revocation_changes TO coupon_ro;
 
 CREATE TABLE coupon_schema.qr_revocation_lists (
     version bigint NOT NULL,
@@ -2306,6 +2503,8 @@ ALTER TABLE coupon_schema.campaign_user_period_usages ADD CONSTRAINT campaign_us
 
 ALTER TABLE coupon_schema.campaign_user_usages ADD CONSTRAINT campaign_user_usages_campaign_id_fk FOREIGN KEY (campaign_id) REFERENCES coupon_schema.campaigns(id) ON DELETE RESTRICT;
 
+ALTER TABLE coupon_schema.code_renewals ADD CONSTRAINT code_renewals_coupon_id_fk FOREIGN KEY (coupon_id) REFERENCES coupon_schema.coupons(id) ON DELETE CASCADE;
+
 ALTER TABLE coupon_schema.coupon_batch_chunks ADD CONSTRAINT coupon_batch_chunks_batch_id_fk FOREIGN KEY (batch_id) REFERENCES coupon_schema.coupon_batches(id) ON DELETE CASCADE;
 
 ALTER TABLE coupon_schema.coupon_batches ADD CONSTRAINT coupon_batches_campaign_id_fk FOREIGN KEY (campaign_id, currency) REFERENCES coupon_schema.campaigns(id, currency) ON DELETE RESTRICT;
@@ -2319,6 +2518,8 @@ ALTER TABLE coupon_schema.coupon_usage_history ADD CONSTRAINT coupon_usage_histo
 ALTER TABLE coupon_schema.coupons ADD CONSTRAINT coupons_campaign_id_fk FOREIGN KEY (campaign_id, currency) REFERENCES coupon_schema.campaigns(id, currency) ON DELETE RESTRICT;
 
 ALTER TABLE coupon_schema.coupons ADD CONSTRAINT coupons_qr_key_id_fk FOREIGN KEY (qr_key_id) REFERENCES coupon_schema.qr_signing_keys(key_id) ON DELETE RESTRICT;
+
+ALTER TABLE coupon_schema.qr_key_endorsements ADD CONSTRAINT qr_key_endorsements_key_id_fk FOREIGN KEY (key_id) REFERENCES coupon_schema.qr_signing_keys(key_id) ON DELETE RESTRICT;
 
 ALTER TABLE coupon_schema.qr_revocation_lists ADD CONSTRAINT qr_revocation_lists_key_id_fk FOREIGN KEY (key_id) REFERENCES coupon_schema.qr_signing_keys(key_id) ON DELETE RESTRICT;
 

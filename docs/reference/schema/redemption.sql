@@ -18,7 +18,7 @@ CREATE TYPE redemption_schema.fraud_attempt AS (
     attempted_at timestamp with time zone,
     known_until timestamp with time zone
 );
-COMMENT ON TYPE redemption_schema.fraud_attempt IS 'What is assessed. known_until: nothing recorded from then on counts; infinity for the attempt at hand, its own time for one of the past.';
+COMMENT ON TYPE redemption_schema.fraud_attempt IS 'What is assessed. known_until: nothing recorded from then on counts; a moment to come for the attempt at hand, its own time for one of the past.';
 
 CREATE TYPE redemption_schema.fraud_rule_set AS (
     rule_names text[],
@@ -64,21 +64,27 @@ DECLARE
     v record;
     v_decision text;
 BEGIN
-    SELECT r.user_id, r.coupon_code, r.station_code, r.employee_number, r.device_id, r.original_amount, r.currency
+    SELECT r.status, r.user_id, r.coupon_code, r.station_code, r.employee_number, r.device_id, r.original_amount,
+           r.currency
       INTO STRICT v
       FROM redemption_schema.redemptions AS r WHERE r.transaction_reference = p_reference;
+    IF EXISTS (SELECT FROM redemption_schema.erased_users AS u WHERE u.user_id = v.user_id) THEN
+        PERFORM redemption_schema.fail_redemption(
+            p_context_names, p_context_values, p_reference, v.status, 'COUPON_REFUSED', 'The account is closed.');
+        RETURN redemption_schema.redemption_facts(p_reference);
+    END IF;
     SELECT a.decision INTO v_decision
       FROM redemption_schema.assess_redemption(
                p_reference, v.user_id, v.coupon_code, v.station_code, v.employee_number, v.device_id,
                v.original_amount, v.currency) AS a;
     IF v_decision = 'BLOCKED' THEN
         PERFORM redemption_schema.fail_redemption(
-            p_context_names, p_context_values, p_reference, 'FRAUD_BLOCKED', 'Stopped by the fraud rules.');
+            p_context_names, p_context_values, p_reference, v.status, 'FRAUD_BLOCKED', 'Stopped by the fraud rules.');
     END IF;
     RETURN redemption_schema.redemption_facts(p_reference);
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.assess_begun(p_context_names text[], p_context_values text[], p_reference text) IS 'Assesses what begin_redemption or begin_pump_redemption has just written; FAILED where the rules block it. Gives the redemption as it is then. Locks its user and device, as assess_redemption does.';
+COMMENT ON FUNCTION redemption_schema.assess_begun(p_context_names text[], p_context_values text[], p_reference text) IS 'Assesses what begin_redemption, begin_pump_redemption or start_redemption has just written; FAILED where the rules block it, or where the driver''s account was erased. Gives the redemption as it is then. Locks its user and device, as assess_redemption does.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.assess_begun(p_context_names text[], p_context_values text[], p_reference text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.assess_begun(p_context_names text[], p_context_values text[], p_reference text) TO redemption_app;
 
@@ -93,7 +99,8 @@ DECLARE
     v_detection_id CONSTANT uuid := gen_random_uuid();
     v_attempt CONSTANT redemption_schema.fraud_attempt := ROW(
         p_transaction_reference, p_user_id, p_coupon_code, p_station_code, p_employee_number, p_device_id, p_amount,
-        p_currency, now(), 'infinity');
+        -- No attempt at the same time has a later moment than this; months beyond it are not looked at.
+        p_currency, now(), now() + interval '1 hour');
     v_rules redemption_schema.fraud_rule_set;
     v_thresholds redemption_schema.fraud_thresholds;
     v_scored record;
@@ -173,7 +180,59 @@ $function$;
 COMMENT ON FUNCTION redemption_schema.await_points_expiry() IS 'Keeps in mind which earnings end, and when.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.await_points_expiry() FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text)
+CREATE OR REPLACE FUNCTION redemption_schema.begin_offline_redemption(p_context_names text[], p_context_values text[], p_terminal_code text, p_sequence bigint, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_currency text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v redemption_schema.offline_redemptions;
+    v_reason text;
+    v_reference text;
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    SELECT o.* INTO STRICT v
+      FROM redemption_schema.offline_redemptions AS o
+     WHERE o.terminal_code = p_terminal_code AND o.sequence = p_sequence FOR NO KEY UPDATE;
+    IF v.transaction_reference IS NOT NULL THEN
+        RETURN redemption_schema.redemption_facts(v.transaction_reference);
+    ELSIF v.status <> 'RECEIVED' THEN
+        RETURN NULL;
+    END IF;
+    v_reason := CASE
+        WHEN p_user_id IS NULL THEN 'NO_CUSTOMER'
+        WHEN p_currency <> v.currency THEN 'OTHER_CURRENCY'
+        WHEN v.accepted_by IS NULL AND EXISTS (
+            SELECT FROM redemption_schema.offline_leases AS l
+             WHERE l.lease_id = v.lease_id AND p_campaign_code <> ALL (l.campaign_codes)) THEN 'OUT_OF_SCOPE'
+        WHEN NOT redemption_schema.may_serve(v.employee_number, v.station_code, p_user_id) THEN 'NOT_EMPLOYED'
+        END;
+    IF v_reason IS NOT NULL THEN
+        UPDATE redemption_schema.offline_redemptions AS o
+           SET status = 'CONFLICT', reason = v_reason, user_id = coalesce(o.user_id, p_user_id)
+         WHERE o.terminal_code = p_terminal_code AND o.sequence = p_sequence;
+        RETURN NULL;
+    END IF;
+    INSERT INTO redemption_schema.redemptions AS r (
+        user_id, coupon_code, campaign_code, station_code, employee_number, terminal_code, dispenser_code,
+        validation_method, fuel_type, fuel_litres, price_per_litre, original_amount, final_amount, currency,
+        idempotency_key, request_sha256, flow)
+    VALUES (
+        p_user_id, p_coupon_code, p_campaign_code, v.station_code, v.employee_number, v.terminal_code, v.dispenser_code,
+        'QR_SCAN', v.fuel_type, v.fuel_litres, v.price_per_litre, v.amount, v.amount, v.currency,
+        'offline-' || gen_random_uuid(), v.entry_sha256, 'OFFLINE')
+    RETURNING r.transaction_reference INTO v_reference;
+    UPDATE redemption_schema.redemptions AS r SET status = 'IN_PROGRESS' WHERE r.transaction_reference = v_reference;
+    UPDATE redemption_schema.offline_redemptions AS o
+       SET transaction_reference = v_reference, user_id = p_user_id
+     WHERE o.terminal_code = p_terminal_code AND o.sequence = p_sequence;
+    RETURN redemption_schema.redemption_facts(v_reference);
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.begin_offline_redemption(p_context_names text[], p_context_values text[], p_terminal_code text, p_sequence bigint, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_currency text) IS 'The redemption of an entry, IN_PROGRESS, made once; NULL where there is none: the entry is a conflict, now or before. The fraud rules do not judge it: it has happened, at another moment than now. Locks the entry.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.begin_offline_redemption(p_context_names text[], p_context_values text[], p_terminal_code text, p_sequence bigint, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_currency text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.begin_offline_redemption(p_context_names text[], p_context_values text[], p_terminal_code text, p_sequence bigint, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_currency text) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_device_id text, p_is_shared boolean)
  RETURNS TABLE(outcome text, reference text, facts jsonb)
  LANGUAGE plpgsql
 AS $function$
@@ -190,7 +249,7 @@ BEGIN
       FROM redemption_schema.qr_validations AS q
      WHERE q.nonce = p_nonce AND q.scanned_by = p_user_id AND q.amount IS NOT NULL
        FOR NO KEY UPDATE;
-    IF NOT FOUND OR p_coupon_code IS NOT NULL AND v_code.fuel_type IS NULL THEN
+    IF NOT FOUND THEN
         RETURN QUERY SELECT 'UNKNOWN', NULL::text, NULL::jsonb;
         RETURN;
     END IF;
@@ -202,28 +261,34 @@ BEGIN
                v_earlier.transaction_reference, redemption_schema.redemption_facts(v_earlier.transaction_reference);
         RETURN;
     END IF;
-    IF v_code.status NOT IN ('SCANNED', 'ACTIVATED') OR v_code.expires_at <= now() THEN
+    IF v_code.status NOT IN ('SCANNED', 'ACTIVATED') OR v_code.expires_at <= now()
+       OR NOT redemption_schema.may_serve(v_code.employee_number, v_code.station_code, p_user_id) THEN
         RETURN QUERY SELECT 'EXPIRED', NULL::text, NULL::jsonb;
         RETURN;
     END IF;
+    IF p_coupon_code IS NOT NULL AND v_code.fuel_type IS NULL THEN
+        RETURN QUERY SELECT 'NO_FUEL', NULL::text, NULL::jsonb;
+        RETURN;
+    END IF;
     INSERT INTO redemption_schema.redemptions AS r (
-        user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, validation_method, fuel_type,
-        original_amount, final_amount, currency, idempotency_key, base_tickets)
+        user_id, coupon_code, campaign_code, station_code, employee_number, dispenser_code, validation_method, device_id,
+        fuel_type, original_amount, final_amount, currency, idempotency_key, base_tickets, is_shared)
     VALUES (
         p_user_id, p_coupon_code, p_campaign_code, v_code.station_code, v_code.employee_number, v_code.dispenser_code,
-        'PUMP_QR', v_code.fuel_type, v_code.amount, v_code.amount, v_code.currency, 'pump-' || gen_random_uuid(), v_code.base_tickets)
+        'PUMP_QR', p_device_id, v_code.fuel_type, v_code.amount, v_code.amount, v_code.currency,
+        'pump-' || gen_random_uuid(), v_code.base_tickets, p_is_shared)
     RETURNING r.id, r.transaction_reference INTO v_id, v_reference;
     UPDATE redemption_schema.qr_validations AS q
        SET status = 'ACTIVATED', redemption_id = v_id
      WHERE q.id = v_code.id;
-    RETURN QUERY SELECT 'NEW', v_reference, redemption_schema.redemption_facts(v_reference);
+    RETURN QUERY SELECT 'NEW', v_reference, NULL::jsonb;
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text) IS 'Activates the pump code that this driver scanned: NEW; REPEATED: with the same coupon before; BUSY: with another, or none; EXPIRED; UNKNOWN. After a refused coupon the same code may be activated again, while it is good.';
-REVOKE EXECUTE ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text) TO redemption_app;
+COMMENT ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_device_id text, p_is_shared boolean) IS 'Activates the pump code that this driver scanned: NEW, its facts are for the assessment to tell; REPEATED: with the same coupon before; BUSY: with another, or none; EXPIRED, also where who showed it serves there no more; NO_FUEL: it names none, so no coupon can be judged; UNKNOWN. After a refused coupon the same code may be activated again, while it is good.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_device_id text, p_is_shared boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.begin_pump_redemption(p_context_names text[], p_context_values text[], p_nonce uuid, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_device_id text, p_is_shared boolean) TO redemption_app;
 
-CREATE OR REPLACE FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval)
+CREATE OR REPLACE FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval, p_is_shared boolean)
  RETURNS TABLE(outcome text, reference text, facts jsonb)
  LANGUAGE plpgsql
 AS $function$
@@ -236,18 +301,22 @@ BEGIN
         RETURN QUERY SELECT 'NOT_EMPLOYED', NULL::text, NULL::jsonb;
         RETURN;
     END IF;
+    IF p_user_id = p_asked_by THEN
+        RETURN QUERY SELECT 'OWN', NULL::text, NULL::jsonb;
+        RETURN;
+    END IF;
     INSERT INTO redemption_schema.redemptions AS r (
         user_id, coupon_code, campaign_code, station_code, employee_number, terminal_code, dispenser_code,
         validation_method, device_id, fuel_type, fuel_litres, price_per_litre, original_amount, final_amount, currency,
-        idempotency_key, request_sha256, flow, recover_at)
+        idempotency_key, request_sha256, flow, recover_at, is_shared)
     VALUES (
         p_user_id, p_coupon_code, p_campaign_code, p_station_code, p_employee_number, p_terminal_code, p_dispenser_code,
         p_validation_method, p_device_id, p_fuel_type, p_fuel_litres, p_price_per_litre, p_amount, p_amount, p_currency,
-        p_key, p_request_sha256, p_flow, now() + p_patience)
+        p_key, p_request_sha256, p_flow, now() + p_patience, p_is_shared)
     ON CONFLICT ON CONSTRAINT redemptions_employee_number_idempotency_key_key DO NOTHING
     RETURNING r.transaction_reference INTO v_reference;
     IF FOUND THEN
-        RETURN QUERY SELECT 'NEW', v_reference, redemption_schema.redemption_facts(v_reference);
+        RETURN QUERY SELECT 'NEW', v_reference, NULL::jsonb;
         RETURN;
     END IF;
     SELECT r.transaction_reference, r.request_sha256 INTO v_reference, v_sha256
@@ -258,9 +327,9 @@ BEGIN
            redemption_schema.redemption_facts(v_reference);
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval) IS 'Writes the intent, PENDING. NEW; REPEATED: the same request under the same key was here before; OTHER_REQUEST: another one was; NOT_EMPLOYED: who asks does not work there now, or may not process transactions.';
-REVOKE EXECUTE ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval) TO redemption_app;
+COMMENT ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval, p_is_shared boolean) IS 'Writes the intent, PENDING. NEW, its facts are for the assessment to tell; REPEATED: the same request under the same key was here before; OTHER_REQUEST: another one was; NOT_EMPLOYED: who asks does not work there now, or may not process transactions; OWN: who asks is who would have the profit.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval, p_is_shared boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.begin_redemption(p_context_names text[], p_context_values text[], p_key text, p_request_sha256 bytea, p_flow text, p_asked_by uuid, p_employee_number text, p_station_code text, p_terminal_code text, p_user_id uuid, p_coupon_code text, p_campaign_code text, p_validation_method text, p_device_id text, p_dispenser_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric, p_currency text, p_patience interval, p_is_shared boolean) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.book_points()
  RETURNS trigger
@@ -360,7 +429,9 @@ BEGIN
            final_amount = r.original_amount - p_discount_amount, tickets_earned = r.base_tickets + p_coupon_tickets,
            raffle_code = p_raffle_code
      WHERE r.transaction_reference = p_reference
-       AND (r.status = 'IN_PROGRESS' OR r.status = 'PENDING' AND r.flow = 'ONE_SHOT')
+       -- With CASE, here and below, nobody takes the index of what is under way, which seems empty and is not: it holds
+       -- all that other requests are at, and what was until the next vacuum.
+       AND CASE r.status WHEN 'IN_PROGRESS' THEN true WHEN 'PENDING' THEN r.flow = 'ONE_SHOT' ELSE false END
     RETURNING r.id, r.validation_method INTO v_id, v_method;
     v_facts := redemption_schema.redemption_facts(p_reference);
     IF v_id IS NULL THEN
@@ -370,7 +441,7 @@ BEGIN
     IF v_method = 'PUMP_QR' THEN
         UPDATE redemption_schema.qr_validations AS q
            SET status = 'COMPLETED'
-         WHERE q.redemption_id = v_id AND q.status = 'ACTIVATED';
+         WHERE q.redemption_id = v_id AND CASE q.status WHEN 'ACTIVATED' THEN true ELSE false END;
     END IF;
     INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
     SELECT 'redemption.completed', 'redemption', p_reference,
@@ -397,6 +468,21 @@ END
 $function$;
 COMMENT ON FUNCTION redemption_schema.count_fraud_version() IS 'BEFORE UPDATE trigger: each change is a new version.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.count_fraud_version() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.date_redemption()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    NEW.business_day := timezone(
+        coalesce((SELECT p.time_zone FROM redemption_schema.station_positions AS p
+                   WHERE p.station_code = NEW.station_code), 'UTC'),
+        NEW.completed_at)::date;
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.date_redemption() IS 'Which day a redemption counts in, its cancellation too. Fires after redemptions_guard, which sets the time.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.date_redemption() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION redemption_schema.ensure_all_month_partitions(p_months_ahead integer DEFAULT 3)
  RETURNS integer
@@ -548,7 +634,7 @@ COMMENT ON FUNCTION redemption_schema.expire_points(p_limit integer, p_user_id u
 REVOKE EXECUTE ON FUNCTION redemption_schema.expire_points(p_limit integer, p_user_id uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.expire_points(p_limit integer, p_user_id uuid) TO redemption_app;
 
-CREATE OR REPLACE FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text)
+CREATE OR REPLACE FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_status text, p_failure_code text, p_failure_reason text)
  RETURNS TABLE(is_new boolean, facts jsonb)
  LANGUAGE plpgsql
 AS $function$
@@ -556,13 +642,92 @@ BEGIN
     PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
     UPDATE redemption_schema.redemptions AS r
        SET status = 'FAILED', failure_code = p_failure_code, failure_reason = p_failure_reason
-     WHERE r.transaction_reference = p_reference AND r.status IN ('PENDING', 'IN_PROGRESS');
+     WHERE r.transaction_reference = p_reference AND r.status = p_status
+       AND CASE WHEN r.status IN ('PENDING', 'IN_PROGRESS') THEN true ELSE false END;
     RETURN QUERY SELECT FOUND, redemption_schema.redemption_facts(p_reference);
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text) IS 'Ends a redemption whose coupon was refused, or that the fraud rules blocked before it was asked for.';
-REVOKE EXECUTE ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_failure_code text, p_failure_reason text) TO redemption_app;
+COMMENT ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_status text, p_failure_code text, p_failure_reason text) IS 'Ends a redemption whose coupon was refused, or that the fraud rules blocked before it was asked for. Only one that still has the status in which it was judged: meanwhile another step may have used the coupon for it.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_status text, p_failure_code text, p_failure_reason text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.fail_redemption(p_context_names text[], p_context_values text[], p_reference text, p_status text, p_failure_code text, p_failure_reason text) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.fold_report_changes(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_as_of timestamptz;
+    v_redemptions bigint[];
+    v_became text[];
+    v_count integer;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM FROM redemption_schema.report_states AS s WHERE s.report_name = 'redemption_days' FOR UPDATE;
+    -- Before the next statement looks, so that nothing committed by then is missed.
+    v_as_of := clock_timestamp();
+    WITH taken AS (
+        DELETE FROM redemption_schema.report_changes AS c
+         USING (SELECT o.id FROM redemption_schema.report_changes AS o ORDER BY o.id LIMIT p_limit) AS d
+         WHERE c.id = d.id
+        RETURNING c.redemption_id, c.became
+    )
+    SELECT array_agg(t.redemption_id), array_agg(t.became), count(*)
+      INTO v_redemptions, v_became, v_count
+      FROM taken AS t;
+    -- A completion is noted, and committed, before its cancellation: it is folded no later, so no sum is ever negative.
+    MERGE INTO redemption_schema.redemption_days AS d
+    USING (
+        SELECT r.business_day, r.station_code, coalesce(r.campaign_code, '') AS campaign_code, r.currency,
+               count(*) FILTER (WHERE c.sign = 1) AS completed,
+               count(*) FILTER (WHERE c.sign = -1) AS cancelled,
+               sum(c.sign * r.original_amount) AS original_amount,
+               sum(c.sign * r.discount_amount) AS discount_amount,
+               sum(c.sign * r.final_amount) AS final_amount,
+               coalesce(sum(r.final_amount) FILTER (WHERE c.sign = -1), 0) AS cancelled_amount,
+               sum(c.sign * coalesce(r.fuel_litres, 0)) AS fuel_litres,
+               coalesce(sum(r.tickets_earned) FILTER (WHERE c.sign = 1), 0) AS tickets_earned,
+               coalesce(sum(b.tickets), 0) AS tickets_taken_back
+          FROM unnest(v_redemptions, v_became) AS n (redemption_id, became)
+         CROSS JOIN LATERAL (SELECT CASE n.became WHEN 'CANCELLED' THEN -1 ELSE 1 END AS sign) AS c
+          JOIN redemption_schema.redemptions AS r ON r.id = n.redemption_id
+          LEFT JOIN LATERAL (
+               -- Cancelled tickets stay cancelled, and a cancelled redemption has no others that could be.
+               SELECT count(*) AS tickets
+                 FROM redemption_schema.raffle_tickets AS t
+                WHERE t.redemption_id = r.id AND t.source = 'COUPON_REDEMPTION' AND t.status = 'CANCELLED') AS b
+            ON c.sign = -1
+         GROUP BY r.business_day, r.station_code, coalesce(r.campaign_code, ''), r.currency) AS n
+       ON (d.business_day, d.station_code, d.campaign_code, d.currency)
+        = (n.business_day, n.station_code, n.campaign_code, n.currency)
+     WHEN MATCHED THEN UPDATE
+      SET completed = d.completed + n.completed,
+          cancelled = d.cancelled + n.cancelled,
+          original_amount = d.original_amount + n.original_amount,
+          discount_amount = d.discount_amount + n.discount_amount,
+          final_amount = d.final_amount + n.final_amount,
+          cancelled_amount = d.cancelled_amount + n.cancelled_amount,
+          fuel_litres = d.fuel_litres + n.fuel_litres,
+          tickets_earned = d.tickets_earned + n.tickets_earned,
+          tickets_taken_back = d.tickets_taken_back + n.tickets_taken_back
+     WHEN NOT MATCHED THEN
+        INSERT (business_day, station_code, campaign_code, currency, completed, cancelled, original_amount,
+                discount_amount, final_amount, cancelled_amount, fuel_litres, tickets_earned, tickets_taken_back)
+        VALUES (n.business_day, n.station_code, n.campaign_code, n.currency, n.completed, n.cancelled,
+                n.original_amount, n.discount_amount, n.final_amount, n.cancelled_amount, n.fuel_litres,
+                n.tickets_earned, n.tickets_taken_back);
+    IF v_count < p_limit THEN
+        UPDATE redemption_schema.report_states AS s SET as_of = v_as_of WHERE s.report_name = 'redemption_days';
+    END IF;
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.fold_report_changes(p_limit integer) IS 'Folds the oldest p_limit changes into the report; returns how many there were. Fewer than p_limit: all are in. Locks the report''s state until the transaction ends, so that one folds at a time; holds up no redemption.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.fold_report_changes(p_limit integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.fold_report_changes(p_limit integer) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.follow_redemptions()
  RETURNS trigger
@@ -621,13 +786,74 @@ $function$;
 COMMENT ON FUNCTION redemption_schema.follow_redemptions() IS 'What follows from a change of status, for all rows of the statement at once: audit, tickets made, tickets taken back.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.follow_redemptions() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION redemption_schema.forget_addresses(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_log text;
+    v_first timestamptz;
+    v_last timestamptz;
+    v_found integer;
+    v_count integer := 0;
+BEGIN
+    IF p_limit NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the limit must be 1 to 100000, not %', p_limit USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Two at the same time come one after the other: each looks for what the one before has left.
+    PERFORM pg_advisory_xact_lock(hashtextextended('redemption_schema.forget_addresses', 0));
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    FOREACH v_log IN ARRAY ARRAY[
+        'redemptions', 'redemption_audit_log', 'fraud_detection_log', 'fraud_audit_log', 'points_ledger']
+    LOOP
+        -- Looked for again where an erasure took some of what was found. A window of time, and no list of keys: months
+        -- that it does not touch are not looked at.
+        WHILE v_count < p_limit LOOP
+            EXECUTE format(
+                'SELECT min(o.created_at), max(o.created_at) '
+                '  FROM (SELECT a.created_at FROM redemption_schema.%I AS a '
+                '         WHERE a.created_at < now() - interval ''1 year'' '
+                '           AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL) '
+                '         ORDER BY a.created_at LIMIT $1) AS o', v_log)
+               INTO v_first, v_last USING p_limit - v_count;
+            EXIT WHEN v_first IS NULL;
+            EXECUTE format(
+                'UPDATE redemption_schema.%I AS a SET ip_address = NULL, user_agent = NULL '
+                ' WHERE a.created_at >= $1 AND a.created_at <= $2 '
+                '   AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL)', v_log)
+              USING v_first, v_last;
+            GET DIAGNOSTICS v_found = ROW_COUNT;
+            v_count := v_count + v_found;
+        END LOOP;
+    END LOOP;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.forget_addresses(p_limit integer) IS 'Takes addresses and user agents out of p_limit rows that are older than a year, table by table, the oldest first, and out of those of the same moment as the last. Fewer than p_limit: no more are left, whatever else runs. What, who and when stay.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_addresses(p_limit integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.forget_addresses(p_limit integer) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.forget_fraud_traces()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    v_told text[];
 BEGIN
+    WITH told AS (
+        UPDATE redemption_schema.fraud_reviews AS v
+           SET notes = NULL
+         WHERE v.notes IS NOT NULL
+           AND (v.user_id = NEW.user_id
+                OR v.employee_number IN (
+                    SELECT e.employee_number FROM redemption_schema.employments AS e WHERE e.user_id = NEW.user_id))
+        RETURNING v.detection_id::text)
+    SELECT array_agg(t.detection_id) INTO v_told FROM told AS t;
     UPDATE redemption_schema.fraud_reviews AS v
        SET device_id = NULL, details = '{}'
      WHERE v.user_id = NEW.user_id AND (v.device_id IS NOT NULL OR v.details <> '{}');
@@ -638,12 +864,35 @@ BEGIN
     UPDATE redemption_schema.code_refusals AS c
        SET device_id = NULL
      WHERE c.user_id = NEW.user_id AND c.device_id IS NOT NULL;
+    -- The change above is in the log by now, with what the notes were.
+    UPDATE redemption_schema.fraud_audit_log AS a
+       SET old_values = a.old_values - 'notes', new_values = a.new_values - 'notes'
+     WHERE a.subject = ANY (v_told) AND (a.old_values ? 'notes' OR a.new_values ? 'notes');
+    UPDATE redemption_schema.fraud_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = NEW.user_id::text AND (a.ip_address IS NOT NULL OR a.user_agent IS NOT NULL);
     PERFORM set_config('gasolinera.maintenance', '', true);
     RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.forget_fraud_traces() IS 'AFTER INSERT trigger: devices, and what the rules saw of an erased person, go with the account; verdicts stay, under a public id that names nobody any more.';
+COMMENT ON FUNCTION redemption_schema.forget_fraud_traces() IS 'AFTER trigger: devices, notes, and what the rules saw of an erased person, go with the account, and from where the person reviewed; verdicts stay, under a public id that names nobody any more.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.forget_fraud_traces() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.forget_offline_traces()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE redemption_schema.offline_redemptions AS o
+       SET notes = NULL
+     WHERE o.user_id = NEW.user_id AND o.notes IS NOT NULL;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.forget_offline_traces() IS 'AFTER trigger: what people wrote about an erased person goes; the signed entry stays, under a public id that names nobody any more.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_offline_traces() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION redemption_schema.forget_old_requests(p_at_most integer DEFAULT 10000)
  RETURNS integer
@@ -682,6 +931,9 @@ CREATE OR REPLACE FUNCTION redemption_schema.forget_person(p_user_id uuid)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    v_employed CONSTANT text[] := ARRAY(
+        SELECT e.employee_number FROM redemption_schema.employments AS e WHERE e.user_id = p_user_id);
 BEGIN
     IF NOT EXISTS (SELECT FROM redemption_schema.erased_users AS u WHERE u.user_id = p_user_id) THEN
         RAISE EXCEPTION 'the account of user % is not erased', p_user_id USING ERRCODE = 'restrict_violation';
@@ -691,14 +943,35 @@ BEGIN
        SET status = 'CANCELLED'
      WHERE t.user_id = p_user_id AND t.status = 'ACTIVE';
     UPDATE redemption_schema.redemptions AS r
-       SET device_id = NULL, ip_address = NULL, user_agent = NULL
-     WHERE r.user_id = p_user_id AND num_nonnulls(r.device_id, r.ip_address, r.user_agent) > 0;
+       SET device_id = NULL, ip_address = NULL, user_agent = NULL, cancellation_reason = NULL
+     WHERE r.user_id = p_user_id
+       AND num_nonnulls(r.device_id, r.ip_address, r.user_agent, r.cancellation_reason) > 0;
+    -- Where the person served: the address is of who asked.
+    UPDATE redemption_schema.redemptions AS r
+       SET ip_address = NULL, user_agent = NULL
+     WHERE r.employee_number = ANY (v_employed) AND r.created_by = p_user_id::text
+       AND num_nonnulls(r.ip_address, r.user_agent) > 0;
     PERFORM set_config('gasolinera.maintenance', 'on', true);
+    UPDATE redemption_schema.redemption_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL, details = a.details - 'cancellation_reason'
+      FROM redemption_schema.redemptions AS r
+     WHERE r.user_id = p_user_id AND a.transaction_reference = r.transaction_reference
+       AND (num_nonnulls(a.ip_address, a.user_agent) > 0 OR a.details ? 'cancellation_reason');
     UPDATE redemption_schema.redemption_audit_log AS a
        SET ip_address = NULL, user_agent = NULL
       FROM redemption_schema.redemptions AS r
-     WHERE r.user_id = p_user_id AND a.transaction_reference = r.transaction_reference
-       AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+     WHERE r.employee_number = ANY (v_employed) AND a.transaction_reference = r.transaction_reference
+       AND a.actor = p_user_id::text AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+    UPDATE redemption_schema.redemption_audit_log AS a
+       SET ip_address = NULL, user_agent = NULL
+     WHERE a.actor = p_user_id::text AND a.new_status = 'CANCELLED' AND num_nonnulls(a.ip_address, a.user_agent) > 0;
+    -- The log's row has the time of the transaction that began the redemption, or its second step.
+    UPDATE redemption_schema.fraud_detection_log AS f
+       SET ip_address = NULL, user_agent = NULL
+      FROM redemption_schema.redemptions AS r
+     WHERE r.employee_number = ANY (v_employed) AND f.user_id = r.user_id
+       AND f.created_at IN (r.created_at, r.started_at) AND f.transaction_reference = r.transaction_reference
+       AND f.actor = p_user_id::text AND num_nonnulls(f.ip_address, f.user_agent) > 0;
     UPDATE redemption_schema.fraud_detection_log AS f
        SET device_id = NULL, ip_address = NULL, user_agent = NULL, details = '{}'
      WHERE f.user_id = p_user_id
@@ -714,9 +987,39 @@ BEGIN
     PERFORM set_config('gasolinera.maintenance', '', true);
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.forget_person(p_user_id uuid) IS 'Forgets devices, addresses and texts about an erased user, in the logs too, and takes tickets back that wait. References, amounts, tickets in raffles and points stay. Again changes nothing; refuses for who is not erased.';
+COMMENT ON FUNCTION redemption_schema.forget_person(p_user_id uuid) IS 'Forgets devices, addresses and texts about an erased user, in the logs too, also from where the person served, and takes tickets back that wait. References, amounts, tickets in raffles and points stay. Again changes nothing but what came since; refuses for who is not erased.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.forget_person(p_user_id uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.forget_person(p_user_id uuid) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.forget_refused_codes(p_at_most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_count integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM set_config('gasolinera.maintenance', 'on', true);
+    -- In the order of ids, which is nearly that of time and needs no index of its own; months that are young are not
+    -- looked at.
+    DELETE FROM redemption_schema.code_refusals AS c
+     USING (SELECT o.id, o.created_at FROM redemption_schema.code_refusals AS o
+             WHERE o.created_at < now() - interval '90 days'
+             ORDER BY o.id LIMIT p_at_most FOR UPDATE SKIP LOCKED) AS old
+     WHERE c.id = old.id AND c.created_at = old.created_at;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('gasolinera.maintenance', '', true);
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.forget_refused_codes(p_at_most integer) IS 'Deletes refused codes that are older than 90 days, so many at most; returns how many. No rule looks back further than a day.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_refused_codes(p_at_most integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.forget_refused_codes(p_at_most integer) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.fraud_finding(p_attempt redemption_schema.fraud_attempt, p_kind text, p_parameters jsonb)
  RETURNS jsonb
@@ -728,6 +1031,8 @@ DECLARE
         p_attempt.attempted_at - make_interval(mins => (p_parameters ->> 'window_minutes')::integer);
     v_max CONSTANT integer := coalesce(p_parameters ->> 'max_count', p_parameters ->> 'max_users',
                                        p_parameters ->> 'max_codes')::integer;
+    -- What was only validated uses nothing before its second step begins, so long after the first at most.
+    c_patience CONSTANT interval := '30 minutes';
     v_count bigint;
 BEGIN
     CASE p_kind
@@ -735,17 +1040,24 @@ BEGIN
         RETURN (
             SELECT jsonb_build_object('redemption', r.transaction_reference)
               FROM redemption_schema.redemptions AS r
-             WHERE r.coupon_code = p_attempt.coupon_code
-               AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+             WHERE r.coupon_code = p_attempt.coupon_code AND r.user_id <> p_attempt.user_id
+               AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+               AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
+               AND NOT EXISTS (
+                       SELECT FROM redemption_schema.redemptions AS s
+                        WHERE s.coupon_code = p_attempt.coupon_code AND s.is_shared)
              LIMIT 1);
     WHEN 'DUPLICATE_PURCHASE' THEN
         RETURN (
             SELECT jsonb_build_object('redemption', r.transaction_reference)
               FROM redemption_schema.redemptions AS r
              WHERE r.user_id = p_attempt.user_id
-               AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+               AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+               AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                AND (r.station_code, r.original_amount, r.currency)
                    = (p_attempt.station_code, p_attempt.amount, p_attempt.currency)
                AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
@@ -756,7 +1068,9 @@ BEGIN
             SELECT count(*) FROM (
                 SELECT FROM redemption_schema.redemptions AS r
                  WHERE r.user_id = p_attempt.user_id
-                   AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                   AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+                   AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                    AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
@@ -765,18 +1079,22 @@ BEGIN
             SELECT count(*) FROM (
                 SELECT FROM redemption_schema.redemptions AS r
                  WHERE r.station_code = p_attempt.station_code
-                   AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                   AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+                   AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
     WHEN 'DEVICE_VELOCITY' THEN
+        -- Of two steps both may have been assessed, and they are one redemption.
         v_count := (
-            SELECT count(*) FROM (
-                SELECT FROM redemption_schema.fraud_detection_log AS l
+            SELECT count(DISTINCT counted.attempt) FROM (
+                SELECT coalesce(l.transaction_reference, l.detection_id::text) AS attempt
+                  FROM redemption_schema.fraud_detection_log AS l
                  WHERE l.device_id = p_attempt.device_id
                    AND l.created_at >= v_since AND l.created_at < p_attempt.known_until
                    AND l.action_taken <> 'BLOCKED'
                    AND l.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
-                 LIMIT v_max) AS counted);
+                 LIMIT 2 * v_max) AS counted);
     WHEN 'DEVICE_SHARING' THEN
         -- How many others used the device: with this one they are one more.
         v_count := (
@@ -811,9 +1129,13 @@ BEGIN
         RETURN (
             SELECT jsonb_build_object('from_station', past.station_code, 'km', round(way.km::numeric, 1),
                                       'minutes', round((way.seconds / 60)::numeric, 1))
-              FROM (SELECT r.station_code, r.created_at FROM redemption_schema.redemptions AS r
+              FROM (SELECT r.station_code,
+                           CASE r.flow WHEN 'TWO_STEP' THEN r.started_at ELSE r.created_at END AS used_at
+                      FROM redemption_schema.redemptions AS r
                      WHERE r.user_id = p_attempt.user_id
-                       AND r.created_at >= v_since AND r.created_at < p_attempt.known_until
+                       AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
+                       AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
+                               ELSE r.created_at >= v_since END
                        AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                        AND r.station_code <> p_attempt.station_code
                        AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
@@ -824,7 +1146,7 @@ BEGIN
                    SELECT redemption_schema.great_circle_km(
                               there.latitude, there.longitude, here.latitude, here.longitude) AS km,
                           -- Of two at once the later one may have begun first.
-                          greatest(1, extract(epoch FROM p_attempt.attempted_at - past.created_at))::double precision
+                          greatest(1, extract(epoch FROM p_attempt.attempted_at - past.used_at))::double precision
                               AS seconds) AS way
              WHERE way.km >= (p_parameters ->> 'min_km')::double precision
                AND way.km > (p_parameters ->> 'max_km_h')::double precision * way.seconds / 3600);
@@ -1161,6 +1483,20 @@ COMMENT ON FUNCTION redemption_schema.may_process(p_employee_number text, p_user
 REVOKE EXECUTE ON FUNCTION redemption_schema.may_process(p_employee_number text, p_user_id uuid, p_station_code text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.may_process(p_employee_number text, p_user_id uuid, p_station_code text) TO redemption_app;
 
+CREATE OR REPLACE FUNCTION redemption_schema.may_serve(p_employee_number text, p_station_code text, p_driver uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT EXISTS (
+        SELECT FROM redemption_schema.employments AS e
+         WHERE e.employee_number = p_employee_number AND e.station_code = p_station_code
+           AND e.is_active AND e.may_process_transactions AND e.user_id <> p_driver)
+    $function$;
+COMMENT ON FUNCTION redemption_schema.may_serve(p_employee_number text, p_station_code text, p_driver uuid) IS 'Whether who has this number works there now, may process transactions, and is somebody else than this driver.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.may_serve(p_employee_number text, p_station_code text, p_driver uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.may_serve(p_employee_number text, p_station_code text, p_driver uuid) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.next_transaction_reference()
  RETURNS text
  LANGUAGE sql
@@ -1172,6 +1508,20 @@ $function$;
 COMMENT ON FUNCTION redemption_schema.next_transaction_reference() IS 'A new public reference RDM-YYYYMMDD-NNNNNN (UTC date). The number never starts again, and grows past six digits.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.next_transaction_reference() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.next_transaction_reference() TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.note_for_reports()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO redemption_schema.report_changes (redemption_id, became) VALUES (NEW.id, NEW.status);
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.note_for_reports() IS 'What changed, for fold_report_changes.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.note_for_reports() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION redemption_schema.note_refused_code(p_code text, p_reason text, p_station_code text, p_employee_number text, p_user_id uuid, p_device_id text)
  RETURNS void
@@ -1204,6 +1554,53 @@ END
 $function$;
 COMMENT ON FUNCTION redemption_schema.open_fraud_reviews() IS 'A detection that asks for a person is in the queue at once; a blocked one too, since it may have been wrong.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.open_fraud_reviews() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION redemption_schema.open_offline_lease(p_context_names text[], p_context_values text[], p_terminal_code text, p_station_code text, p_public_key bytea, p_head_sequence bigint, p_head_sha256 bytea)
+ RETURNS TABLE(outcome text, lease_id uuid)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_chain redemption_schema.offline_chains;
+    v_limits redemption_schema.offline_limits;
+    v_lease_id uuid;
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    INSERT INTO redemption_schema.offline_chains (terminal_code, station_code, public_key)
+    VALUES (p_terminal_code, p_station_code, p_public_key)
+    ON CONFLICT ON CONSTRAINT offline_chains_pk DO NOTHING;
+    SELECT c.* INTO STRICT v_chain
+      FROM redemption_schema.offline_chains AS c WHERE c.terminal_code = p_terminal_code FOR NO KEY UPDATE;
+    IF v_chain.broken_at IS NOT NULL THEN
+        RETURN QUERY SELECT 'BROKEN', NULL::uuid;
+        RETURN;
+    END IF;
+    SELECT l.* INTO v_limits
+      FROM redemption_schema.offline_limits AS l WHERE l.station_code = p_station_code AND l.is_enabled;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'NOT_ENABLED', NULL::uuid;
+        RETURN;
+    END IF;
+    IF (p_head_sequence, p_head_sha256) <> (v_chain.head_sequence, v_chain.head_sha256) THEN
+        RETURN QUERY SELECT 'UNSYNCED', NULL::uuid;
+        RETURN;
+    END IF;
+    UPDATE redemption_schema.offline_leases AS l
+       SET last_sequence = v_chain.head_sequence
+     WHERE l.terminal_code = p_terminal_code AND l.last_sequence IS NULL;
+    INSERT INTO redemption_schema.offline_leases AS l (
+        terminal_code, first_sequence, expires_at, currency, max_amount, max_discount, max_count, max_total,
+        campaign_codes)
+    VALUES (
+        p_terminal_code, v_chain.head_sequence + 1, now() + interval '1 hour' * v_limits.max_hours, v_limits.currency,
+        v_limits.max_amount, v_limits.max_discount, v_limits.max_count, v_limits.max_total, v_limits.campaign_codes)
+    RETURNING l.lease_id INTO v_lease_id;
+    UPDATE redemption_schema.offline_chains AS c SET synced_at = now() WHERE c.terminal_code = p_terminal_code;
+    RETURN QUERY SELECT 'OPENED', v_lease_id;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.open_offline_lease(p_context_names text[], p_context_values text[], p_terminal_code text, p_station_code text, p_public_key bytea, p_head_sequence bigint, p_head_sha256 bytea) IS 'OPENED, and the terminal''s lease before is closed; UNSYNCED: the terminal has more or less than the platform knows; NOT_ENABLED: not at this station; BROKEN. Locks the chain.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.open_offline_lease(p_context_names text[], p_context_values text[], p_terminal_code text, p_station_code text, p_public_key bytea, p_head_sequence bigint, p_head_sha256 bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.open_offline_lease(p_context_names text[], p_context_values text[], p_terminal_code text, p_station_code text, p_public_key bytea, p_head_sequence bigint, p_head_sha256 bytea) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.outlier(p_amount numeric, p_parameters jsonb, p_past numeric[])
  RETURNS jsonb
@@ -1244,19 +1641,29 @@ AS $function$
     WITH entry AS (
         SELECT l.user_id, l.entry_number, l.entry_type, l.points, l.expires_at,
                CASE WHEN l.entry_type = 'EXPIRED' AND l.source_reference ~ '^ENTRY-[0-9]{1,18}$'
-                    THEN substr(l.source_reference, 7)::bigint END AS expired_entry
+                    THEN substr(l.source_reference, 7)::bigint
+                    WHEN l.entry_type = 'ADJUSTED' AND l.points < 0 AND l.redemption_id IS NOT NULL
+                    THEN (SELECT o.entry_number
+                            FROM redemption_schema.points_ledger AS o
+                           WHERE o.user_id = l.user_id AND o.entry_type = 'EARNED'
+                             AND l.source_reference = 'cancelled ' || o.source_reference
+                             AND o.redemption_id = l.redemption_id) END AS taken_of
           FROM redemption_schema.points_ledger AS l
          WHERE l.user_id = ANY (p_user_ids)
     ), spent AS (
         SELECT e.user_id, -sum(e.points) AS points
           FROM entry AS e
-         WHERE e.points < 0 AND e.expired_entry IS NULL
+         WHERE e.points < 0 AND e.taken_of IS NULL
          GROUP BY e.user_id
     ), gained AS (
-        -- What expired of an earning was never spent: what is left of its size was.
+        -- What expired of an earning, or went with its redemption, was never spent: what is left of its size was.
         SELECT e.user_id, e.entry_number, e.expires_at, e.points + coalesce(x.points, 0) AS points
           FROM entry AS e
-          LEFT JOIN entry AS x ON x.user_id = e.user_id AND x.expired_entry = e.entry_number
+          LEFT JOIN (SELECT t.user_id, t.taken_of, sum(t.points) AS points
+                       FROM entry AS t
+                      WHERE t.taken_of IS NOT NULL
+                      GROUP BY t.user_id, t.taken_of) AS x
+                 ON x.user_id = e.user_id AND x.taken_of = e.entry_number
          WHERE e.points > 0
     ), summed AS (
         SELECT g.user_id, g.entry_number, g.expires_at, g.points,
@@ -1268,9 +1675,51 @@ AS $function$
       FROM summed AS s
       LEFT JOIN spent AS p ON p.user_id = s.user_id
 $function$;
-COMMENT ON FUNCTION redemption_schema.points_remainders(p_user_ids uuid[]) IS 'What is left of each gain of these accounts: what was spent came from the oldest gains first. The remainders of an account add up to its balance.';
+COMMENT ON FUNCTION redemption_schema.points_remainders(p_user_ids uuid[]) IS 'What is left of each gain of these accounts: what was spent came from the oldest gains first; what expired, or went with a cancelled redemption, from that very earning. The remainders of an account add up to its balance.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.points_remainders(p_user_ids uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.points_remainders(p_user_ids uuid[]) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.rebuild_redemption_days(p_first_day date, p_last_day date)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_count integer;
+BEGIN
+    PERFORM FROM redemption_schema.report_states AS s WHERE s.report_name = 'redemption_days' FOR UPDATE;
+    DELETE FROM redemption_schema.redemption_days AS d WHERE d.business_day BETWEEN p_first_day AND p_last_day;
+    -- What is noted as this statement sees it is left to be folded; what commits later is noted then.
+    INSERT INTO redemption_schema.redemption_days (
+        business_day, station_code, campaign_code, currency, completed, cancelled, original_amount, discount_amount,
+        final_amount, cancelled_amount, fuel_litres, tickets_earned, tickets_taken_back)
+    SELECT r.business_day, r.station_code, coalesce(r.campaign_code, ''), r.currency,
+           count(*), sum(1 - c.kept),
+           sum(c.kept * r.original_amount), sum(c.kept * r.discount_amount), sum(c.kept * r.final_amount),
+           sum((1 - c.kept) * r.final_amount), sum(c.kept * coalesce(r.fuel_litres, 0)),
+           sum(r.tickets_earned), coalesce(sum(b.tickets), 0)
+      FROM redemption_schema.redemptions AS r
+      LEFT JOIN (
+           SELECT o.redemption_id, bool_or(o.became = 'COMPLETED') AS is_completion
+             FROM redemption_schema.report_changes AS o
+            GROUP BY o.redemption_id) AS n ON n.redemption_id = r.id
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN r.status = 'CANCELLED' AND n.redemption_id IS NULL THEN 0 ELSE 1 END AS kept) AS c
+      LEFT JOIN LATERAL (
+           SELECT count(*) AS tickets
+             FROM redemption_schema.raffle_tickets AS t
+            WHERE t.redemption_id = r.id AND t.source = 'COUPON_REDEMPTION' AND t.status = 'CANCELLED') AS b
+        ON c.kept = 0
+     WHERE r.business_day BETWEEN p_first_day AND p_last_day AND n.is_completion IS NOT true
+     GROUP BY r.business_day, r.station_code, coalesce(r.campaign_code, ''), r.currency;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.rebuild_redemption_days(p_first_day date, p_last_day date) IS 'Makes these days of the report anew from the redemptions, where somebody spoilt them; returns how many lines there are. Reads all of their redemptions. Locks the report''s state, so that nobody folds meanwhile; readers see the old lines until it commits.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.rebuild_redemption_days(p_first_day date, p_last_day date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.rebuild_redemption_days(p_first_day date, p_last_day date) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.redemption_facts(p_reference text)
  RETURNS jsonb
@@ -1312,6 +1761,22 @@ $function$;
 COMMENT ON FUNCTION redemption_schema.refuse_change() IS 'BEFORE UPDATE OR DELETE OR TRUNCATE statement trigger of append-only tables.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.refuse_change() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION redemption_schema.refuse_offline_entry(p_context_names text[], p_context_values text[], p_terminal_code text, p_sequence bigint, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    UPDATE redemption_schema.offline_redemptions AS o
+       SET status = 'CONFLICT', reason = p_reason
+     WHERE o.terminal_code = p_terminal_code AND o.sequence = p_sequence AND o.status = 'RECEIVED'
+       AND o.transaction_reference IS NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.refuse_offline_entry(p_context_names text[], p_context_values text[], p_terminal_code text, p_sequence bigint, p_reason text) IS 'An entry whose code means no coupon of ours is a conflict, and has no redemption.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.refuse_offline_entry(p_context_names text[], p_context_values text[], p_terminal_code text, p_sequence bigint, p_reason text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.refuse_offline_entry(p_context_names text[], p_context_values text[], p_terminal_code text, p_sequence bigint, p_reason text) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.request_context(p_name text)
  RETURNS text
  LANGUAGE sql
@@ -1345,6 +1810,25 @@ $function$;
 COMMENT ON FUNCTION redemption_schema.set_updated_at() IS 'BEFORE UPDATE trigger: the row remembers when it was last changed.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.set_updated_at() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION redemption_schema.settle_offline_redemption()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE redemption_schema.offline_redemptions AS o
+       SET status = CASE WHEN NEW.status = 'COMPLETED' AND NEW.discount_amount = o.discount_amount
+                         THEN 'SETTLED' ELSE 'CONFLICT' END,
+           reason = CASE WHEN NEW.status <> 'COMPLETED' THEN coalesce(NEW.failure_code, NEW.status)
+                         WHEN NEW.discount_amount <> o.discount_amount THEN 'OTHER_DISCOUNT' END
+     WHERE o.transaction_reference = NEW.transaction_reference AND o.status = 'RECEIVED';
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.settle_offline_redemption() IS 'AFTER trigger: whoever ends the redemption of an entry, a request or the recovery, settles the entry with it.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.settle_offline_redemption() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric)
  RETURNS TABLE(outcome text, facts jsonb)
  LANGUAGE plpgsql
@@ -1363,25 +1847,180 @@ BEGIN
            price_per_litre = p_price_per_litre, completion_sha256 = p_request_sha256,
            recover_at = now() + interval '30 seconds'
      WHERE r.transaction_reference = p_reference AND r.station_code = p_station_code
-       AND r.flow = 'TWO_STEP' AND r.status = 'PENDING';
+       AND r.flow = 'TWO_STEP' AND CASE r.status WHEN 'PENDING' THEN true ELSE false END
+       AND r.recover_at > now() AND r.user_id <> p_asked_by;
     IF FOUND THEN
-        RETURN QUERY SELECT 'STARTED', redemption_schema.redemption_facts(p_reference);
+        RETURN QUERY SELECT 'STARTED', NULL::jsonb;
         RETURN;
     END IF;
-    SELECT r.status, r.flow, r.completion_sha256 INTO v
+    SELECT r.status, r.flow, r.completion_sha256, r.user_id INTO v
       FROM redemption_schema.redemptions AS r
      WHERE r.transaction_reference = p_reference AND r.station_code = p_station_code;
     RETURN QUERY
     SELECT CASE WHEN v.status IS NULL THEN 'UNKNOWN'
                 WHEN v.completion_sha256 = p_request_sha256 THEN 'REPEATED'
                 WHEN v.completion_sha256 IS NOT NULL THEN 'OTHER_REQUEST'
+                WHEN v.user_id = p_asked_by THEN 'OWN'
                 ELSE 'OVER' END,
            redemption_schema.redemption_facts(p_reference);
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) IS 'The second step of a validated redemption, with what the pump says: STARTED; REPEATED and OTHER_REQUEST as in begin_redemption; UNKNOWN, also for those of other stations; OVER: it ended without a second step.';
+COMMENT ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) IS 'The second step of a validated redemption, with what the pump says: STARTED, its facts are for the assessment to tell; REPEATED and OTHER_REQUEST as in begin_redemption; UNKNOWN, also for those of other stations; OWN as there; OVER: it ended without a second step, or its time for one is over.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.take_offline_entries(p_context_names text[], p_context_values text[], p_terminal_code text, p_entries jsonb)
+ RETURNS TABLE(sequence bigint, outcome text)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_chain redemption_schema.offline_chains;
+    v_lease redemption_schema.offline_leases;
+    v_named_until timestamptz;
+    v_reason text;
+    v_known bytea;
+    e record;
+BEGIN
+    PERFORM redemption_schema.set_request_context(p_context_names, p_context_values);
+    SELECT c.* INTO v_chain
+      FROM redemption_schema.offline_chains AS c WHERE c.terminal_code = p_terminal_code FOR NO KEY UPDATE;
+    IF NOT FOUND OR v_chain.broken_at IS NOT NULL THEN
+        RETURN QUERY SELECT 0::bigint, CASE WHEN v_chain.broken_at IS NULL THEN 'UNKNOWN' ELSE 'BROKEN' END;
+        RETURN;
+    END IF;
+    FOR e IN
+        SELECT x.sequence, decode(x.previous_sha256, 'hex') AS previous_sha256,
+               decode(x.entry_sha256, 'hex') AS entry_sha256, x.entry, decode(x.signature, 'hex') AS signature,
+               x.lease_id, x.employee_number, x.user_id, x.dispenser_code, x.fuel_type, x.fuel_litres,
+               x.price_per_litre, x.amount, x.discount_amount, x.currency, x.used_at
+          FROM jsonb_to_recordset(p_entries) AS x (
+                   sequence bigint, previous_sha256 text, entry_sha256 text, entry text, signature text, lease_id uuid,
+                   employee_number text, user_id uuid, dispenser_code text, fuel_type text, fuel_litres numeric,
+                   price_per_litre numeric, amount numeric, discount_amount numeric, currency text,
+                   used_at timestamptz)
+         ORDER BY x.sequence
+    LOOP
+        IF e.sequence <= v_chain.head_sequence THEN
+            SELECT o.entry_sha256 INTO STRICT v_known
+              FROM redemption_schema.offline_redemptions AS o
+             WHERE o.terminal_code = p_terminal_code AND o.sequence = e.sequence;
+            IF v_known = e.entry_sha256 THEN
+                RETURN QUERY SELECT e.sequence, 'REPEATED';
+                CONTINUE;
+            END IF;
+        ELSIF e.sequence > v_chain.head_sequence + 1 THEN
+            RETURN QUERY SELECT e.sequence, 'GAP';
+            EXIT;
+        END IF;
+        IF e.sequence <= v_chain.head_sequence OR e.previous_sha256 <> v_chain.head_sha256 THEN
+            UPDATE redemption_schema.offline_chains AS c
+               SET broken_at = now(), broken_because = 'FORK', broken_entry = e.entry
+             WHERE c.terminal_code = p_terminal_code;
+            RETURN QUERY SELECT e.sequence, 'FORK';
+            EXIT;
+        END IF;
+
+        -- It counts under the open lease, also where the terminal names one before: the answer may have been lost.
+        SELECT l.* INTO v_lease
+          FROM redemption_schema.offline_leases AS l
+         WHERE l.terminal_code = p_terminal_code AND l.last_sequence IS NULL;
+        SELECT l.expires_at INTO v_named_until
+          FROM redemption_schema.offline_leases AS l
+         WHERE l.lease_id = e.lease_id AND l.terminal_code = p_terminal_code;
+        v_reason := CASE
+            WHEN v_lease.lease_id IS NULL OR v_named_until IS NULL THEN 'NO_LEASE'
+            WHEN e.used_at < now() - interval '7 days' THEN 'TOO_LATE'
+            WHEN e.used_at > now() + interval '1 minute' OR e.used_at < v_chain.head_used_at THEN 'CLOCK'
+            WHEN e.used_at < v_lease.created_at - interval '1 minute' OR e.used_at >= v_named_until
+                THEN 'OUTSIDE_LEASE'
+            WHEN e.currency <> v_lease.currency OR e.amount > v_lease.max_amount
+                OR e.discount_amount > v_lease.max_discount THEN 'OVER_CAP'
+            END;
+        IF v_reason IS NULL THEN
+            UPDATE redemption_schema.offline_leases AS l
+               SET used_count = l.used_count + 1, used_total = l.used_total + e.discount_amount
+             WHERE l.lease_id = v_lease.lease_id
+               AND l.used_count < l.max_count AND l.used_total + e.discount_amount <= l.max_total;
+            IF NOT FOUND THEN
+                v_reason := 'OVER_CAP';
+            END IF;
+        END IF;
+        INSERT INTO redemption_schema.offline_redemptions (
+            terminal_code, sequence, entry_sha256, entry, signature, lease_id, station_code, employee_number, user_id,
+            dispenser_code, fuel_type, fuel_litres, price_per_litre, amount, discount_amount, currency, used_at, status,
+            reason)
+        VALUES (
+            p_terminal_code, e.sequence, e.entry_sha256, e.entry, e.signature, v_lease.lease_id, v_chain.station_code,
+            e.employee_number, e.user_id, e.dispenser_code, e.fuel_type, e.fuel_litres, e.price_per_litre, e.amount,
+            e.discount_amount, e.currency, e.used_at, CASE WHEN v_reason IS NULL THEN 'RECEIVED' ELSE 'CONFLICT' END,
+            v_reason);
+        v_chain.head_sequence := e.sequence;
+        v_chain.head_sha256 := e.entry_sha256;
+        -- A clock that was ahead once must not condemn all that follow.
+        v_chain.head_used_at := CASE WHEN v_reason = 'CLOCK' THEN v_chain.head_used_at ELSE e.used_at END;
+        RETURN QUERY SELECT e.sequence, 'TAKEN';
+    END LOOP;
+    UPDATE redemption_schema.offline_chains AS c
+       SET head_sequence = v_chain.head_sequence, head_sha256 = v_chain.head_sha256,
+           head_used_at = v_chain.head_used_at, synced_at = now()
+     WHERE c.terminal_code = p_terminal_code;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.take_offline_entries(p_context_names text[], p_context_values text[], p_terminal_code text, p_entries jsonb) IS 'Keeps entries in the order of their numbers, each once, until one does not follow the last: TAKEN; REPEATED; GAP: an earlier one is missing; FORK: another entry has its number or place, and the chain is broken for good; for the whole, as number 0: BROKEN before, UNKNOWN: it never had a lease. What is outside of its lease is kept as a conflict. Locks the chain, then the leases.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.take_offline_entries(p_context_names text[], p_context_values text[], p_terminal_code text, p_entries jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.take_offline_entries(p_context_names text[], p_context_values text[], p_terminal_code text, p_entries jsonb) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.take_points_back(p_reference text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_earned record;
+    v_balance bigint;
+    v_left bigint;
+    v_spent bigint;
+BEGIN
+    SELECT l.user_id, l.entry_number, l.points, l.redemption_id INTO v_earned
+      FROM redemption_schema.redemptions AS r
+      JOIN redemption_schema.points_ledger AS l ON l.redemption_id = r.id AND l.entry_type = 'EARNED'
+     WHERE r.transaction_reference = p_reference AND r.status = 'CANCELLED';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- Locked before the entries are read: nobody spends meanwhile what is taken below.
+    SELECT a.balance INTO STRICT v_balance
+      FROM redemption_schema.points_accounts AS a WHERE a.user_id = v_earned.user_id FOR UPDATE;
+    IF EXISTS (
+        SELECT FROM redemption_schema.points_ledger AS o
+         WHERE o.user_id = v_earned.user_id AND o.entry_type = 'ADJUSTED'
+           AND o.source_reference IN ('cancelled ' || p_reference, 'spent of cancelled ' || p_reference)) THEN
+        RETURN;
+    END IF;
+    SELECT p.remainder INTO STRICT v_left
+      FROM redemption_schema.points_remainders(ARRAY[v_earned.user_id]) AS p
+     WHERE p.entry_number = v_earned.entry_number;
+    -- What expired is gone already; what was spent is owed by the others, as far as they go.
+    v_spent := v_earned.points - v_left + coalesce((
+        SELECT l.points
+          FROM redemption_schema.points_ledger AS l
+         WHERE l.user_id = v_earned.user_id AND l.entry_type = 'EXPIRED'
+           AND l.source_reference = 'ENTRY-' || v_earned.entry_number), 0);
+    INSERT INTO redemption_schema.points_ledger
+           (user_id, entry_type, points, source_reference, redemption_id, description)
+    SELECT v_earned.user_id, 'ADJUSTED', -t.points, t.name || p_reference, v_earned.redemption_id,
+           'the redemption was cancelled'
+      FROM (VALUES (1, 'cancelled ', v_left),
+                   (2, 'spent of cancelled ', least(v_spent, v_balance - v_left))) AS t (place, name, points)
+     WHERE t.points > 0
+     ORDER BY t.place;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.take_points_back(p_reference text) IS 'What a cancelled redemption had earned goes, once: what is left of that earning, and for what was spent of it as much of the others, the oldest first, as there is. What expired of it is not taken twice. Locks the account.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.take_points_back(p_reference text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.take_points_back(p_reference text) TO redemption_app;
 
 CREATE OR REPLACE FUNCTION redemption_schema.tell_changed_tickets()
  RETURNS trigger
@@ -1474,7 +2113,7 @@ CREATE TABLE redemption_schema.code_refusals (
     CONSTRAINT code_refusals_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
     CONSTRAINT code_refusals_who_check CHECK (num_nonnulls(employee_number, user_id, device_id) > 0)
 ) PARTITION BY RANGE (created_at);
-COMMENT ON TABLE redemption_schema.code_refusals IS 'Codes that were presented here and name no coupon, or are signed by nobody: what a guesser leaves behind. Written by this service when the coupon service refuses; append-only, by month.';
+COMMENT ON TABLE redemption_schema.code_refusals IS 'Codes that were presented here and name no coupon, or are signed by nobody: what a guesser leaves behind. Written by this service when the coupon service refuses; append-only, by month. Kept 90 days.';
 GRANT SELECT ON TABLE redemption_schema.code_refusals TO redemption_app;
 GRANT SELECT (id) ON TABLE redemption_schema.code_refusals TO redemption_ro;
 COMMENT ON COLUMN redemption_schema.code_refusals.code_sha256 IS 'SHA-256 of the code as presented: one wrong code shown five times is no guessing.';
@@ -1607,9 +2246,11 @@ GRANT SELECT ON TABLE redemption_schema.erased_users TO redemption_app;
 GRANT SELECT ON TABLE redemption_schema.erased_users TO redemption_ro;
 COMMENT ON COLUMN redemption_schema.erased_users.user_id IS 'Personal data: public id that the account had.';
 GRANT INSERT (user_id) ON TABLE redemption_schema.erased_users TO redemption_app;
-GRANT INSERT (erased_at) ON TABLE redemption_schema.erased_users TO redemption_app;
+GRANT INSERT (erased_at), UPDATE (erased_at) ON TABLE redemption_schema.erased_users TO redemption_app;
 
-CREATE TRIGGER erased_users_forget_fraud_traces AFTER INSERT ON redemption_schema.erased_users FOR EACH ROW EXECUTE FUNCTION redemption_schema.forget_fraud_traces();
+CREATE TRIGGER erased_users_forget_fraud_traces AFTER INSERT OR UPDATE ON redemption_schema.erased_users FOR EACH ROW EXECUTE FUNCTION redemption_schema.forget_fraud_traces();
+
+CREATE TRIGGER erased_users_forget_offline_traces AFTER INSERT OR UPDATE ON redemption_schema.erased_users FOR EACH ROW EXECUTE FUNCTION redemption_schema.forget_offline_traces();
 
 CREATE TABLE redemption_schema.fraud_audit_log (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -1634,15 +2275,19 @@ GRANT SELECT (id) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
 GRANT SELECT (event_type) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
 COMMENT ON COLUMN redemption_schema.fraud_audit_log.subject IS 'The rule''s name, the detection''s id, or "thresholds".';
 GRANT SELECT (subject) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
-COMMENT ON COLUMN redemption_schema.fraud_audit_log.old_values IS 'Personal data: may name the reviewer.';
-COMMENT ON COLUMN redemption_schema.fraud_audit_log.new_values IS 'Personal data: may name the reviewer.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.old_values IS 'Personal data: may name the reviewer, and hold the notes of a review.';
+COMMENT ON COLUMN redemption_schema.fraud_audit_log.new_values IS 'Personal data: may name the reviewer, and hold the notes of a review.';
 COMMENT ON COLUMN redemption_schema.fraud_audit_log.actor IS 'Personal data: who did it, a public id or a service''s name.';
 GRANT SELECT (correlation_id) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
 COMMENT ON COLUMN redemption_schema.fraud_audit_log.ip_address IS 'Personal data: where the request came from.';
 COMMENT ON COLUMN redemption_schema.fraud_audit_log.user_agent IS 'Personal data: the client''s software.';
 GRANT SELECT (created_at) ON TABLE redemption_schema.fraud_audit_log TO redemption_ro;
 
+CREATE INDEX fraud_audit_log_actor_idx ON redemption_schema.fraud_audit_log USING btree (actor) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
+
 CREATE INDEX fraud_audit_log_subject_idx ON redemption_schema.fraud_audit_log USING btree (subject, id DESC);
+
+CREATE INDEX fraud_audit_log_with_address_created_at_idx ON redemption_schema.fraud_audit_log USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
 
 CREATE TRIGGER fraud_audit_log_refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON redemption_schema.fraud_audit_log FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.refuse_change();
 
@@ -1719,6 +2364,8 @@ CREATE INDEX fraud_detection_log_station_code_created_at_idx ON redemption_schem
 
 CREATE INDEX fraud_detection_log_user_id_created_at_idx ON redemption_schema.fraud_detection_log USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
 
+CREATE INDEX fraud_detection_log_with_address_created_at_idx ON redemption_schema.fraud_detection_log USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
+
 CREATE TRIGGER fraud_detection_log_open_reviews AFTER INSERT ON redemption_schema.fraud_detection_log REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.open_fraud_reviews();
 
 CREATE TRIGGER fraud_detection_log_refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON redemption_schema.fraud_detection_log FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.refuse_change();
@@ -1774,6 +2421,7 @@ COMMENT ON COLUMN redemption_schema.fraud_reviews.reviewed_by IS 'Personal data:
 GRANT UPDATE (reviewed_by) ON TABLE redemption_schema.fraud_reviews TO redemption_app;
 GRANT UPDATE (reviewed_at) ON TABLE redemption_schema.fraud_reviews TO redemption_app;
 GRANT SELECT (reviewed_at) ON TABLE redemption_schema.fraud_reviews TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.fraud_reviews.notes IS 'Personal data: what the reviewer says about the driver, or the employee.';
 GRANT UPDATE (notes) ON TABLE redemption_schema.fraud_reviews TO redemption_app;
 GRANT SELECT (created_at) ON TABLE redemption_schema.fraud_reviews TO redemption_ro;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.fraud_reviews TO redemption_ro;
@@ -1788,7 +2436,11 @@ GRANT UPDATE (taken_at) ON TABLE redemption_schema.fraud_reviews TO redemption_a
 COMMENT ON COLUMN redemption_schema.fraud_reviews.resolution IS 'What the reviewer did: RELEASE is a false alarm whose driver is not blocked for some hours.';
 GRANT UPDATE (resolution) ON TABLE redemption_schema.fraud_reviews TO redemption_app;
 
+CREATE INDEX fraud_reviews_employee_number_idx ON redemption_schema.fraud_reviews USING btree (employee_number) WHERE (notes IS NOT NULL);
+
 CREATE INDEX fraud_reviews_open_risk_score_idx ON redemption_schema.fraud_reviews USING btree (risk_score DESC, detected_at) WHERE (status = 'OPEN'::text);
+
+CREATE INDEX fraud_reviews_user_id_idx ON redemption_schema.fraud_reviews USING btree (user_id) WHERE (user_id IS NOT NULL);
 
 CREATE TRIGGER fraud_reviews_audit AFTER UPDATE ON redemption_schema.fraud_reviews FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status OR old.taken_by IS DISTINCT FROM new.taken_by OR old.resolution IS DISTINCT FROM new.resolution OR old.reviewed_by IS DISTINCT FROM new.reviewed_by OR old.notes IS DISTINCT FROM new.notes) EXECUTE FUNCTION redemption_schema.audit_fraud('REVIEW');
 
@@ -2048,6 +2700,278 @@ CREATE INDEX inbox_events_unsettled_aggregate_idx ON redemption_schema.inbox_eve
 
 CREATE INDEX inbox_events_unsettled_id_idx ON redemption_schema.inbox_events USING btree (id) WHERE (settled_at IS NULL);
 
+CREATE TABLE redemption_schema.offline_chains (
+    terminal_code text NOT NULL,
+    station_code text NOT NULL,
+    public_key bytea NOT NULL,
+    head_sequence bigint DEFAULT 0 NOT NULL,
+    head_sha256 bytea DEFAULT decode(repeat('00'::text, 32), 'hex'::text) NOT NULL,
+    head_used_at timestamp with time zone,
+    synced_at timestamp with time zone,
+    broken_at timestamp with time zone,
+    broken_because text,
+    broken_entry text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT offline_chains_broken_because_check CHECK (broken_because = ANY (ARRAY['FORK'::text, 'SIGNATURE'::text])),
+    CONSTRAINT offline_chains_broken_check CHECK ((broken_at IS NULL) = (broken_because IS NULL) AND (broken_at IS NULL) = (broken_entry IS NULL)),
+    CONSTRAINT offline_chains_broken_entry_check CHECK (length(broken_entry) >= 1 AND length(broken_entry) <= 2000),
+    CONSTRAINT offline_chains_head_sequence_check CHECK (head_sequence >= 0),
+    CONSTRAINT offline_chains_head_sha256_check CHECK (octet_length(head_sha256) = 32),
+    CONSTRAINT offline_chains_pk PRIMARY KEY (terminal_code),
+    CONSTRAINT offline_chains_public_key_check CHECK (octet_length(public_key) = 32),
+    CONSTRAINT offline_chains_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
+    CONSTRAINT offline_chains_terminal_code_check CHECK (terminal_code ~ '^TRM[0-9]{6,15}$'::text)
+);
+COMMENT ON TABLE redemption_schema.offline_chains IS 'How far the chain of what a terminal took without a connection is known. Once broken it stays so: two different entries of one number (FORK), or one that its key has not signed (SIGNATURE), mean that the device''s memory was copied, put back or altered. The device enrols anew.';
+GRANT SELECT ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT INSERT (terminal_code) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT SELECT (terminal_code) ON TABLE redemption_schema.offline_chains TO redemption_ro;
+GRANT INSERT (station_code) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT SELECT (station_code) ON TABLE redemption_schema.offline_chains TO redemption_ro;
+GRANT INSERT (public_key) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT UPDATE (head_sequence) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT SELECT (head_sequence) ON TABLE redemption_schema.offline_chains TO redemption_ro;
+GRANT UPDATE (head_sha256) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT UPDATE (head_used_at) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT UPDATE (synced_at) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT SELECT (synced_at) ON TABLE redemption_schema.offline_chains TO redemption_ro;
+GRANT UPDATE (broken_at) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT SELECT (broken_at) ON TABLE redemption_schema.offline_chains TO redemption_ro;
+GRANT UPDATE (broken_because) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT SELECT (broken_because) ON TABLE redemption_schema.offline_chains TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_chains.broken_entry IS 'Personal data: the entry that broke it, as it was sent: it may name a customer and an employee.';
+GRANT UPDATE (broken_entry) ON TABLE redemption_schema.offline_chains TO redemption_app;
+GRANT SELECT (created_at) ON TABLE redemption_schema.offline_chains TO redemption_ro;
+GRANT SELECT (updated_at) ON TABLE redemption_schema.offline_chains TO redemption_ro;
+
+CREATE INDEX offline_chains_station_code_idx ON redemption_schema.offline_chains USING btree (station_code, terminal_code);
+
+CREATE TRIGGER offline_chains_set_updated_at BEFORE UPDATE ON redemption_schema.offline_chains FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.offline_leases (
+    lease_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    terminal_code text NOT NULL,
+    first_sequence bigint NOT NULL,
+    last_sequence bigint,
+    expires_at timestamp with time zone NOT NULL,
+    currency text NOT NULL,
+    max_amount numeric(12,2) NOT NULL,
+    max_discount numeric(12,2) NOT NULL,
+    max_count integer NOT NULL,
+    max_total numeric(12,2) NOT NULL,
+    campaign_codes text[],
+    used_count integer DEFAULT 0 NOT NULL,
+    used_total numeric(12,2) DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT offline_leases_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
+    CONSTRAINT offline_leases_expires_at_check CHECK (expires_at > created_at AND expires_at <= (created_at + '72:00:00'::interval)),
+    CONSTRAINT offline_leases_max_amount_check CHECK (max_amount > 0::numeric AND max_amount <= 9999999::numeric),
+    CONSTRAINT offline_leases_max_discount_check CHECK (max_discount > 0::numeric AND max_discount <= max_amount),
+    CONSTRAINT offline_leases_pk PRIMARY KEY (lease_id),
+    CONSTRAINT offline_leases_sequence_check CHECK (first_sequence >= 1 AND last_sequence >= (first_sequence - 1)),
+    CONSTRAINT offline_leases_used_count_check CHECK (used_count >= 0 AND used_count <= max_count),
+    CONSTRAINT offline_leases_used_total_check CHECK (used_total >= 0::numeric AND used_total <= max_total)
+);
+COMMENT ON TABLE redemption_schema.offline_leases IS 'What one terminal may take until its next sync: the station''s limits as they were when it last synced, and how much of them is taken. A terminal has one open lease; the next one closes it, and what comes then counts under the next.';
+GRANT SELECT ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.offline_leases TO redemption_ro;
+GRANT INSERT (terminal_code) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT INSERT (first_sequence) ON TABLE redemption_schema.offline_leases TO redemption_app;
+COMMENT ON COLUMN redemption_schema.offline_leases.last_sequence IS 'NULL: it is open.';
+GRANT UPDATE (last_sequence) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT INSERT (expires_at) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT INSERT (currency) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT INSERT (max_amount) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT INSERT (max_discount) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT INSERT (max_count) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT INSERT (max_total) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT INSERT (campaign_codes) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT UPDATE (used_count) ON TABLE redemption_schema.offline_leases TO redemption_app;
+GRANT UPDATE (used_total) ON TABLE redemption_schema.offline_leases TO redemption_app;
+
+CREATE INDEX offline_leases_terminal_code_first_sequence_idx ON redemption_schema.offline_leases USING btree (terminal_code, first_sequence);
+
+CREATE UNIQUE INDEX offline_leases_terminal_code_key ON redemption_schema.offline_leases USING btree (terminal_code) WHERE (last_sequence IS NULL);
+
+CREATE TRIGGER offline_leases_set_updated_at BEFORE UPDATE ON redemption_schema.offline_leases FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.offline_limits (
+    station_code text NOT NULL,
+    is_enabled boolean NOT NULL,
+    currency text NOT NULL,
+    max_amount numeric(12,2) NOT NULL,
+    max_discount numeric(12,2) NOT NULL,
+    max_count integer NOT NULL,
+    max_total numeric(12,2) NOT NULL,
+    max_hours integer NOT NULL,
+    campaign_codes text[],
+    changed_by text DEFAULT redemption_schema.request_context('actor'::text),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT offline_limits_campaign_codes_check CHECK (cardinality(campaign_codes) >= 1 AND cardinality(campaign_codes) <= 100 AND array_position(campaign_codes, NULL::text) IS NULL),
+    CONSTRAINT offline_limits_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
+    CONSTRAINT offline_limits_max_amount_check CHECK (max_amount > 0::numeric AND max_amount <= 9999999::numeric),
+    CONSTRAINT offline_limits_max_count_check CHECK (max_count >= 1 AND max_count <= 1000),
+    CONSTRAINT offline_limits_max_discount_check CHECK (max_discount > 0::numeric AND max_discount <= max_amount),
+    CONSTRAINT offline_limits_max_hours_check CHECK (max_hours >= 1 AND max_hours <= 72),
+    CONSTRAINT offline_limits_max_total_check CHECK (max_total >= max_discount AND max_total <= 99999999::numeric),
+    CONSTRAINT offline_limits_pk PRIMARY KEY (station_code),
+    CONSTRAINT offline_limits_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text)
+);
+COMMENT ON TABLE redemption_schema.offline_limits IS 'What a terminal of a station may take between two syncs. A station without a row takes nothing without a connection. A change holds from a terminal''s next lease on.';
+GRANT SELECT ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT INSERT (station_code) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (station_code) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+GRANT INSERT (is_enabled), UPDATE (is_enabled) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (is_enabled) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+GRANT INSERT (currency), UPDATE (currency) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (currency) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+GRANT INSERT (max_amount), UPDATE (max_amount) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (max_amount) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+GRANT INSERT (max_discount), UPDATE (max_discount) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (max_discount) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+GRANT INSERT (max_count), UPDATE (max_count) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (max_count) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_limits.max_total IS 'Sum of the discounts between two syncs.';
+GRANT INSERT (max_total), UPDATE (max_total) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (max_total) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_limits.max_hours IS 'Hours after a sync, then nothing more is taken.';
+GRANT INSERT (max_hours), UPDATE (max_hours) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (max_hours) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_limits.campaign_codes IS 'The campaigns whose coupons are taken; NULL: those of every campaign that is not for listed stations.';
+GRANT INSERT (campaign_codes), UPDATE (campaign_codes) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (campaign_codes) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_limits.changed_by IS 'Personal data: who changed it last.';
+GRANT UPDATE (changed_by) ON TABLE redemption_schema.offline_limits TO redemption_app;
+GRANT SELECT (created_at) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+GRANT SELECT (updated_at) ON TABLE redemption_schema.offline_limits TO redemption_ro;
+
+CREATE TRIGGER offline_limits_set_updated_at BEFORE UPDATE ON redemption_schema.offline_limits FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.offline_redemptions (
+    terminal_code text NOT NULL,
+    sequence bigint NOT NULL,
+    entry_sha256 bytea NOT NULL,
+    entry text NOT NULL,
+    signature bytea NOT NULL,
+    lease_id uuid,
+    station_code text NOT NULL,
+    employee_number text NOT NULL,
+    user_id uuid,
+    dispenser_code text,
+    fuel_type text NOT NULL,
+    fuel_litres numeric(8,3),
+    price_per_litre numeric(8,3),
+    amount numeric(12,2) NOT NULL,
+    discount_amount numeric(12,2) NOT NULL,
+    currency text NOT NULL,
+    used_at timestamp with time zone NOT NULL,
+    status text NOT NULL,
+    reason text,
+    transaction_reference text,
+    settle_at timestamp with time zone DEFAULT (now() + '00:00:30'::interval) NOT NULL,
+    settle_attempts integer DEFAULT 0 NOT NULL,
+    accepted_by uuid,
+    accepted_because text,
+    resolution text,
+    resolved_by uuid,
+    resolved_at timestamp with time zone,
+    notes text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT offline_redemptions_accepted_check CHECK ((accepted_by IS NULL) = (accepted_because IS NULL)),
+    CONSTRAINT offline_redemptions_amount_check CHECK (amount > 0::numeric AND amount <= 9999999::numeric),
+    CONSTRAINT offline_redemptions_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
+    CONSTRAINT offline_redemptions_discount_amount_check CHECK (discount_amount >= 0::numeric AND discount_amount <= amount),
+    CONSTRAINT offline_redemptions_dispenser_code_check CHECK (dispenser_code ~ '^[A-Z0-9-]{1,20}$'::text),
+    CONSTRAINT offline_redemptions_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'::text),
+    CONSTRAINT offline_redemptions_entry_check CHECK (length(entry) >= 1 AND length(entry) <= 2000),
+    CONSTRAINT offline_redemptions_entry_sha256_check CHECK (octet_length(entry_sha256) = 32),
+    CONSTRAINT offline_redemptions_fuel_check CHECK ((fuel_litres IS NULL) = (price_per_litre IS NULL)),
+    CONSTRAINT offline_redemptions_fuel_litres_check CHECK (fuel_litres > 0::numeric AND fuel_litres < 'NaN'::numeric),
+    CONSTRAINT offline_redemptions_fuel_type_check CHECK (fuel_type = ANY (ARRAY['REGULAR'::text, 'PREMIUM'::text, 'DIESEL'::text])),
+    CONSTRAINT offline_redemptions_notes_check CHECK (length(btrim(notes)) >= 1 AND length(btrim(notes)) <= 300),
+    CONSTRAINT offline_redemptions_pk PRIMARY KEY (terminal_code, sequence),
+    CONSTRAINT offline_redemptions_price_per_litre_check CHECK (price_per_litre > 0::numeric AND price_per_litre < 'NaN'::numeric),
+    CONSTRAINT offline_redemptions_reason_check CHECK ((status = 'CONFLICT'::text) = (reason IS NOT NULL) AND reason ~ '^[A-Z][A-Z_]{2,49}$'::text),
+    CONSTRAINT offline_redemptions_resolution_check CHECK ((resolution = ANY (ARRAY['WRITTEN_OFF'::text, 'CLAIMED'::text, 'NOT_GIVEN'::text])) AND (resolution IS NULL) = (resolved_by IS NULL) AND (resolution IS NULL) = (resolved_at IS NULL) AND (resolution IS NULL OR status = 'CONFLICT'::text)),
+    CONSTRAINT offline_redemptions_sequence_check CHECK (sequence >= 1),
+    CONSTRAINT offline_redemptions_settle_attempts_check CHECK (settle_attempts >= 0),
+    CONSTRAINT offline_redemptions_settled_check CHECK (status <> 'SETTLED'::text OR transaction_reference IS NOT NULL),
+    CONSTRAINT offline_redemptions_signature_check CHECK (octet_length(signature) = 64),
+    CONSTRAINT offline_redemptions_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
+    CONSTRAINT offline_redemptions_status_check CHECK (status = ANY (ARRAY['RECEIVED'::text, 'SETTLED'::text, 'CONFLICT'::text])),
+    CONSTRAINT offline_redemptions_transaction_reference_key UNIQUE (transaction_reference)
+);
+COMMENT ON TABLE redemption_schema.offline_redemptions IS 'What terminals took without a connection, each entry as it was signed. RECEIVED: the saga is about to settle it. SETTLED: the coupon was used for it, and gives what the terminal gave. CONFLICT: it was not, or gives something else; the customer has had the discount, so a person resolves it, and nobody is charged. Never deleted by the service: each entry proves the one before it.';
+GRANT SELECT ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT INSERT (terminal_code) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (terminal_code) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT INSERT (sequence) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (sequence) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT INSERT (entry_sha256) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.entry IS 'Personal data: what the terminal signed, its own lines; names the employee, and the customer where the coupon does not.';
+GRANT INSERT (entry) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT INSERT (signature) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT INSERT (lease_id) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (lease_id) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT INSERT (station_code) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (station_code) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.employee_number IS 'Personal data: the employee who served.';
+GRANT INSERT (employee_number) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (employee_number) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.user_id IS 'Personal data: public id of the customer, where it is known; names nobody any more when the account is erased.';
+GRANT INSERT (user_id), UPDATE (user_id) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (user_id) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT INSERT (dispenser_code) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT INSERT (fuel_type) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (fuel_type) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT INSERT (fuel_litres) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT INSERT (price_per_litre) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT INSERT (amount) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (amount) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.discount_amount IS 'What the terminal gave.';
+GRANT INSERT (discount_amount) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (discount_amount) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT INSERT (currency) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (currency) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.used_at IS 'By the terminal''s clock.';
+GRANT INSERT (used_at) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (used_at) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT INSERT (status), UPDATE (status) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (status) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT INSERT (reason), UPDATE (reason) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (reason) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT UPDATE (transaction_reference) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (transaction_reference) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT UPDATE (settle_at) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT UPDATE (settle_attempts) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.accepted_by IS 'Personal data: who sent it to the saga although it was outside of the terminal''s caps.';
+GRANT UPDATE (accepted_by) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT UPDATE (accepted_because) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.resolution IS 'WRITTEN_OFF: the chain bears it. CLAIMED: the station does. NOT_GIVEN: the customer had no discount after all.';
+GRANT UPDATE (resolution) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (resolution) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.resolved_by IS 'Personal data: public id of who resolved it.';
+GRANT UPDATE (resolved_by) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT UPDATE (resolved_at) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.offline_redemptions.notes IS 'Personal data: may say who it was.';
+GRANT UPDATE (notes) ON TABLE redemption_schema.offline_redemptions TO redemption_app;
+GRANT SELECT (created_at) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+GRANT SELECT (updated_at) ON TABLE redemption_schema.offline_redemptions TO redemption_ro;
+
+CREATE INDEX offline_redemptions_conflicts_idx ON redemption_schema.offline_redemptions USING btree (station_code, created_at DESC, terminal_code, sequence) WHERE (status = 'CONFLICT'::text);
+
+CREATE INDEX offline_redemptions_lease_id_idx ON redemption_schema.offline_redemptions USING btree (lease_id);
+
+CREATE INDEX offline_redemptions_settle_at_idx ON redemption_schema.offline_redemptions USING btree (settle_at) WHERE (status = 'RECEIVED'::text);
+
+CREATE INDEX offline_redemptions_user_id_idx ON redemption_schema.offline_redemptions USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+
+CREATE TRIGGER offline_redemptions_set_updated_at BEFORE UPDATE ON redemption_schema.offline_redemptions FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
 CREATE TABLE redemption_schema.outbox_events (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     event_id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -2208,6 +3132,8 @@ CREATE INDEX points_ledger_expires_at_idx ON redemption_schema.points_ledger USI
 
 CREATE INDEX points_ledger_redemption_id_idx ON redemption_schema.points_ledger USING btree (redemption_id) WHERE (redemption_id IS NOT NULL);
 
+CREATE INDEX points_ledger_with_address_created_at_idx ON redemption_schema.points_ledger USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
+
 CREATE TRIGGER points_ledger_await_expiry AFTER INSERT ON redemption_schema.points_ledger REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.await_points_expiry();
 
 CREATE TRIGGER points_ledger_book BEFORE INSERT ON redemption_schema.points_ledger FOR EACH ROW EXECUTE FUNCTION redemption_schema.book_points();
@@ -2262,7 +3188,7 @@ CREATE TABLE redemption_schema.qr_validations (
     activated_at timestamp with time zone,
     completed_at timestamp with time zone,
     correlation_id text DEFAULT redemption_schema.request_context('correlation_id'::text),
-    ip_address inet DEFAULT (redemption_schema.request_context('ip_address'::text))::inet,
+    ip_address inet,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -2319,7 +3245,7 @@ GRANT SELECT (scanned_at) ON TABLE redemption_schema.qr_validations TO redemptio
 GRANT SELECT (activated_at) ON TABLE redemption_schema.qr_validations TO redemption_ro;
 GRANT SELECT (completed_at) ON TABLE redemption_schema.qr_validations TO redemption_ro;
 GRANT SELECT (correlation_id) ON TABLE redemption_schema.qr_validations TO redemption_ro;
-COMMENT ON COLUMN redemption_schema.qr_validations.ip_address IS 'Personal data: where the request came from.';
+COMMENT ON COLUMN redemption_schema.qr_validations.ip_address IS 'Personal data: where the request came from; of codes from before, and empty since.';
 GRANT INSERT (metadata), UPDATE (metadata) ON TABLE redemption_schema.qr_validations TO redemption_app;
 GRANT SELECT (created_at) ON TABLE redemption_schema.qr_validations TO redemption_ro;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.qr_validations TO redemption_ro;
@@ -2445,15 +3371,63 @@ GRANT SELECT (event_type) ON TABLE redemption_schema.redemption_audit_log TO red
 GRANT SELECT (transaction_reference) ON TABLE redemption_schema.redemption_audit_log TO redemption_ro;
 GRANT SELECT (old_status) ON TABLE redemption_schema.redemption_audit_log TO redemption_ro;
 GRANT SELECT (new_status) ON TABLE redemption_schema.redemption_audit_log TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.redemption_audit_log.details IS 'Personal data: the reason of a cancellation, in somebody''s words.';
 COMMENT ON COLUMN redemption_schema.redemption_audit_log.actor IS 'Personal data: who did it, a public id or a service''s name.';
 GRANT SELECT (correlation_id) ON TABLE redemption_schema.redemption_audit_log TO redemption_ro;
 COMMENT ON COLUMN redemption_schema.redemption_audit_log.ip_address IS 'Personal data: where the request came from.';
 COMMENT ON COLUMN redemption_schema.redemption_audit_log.user_agent IS 'Personal data: the client''s software.';
 GRANT SELECT (created_at) ON TABLE redemption_schema.redemption_audit_log TO redemption_ro;
 
+CREATE INDEX redemption_audit_log_cancelled_actor_idx ON redemption_schema.redemption_audit_log USING btree (actor) WHERE (new_status = 'CANCELLED'::text);
+
 CREATE INDEX redemption_audit_log_transaction_reference_idx ON redemption_schema.redemption_audit_log USING btree (transaction_reference, created_at);
 
+CREATE INDEX redemption_audit_log_with_address_created_at_idx ON redemption_schema.redemption_audit_log USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
+
 CREATE TRIGGER redemption_audit_log_refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON redemption_schema.redemption_audit_log FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.refuse_change();
+
+CREATE TABLE redemption_schema.redemption_days (
+    business_day date NOT NULL,
+    station_code text NOT NULL,
+    campaign_code text NOT NULL,
+    currency text NOT NULL,
+    completed bigint NOT NULL,
+    cancelled bigint NOT NULL,
+    original_amount numeric(18,2) NOT NULL,
+    discount_amount numeric(18,2) NOT NULL,
+    final_amount numeric(18,2) NOT NULL,
+    cancelled_amount numeric(18,2) NOT NULL,
+    fuel_litres numeric(16,3) NOT NULL,
+    tickets_earned bigint NOT NULL,
+    tickets_taken_back bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT redemption_days_campaign_code_check CHECK (campaign_code ~ '^([A-Z0-9_]{3,50})?$'::text),
+    CONSTRAINT redemption_days_cancelled_amount_check CHECK (cancelled_amount >= 0::numeric AND cancelled_amount < 'NaN'::numeric),
+    CONSTRAINT redemption_days_cancelled_check CHECK (cancelled >= 0 AND cancelled <= completed),
+    CONSTRAINT redemption_days_completed_check CHECK (completed >= 1),
+    CONSTRAINT redemption_days_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text AND (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text]))),
+    CONSTRAINT redemption_days_discount_amount_check CHECK (discount_amount >= 0::numeric AND discount_amount <= original_amount),
+    CONSTRAINT redemption_days_final_amount_check CHECK (final_amount = (original_amount - discount_amount)),
+    CONSTRAINT redemption_days_fuel_litres_check CHECK (fuel_litres >= 0::numeric AND fuel_litres < 'NaN'::numeric),
+    CONSTRAINT redemption_days_original_amount_check CHECK (original_amount >= 0::numeric AND original_amount < 'NaN'::numeric),
+    CONSTRAINT redemption_days_pk PRIMARY KEY (business_day, station_code, campaign_code, currency),
+    CONSTRAINT redemption_days_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
+    CONSTRAINT redemption_days_tickets_check CHECK (tickets_taken_back >= 0 AND tickets_taken_back <= tickets_earned)
+);
+COMMENT ON TABLE redemption_schema.redemption_days IS 'Redemptions by day of the station''s zone, station, campaign and currency, as of report_states. A redemption counts in the day on which it completed, and so does its cancellation, whenever it came.';
+GRANT SELECT ON TABLE redemption_schema.redemption_days TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.redemption_days TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.redemption_days.campaign_code IS 'Empty: at the pump, without a coupon.';
+COMMENT ON COLUMN redemption_schema.redemption_days.completed IS 'Those cancelled since included.';
+COMMENT ON COLUMN redemption_schema.redemption_days.original_amount IS 'Amounts and litres are of those that were not cancelled.';
+COMMENT ON COLUMN redemption_schema.redemption_days.cancelled_amount IS 'The final amounts of those cancelled.';
+COMMENT ON COLUMN redemption_schema.redemption_days.tickets_earned IS 'By all that completed, those cancelled included.';
+COMMENT ON COLUMN redemption_schema.redemption_days.tickets_taken_back IS 'Of the tickets earned, those that went with a cancelled redemption; one whose draw was held stays.';
+
+CREATE INDEX redemption_days_station_code_business_day_idx ON redemption_schema.redemption_days USING btree (station_code, business_day);
+
+CREATE TRIGGER redemption_days_set_updated_at BEFORE UPDATE ON redemption_schema.redemption_days FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
 CREATE TABLE redemption_schema.redemptions (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -2497,10 +3471,13 @@ CREATE TABLE redemption_schema.redemptions (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     flow text DEFAULT 'ONE_SHOT'::text NOT NULL,
     base_tickets integer DEFAULT 0 NOT NULL,
+    is_shared boolean DEFAULT false NOT NULL,
     completion_sha256 bytea,
     recover_at timestamp with time zone DEFAULT (now() + '00:00:30'::interval) NOT NULL,
     recovery_attempts integer DEFAULT 0 NOT NULL,
+    business_day date,
     CONSTRAINT redemptions_base_tickets_check CHECK (base_tickets >= 0 AND base_tickets <= 9900 AND (base_tickets = 0 OR validation_method = 'PUMP_QR'::text)),
+    CONSTRAINT redemptions_business_day_check CHECK ((business_day IS NULL) = (completed_at IS NULL) AND business_day >= (timezone('UTC'::text, completed_at)::date - 1) AND business_day <= (timezone('UTC'::text, completed_at)::date + 1)),
     CONSTRAINT redemptions_campaign_code_check CHECK (campaign_code ~ '^[A-Z0-9_]{3,50}$'::text),
     CONSTRAINT redemptions_cancellation_reason_check CHECK (length(btrim(cancellation_reason)) >= 1 AND length(btrim(cancellation_reason)) <= 1000),
     CONSTRAINT redemptions_cancelled_check CHECK ((status = 'CANCELLED'::text) = (cancelled_at IS NOT NULL)),
@@ -2525,7 +3502,7 @@ END),
     CONSTRAINT redemptions_failure_code_check CHECK (failure_code ~ '^[A-Z][A-Z0-9_]{2,49}$'::text),
     CONSTRAINT redemptions_failure_reason_check CHECK (length(btrim(failure_reason)) >= 1 AND length(btrim(failure_reason)) <= 1000),
     CONSTRAINT redemptions_final_amount_check CHECK (final_amount = (original_amount - discount_amount)),
-    CONSTRAINT redemptions_flow_check CHECK (flow = ANY (ARRAY['ONE_SHOT'::text, 'TWO_STEP'::text])),
+    CONSTRAINT redemptions_flow_check CHECK (flow = ANY (ARRAY['ONE_SHOT'::text, 'TWO_STEP'::text, 'OFFLINE'::text])),
     CONSTRAINT redemptions_fuel_check CHECK ((fuel_litres IS NULL) = (price_per_litre IS NULL) AND (fuel_litres IS NULL OR fuel_type IS NOT NULL)),
     CONSTRAINT redemptions_fuel_litres_check CHECK (fuel_litres > 0::numeric AND fuel_litres < 'NaN'::numeric),
     CONSTRAINT redemptions_fuel_type_check CHECK (fuel_type = ANY (ARRAY['REGULAR'::text, 'PREMIUM'::text, 'DIESEL'::text])),
@@ -2609,6 +3586,7 @@ COMMENT ON COLUMN redemption_schema.redemptions.ticket_seed IS 'Secret: the numb
 GRANT SELECT (failure_code), UPDATE (failure_code) ON TABLE redemption_schema.redemptions TO redemption_app;
 GRANT SELECT (failure_code) ON TABLE redemption_schema.redemptions TO redemption_ro;
 GRANT SELECT (failure_reason), UPDATE (failure_reason) ON TABLE redemption_schema.redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.redemptions.cancellation_reason IS 'Personal data: why, in somebody''s words, which may say who it was.';
 GRANT SELECT (cancellation_reason), UPDATE (cancellation_reason) ON TABLE redemption_schema.redemptions TO redemption_app;
 GRANT SELECT (started_at) ON TABLE redemption_schema.redemptions TO redemption_app;
 GRANT SELECT (started_at) ON TABLE redemption_schema.redemptions TO redemption_ro;
@@ -2631,17 +3609,25 @@ GRANT SELECT (created_at) ON TABLE redemption_schema.redemptions TO redemption_a
 GRANT SELECT (created_at) ON TABLE redemption_schema.redemptions TO redemption_ro;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.redemptions TO redemption_app;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.redemptions TO redemption_ro;
-COMMENT ON COLUMN redemption_schema.redemptions.flow IS 'ONE_SHOT: PENDING means that the coupon is about to be consumed. TWO_STEP: PENDING was validated and waits for the fuel; the coupon is about to be consumed from IN_PROGRESS on.';
+COMMENT ON COLUMN redemption_schema.redemptions.flow IS 'ONE_SHOT: PENDING means that the coupon is about to be consumed. TWO_STEP: PENDING was validated and waits for the fuel; the coupon is about to be consumed from IN_PROGRESS on. OFFLINE: a terminal gave the discount before, without a connection; IN_PROGRESS from its first statement on.';
 GRANT INSERT (flow), SELECT (flow) ON TABLE redemption_schema.redemptions TO redemption_app;
 COMMENT ON COLUMN redemption_schema.redemptions.base_tickets IS 'Tickets that the amount itself earns at the pump, on top of the coupon''s.';
 GRANT INSERT (base_tickets), SELECT (base_tickets) ON TABLE redemption_schema.redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.redemptions.is_shared IS 'Its coupon is good for more uses than one, as the coupon service said: that it is used again tells nothing.';
+GRANT INSERT (is_shared), SELECT (is_shared) ON TABLE redemption_schema.redemptions TO redemption_app;
 COMMENT ON COLUMN redemption_schema.redemptions.completion_sha256 IS 'Fingerprint of the second step''s request: the same one again gets the same answer, another is refused.';
 GRANT SELECT (completion_sha256), UPDATE (completion_sha256) ON TABLE redemption_schema.redemptions TO redemption_app;
 COMMENT ON COLUMN redemption_schema.redemptions.recover_at IS 'Before it nobody but the request itself drives the redemption on; a worker that takes it moves it ahead.';
 GRANT INSERT (recover_at), SELECT (recover_at), UPDATE (recover_at) ON TABLE redemption_schema.redemptions TO redemption_app;
 GRANT SELECT (recovery_attempts), UPDATE (recovery_attempts) ON TABLE redemption_schema.redemptions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.redemptions.business_day IS 'The day of the completion in the zone that the station had then. Set once: a station that gets another zone keeps its history. UTC where no zone was known.';
+GRANT SELECT (business_day) ON TABLE redemption_schema.redemptions TO redemption_app;
 
 CREATE INDEX redemptions_coupon_code_idx ON redemption_schema.redemptions USING btree (coupon_code);
+
+CREATE INDEX redemptions_ended_station_code_status_created_at_id_idx ON redemption_schema.redemptions USING btree (station_code, status, created_at DESC, id DESC) WHERE (status = ANY (ARRAY['FAILED'::text, 'CANCELLED'::text]));
+
+CREATE INDEX redemptions_ended_status_id_idx ON redemption_schema.redemptions USING btree (status, id DESC) WHERE (status = ANY (ARRAY['FAILED'::text, 'CANCELLED'::text]));
 
 CREATE INDEX redemptions_station_code_created_at_idx ON redemption_schema.redemptions USING btree (station_code, created_at DESC);
 
@@ -2649,11 +3635,46 @@ CREATE INDEX redemptions_unfinished_created_at_idx ON redemption_schema.redempti
 
 CREATE INDEX redemptions_user_id_created_at_idx ON redemption_schema.redemptions USING btree (user_id, created_at DESC);
 
+CREATE INDEX redemptions_with_address_created_at_idx ON redemption_schema.redemptions USING btree (created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL));
+
 CREATE TRIGGER redemptions_follow AFTER UPDATE ON redemption_schema.redemptions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redemption_schema.follow_redemptions();
 
 CREATE TRIGGER redemptions_guard BEFORE INSERT OR UPDATE ON redemption_schema.redemptions FOR EACH ROW EXECUTE FUNCTION redemption_schema.guard_redemption();
 
+CREATE TRIGGER redemptions_note_for_reports AFTER UPDATE ON redemption_schema.redemptions FOR EACH ROW WHEN (new.status <> old.status AND new.completed_at IS NOT NULL) EXECUTE FUNCTION redemption_schema.note_for_reports();
+
+CREATE TRIGGER redemptions_set_business_day BEFORE UPDATE ON redemption_schema.redemptions FOR EACH ROW WHEN (new.status = 'COMPLETED'::text AND old.status <> 'COMPLETED'::text) EXECUTE FUNCTION redemption_schema.date_redemption();
+
 CREATE TRIGGER redemptions_set_updated_at BEFORE UPDATE ON redemption_schema.redemptions FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TRIGGER redemptions_settle_offline AFTER UPDATE OF status ON redemption_schema.redemptions FOR EACH ROW WHEN (new.flow = 'OFFLINE'::text AND (old.status = ANY (ARRAY['PENDING'::text, 'IN_PROGRESS'::text])) AND (new.status = ANY (ARRAY['COMPLETED'::text, 'FAILED'::text, 'CANCELLED'::text]))) EXECUTE FUNCTION redemption_schema.settle_offline_redemption();
+
+CREATE TABLE redemption_schema.report_changes (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    redemption_id bigint NOT NULL,
+    became text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT report_changes_became_check CHECK (became = ANY (ARRAY['COMPLETED'::text, 'CANCELLED'::text])),
+    CONSTRAINT report_changes_pk PRIMARY KEY (id)
+);
+COMMENT ON TABLE redemption_schema.report_changes IS 'Redemptions that completed, or were cancelled after it, and are in no report yet: written in the transaction that changes them, taken out in the one that folds them, so each counts once. No foreign key: redemptions are never deleted, and the look-up would be paid by each.';
+GRANT SELECT ON TABLE redemption_schema.report_changes TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.report_changes TO redemption_ro;
+
+CREATE TABLE redemption_schema.report_states (
+    report_name text NOT NULL,
+    as_of timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT report_states_pk PRIMARY KEY (report_name),
+    CONSTRAINT report_states_report_name_check CHECK (report_name = 'redemption_days'::text)
+);
+COMMENT ON TABLE redemption_schema.report_states IS 'How far a report is, and the lock that lets one fold at a time.';
+GRANT SELECT ON TABLE redemption_schema.report_states TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.report_states TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.report_states.as_of IS 'All that was committed before it is in the report; NULL: it never got to the end of the changes.';
+
+CREATE TRIGGER report_states_set_updated_at BEFORE UPDATE ON redemption_schema.report_states FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
 CREATE TABLE redemption_schema.station_positions (
     station_code text NOT NULL,
@@ -2662,10 +3683,12 @@ CREATE TABLE redemption_schema.station_positions (
     as_of timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    time_zone text,
     CONSTRAINT station_positions_latitude_check CHECK (latitude >= '-90'::integer::double precision AND latitude <= 90::double precision),
     CONSTRAINT station_positions_longitude_check CHECK (longitude >= '-180'::integer::double precision AND longitude <= 180::double precision),
     CONSTRAINT station_positions_pk PRIMARY KEY (station_code),
-    CONSTRAINT station_positions_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text)
+    CONSTRAINT station_positions_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'::text),
+    CONSTRAINT station_positions_time_zone_check CHECK (time_zone IS NULL OR time_zone ~ '^[A-Z][A-Za-z_]+(/[A-Za-z_+-]+){1,2}$'::text AND timezone(time_zone, '2000-01-01 00:00:00+00'::timestamp with time zone) IS NOT NULL)
 );
 COMMENT ON TABLE redemption_schema.station_positions IS 'Where the stations that take coupons are, as the station service told last by station.changed: the distance between two redemptions of one driver. A station that nobody told of is not judged by.';
 GRANT SELECT ON TABLE redemption_schema.station_positions TO redemption_app;
@@ -2675,6 +3698,8 @@ GRANT INSERT (latitude), UPDATE (latitude) ON TABLE redemption_schema.station_po
 GRANT INSERT (longitude), UPDATE (longitude) ON TABLE redemption_schema.station_positions TO redemption_app;
 COMMENT ON COLUMN redemption_schema.station_positions.as_of IS 'Time of the event; an older one changes nothing.';
 GRANT INSERT (as_of), UPDATE (as_of) ON TABLE redemption_schema.station_positions TO redemption_app;
+COMMENT ON COLUMN redemption_schema.station_positions.time_zone IS 'IANA name: in which zone the station''s days begin; NULL: nobody told, and they begin in UTC.';
+GRANT INSERT (time_zone), UPDATE (time_zone) ON TABLE redemption_schema.station_positions TO redemption_app;
 
 CREATE TRIGGER station_positions_set_updated_at BEFORE UPDATE ON redemption_schema.station_positions FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
@@ -2776,11 +3801,110 @@ GRANT SELECT (updated_at) ON TABLE redemption_schema.ticket_raffles TO redemptio
 
 CREATE TRIGGER ticket_raffles_set_updated_at BEFORE UPDATE ON redemption_schema.ticket_raffles FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
+CREATE VIEW redemption_schema.active_qr_validations WITH (security_invoker=true) AS
+ SELECT nonce,
+    status,
+    station_code,
+    dispenser_code,
+    amount,
+    currency,
+    expires_at,
+    created_at
+   FROM redemption_schema.qr_validations q
+  WHERE (status = ANY (ARRAY['GENERATED'::text, 'SCANNED'::text, 'ACTIVATED'::text])) AND expires_at > now();
+COMMENT ON VIEW redemption_schema.active_qr_validations IS 'Codes of pumps that are good now.';
+GRANT SELECT ON TABLE redemption_schema.active_qr_validations TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.active_qr_validations TO redemption_ro;
+
+CREATE VIEW redemption_schema.active_raffle_tickets WITH (security_invoker=true) AS
+ SELECT ticket_number,
+    issuance_id,
+    user_id,
+    source,
+    raffle_code,
+    status,
+    expires_at,
+    created_at
+   FROM redemption_schema.raffle_tickets t
+  WHERE status = 'ENTERED'::text OR status = 'ACTIVE'::text AND expires_at > now();
+COMMENT ON VIEW redemption_schema.active_raffle_tickets IS 'Tickets in a raffle whose draw is to come, and those whose holder may still choose one.';
+GRANT SELECT ON TABLE redemption_schema.active_raffle_tickets TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.active_raffle_tickets TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.active_raffle_tickets.user_id IS 'Personal data: public id of the holder.';
+
+CREATE VIEW redemption_schema.active_redemptions WITH (security_invoker=true) AS
+ SELECT transaction_reference,
+    status,
+    flow,
+    station_code,
+    campaign_code,
+    validation_method,
+    original_amount,
+    currency,
+    created_at,
+    recover_at,
+    recovery_attempts
+   FROM redemption_schema.redemptions r
+  WHERE status = ANY (ARRAY['PENDING'::text, 'IN_PROGRESS'::text]);
+COMMENT ON VIEW redemption_schema.active_redemptions IS 'Redemptions under way.';
+GRANT SELECT ON TABLE redemption_schema.active_redemptions TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.active_redemptions TO redemption_ro;
+
+CREATE VIEW redemption_schema.redemption_statistics WITH (security_invoker=true) AS
+ SELECT business_day,
+    station_code,
+    currency,
+    sum(completed)::bigint AS completed,
+    sum(cancelled)::bigint AS cancelled,
+    sum(original_amount) AS original_amount,
+    sum(discount_amount) AS discount_amount,
+    sum(final_amount) AS final_amount,
+    sum(cancelled_amount) AS cancelled_amount,
+    sum(fuel_litres) AS fuel_litres,
+    sum(tickets_earned)::bigint AS tickets_earned,
+    sum(tickets_taken_back)::bigint AS tickets_taken_back,
+    round(sum(discount_amount) / NULLIF(sum(completed - cancelled), 0::numeric), 2) AS average_discount,
+    round(100.0 * sum(cancelled) / sum(completed), 1) AS cancelled_percent
+   FROM redemption_schema.redemption_days d
+  GROUP BY business_day, station_code, currency;
+COMMENT ON VIEW redemption_schema.redemption_statistics IS 'A station''s day in all campaigns, from redemption_days; what its columns count is told there.';
+GRANT SELECT ON TABLE redemption_schema.redemption_statistics TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.redemption_statistics TO redemption_ro;
+
+CREATE VIEW redemption_schema.redemption_summary WITH (security_invoker=true) AS
+ SELECT station_code,
+    currency,
+    min(business_day) AS first_day,
+    max(business_day) AS last_day,
+    count(DISTINCT NULLIF(campaign_code, ''::text)) AS campaigns,
+    sum(completed)::bigint AS completed,
+    sum(cancelled)::bigint AS cancelled,
+    sum(original_amount) AS original_amount,
+    sum(discount_amount) AS discount_amount,
+    sum(final_amount) AS final_amount,
+    sum(cancelled_amount) AS cancelled_amount,
+    sum(fuel_litres) AS fuel_litres,
+    sum(tickets_earned)::bigint AS tickets_earned,
+    sum(tickets_taken_back)::bigint AS tickets_taken_back
+   FROM redemption_schema.redemption_days d
+  GROUP BY station_code, currency;
+COMMENT ON VIEW redemption_schema.redemption_summary IS 'Each station in figures, from redemption_days.';
+GRANT SELECT ON TABLE redemption_schema.redemption_summary TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.redemption_summary TO redemption_ro;
+
 ALTER TABLE redemption_schema.fraud_standings ADD CONSTRAINT fraud_standings_review_id_fk FOREIGN KEY (review_id) REFERENCES redemption_schema.fraud_reviews(id) ON DELETE RESTRICT;
 
 ALTER TABLE redemption_schema.free_entries ADD CONSTRAINT free_entries_issuance_id_fk FOREIGN KEY (issuance_id) REFERENCES redemption_schema.ticket_issuances(issuance_id) ON DELETE RESTRICT;
 
 ALTER TABLE redemption_schema.free_entries ADD CONSTRAINT free_entries_raffle_code_fk FOREIGN KEY (raffle_code) REFERENCES redemption_schema.ticket_raffles(raffle_code) ON DELETE RESTRICT;
+
+ALTER TABLE redemption_schema.offline_leases ADD CONSTRAINT offline_leases_terminal_code_fk FOREIGN KEY (terminal_code) REFERENCES redemption_schema.offline_chains(terminal_code) ON DELETE RESTRICT;
+
+ALTER TABLE redemption_schema.offline_redemptions ADD CONSTRAINT offline_redemptions_lease_id_fk FOREIGN KEY (lease_id) REFERENCES redemption_schema.offline_leases(lease_id) ON DELETE RESTRICT;
+
+ALTER TABLE redemption_schema.offline_redemptions ADD CONSTRAINT offline_redemptions_terminal_code_fk FOREIGN KEY (terminal_code) REFERENCES redemption_schema.offline_chains(terminal_code) ON DELETE RESTRICT;
+
+ALTER TABLE redemption_schema.offline_redemptions ADD CONSTRAINT offline_redemptions_transaction_reference_fk FOREIGN KEY (transaction_reference) REFERENCES redemption_schema.redemptions(transaction_reference) ON DELETE RESTRICT;
 
 ALTER TABLE redemption_schema.points_expirations ADD CONSTRAINT points_expirations_user_id_entry_number_fk FOREIGN KEY (user_id, entry_number) REFERENCES redemption_schema.points_ledger(user_id, entry_number) ON DELETE RESTRICT;
 

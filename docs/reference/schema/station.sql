@@ -905,24 +905,25 @@ BEGIN
         INSERT INTO station_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
         SELECT 'station.changed', 'station', n.station_code,
                jsonb_build_object('station_code', n.station_code, 'latitude', n.location[1],
-                                  'longitude', n.location[0])
+                                  'longitude', n.location[0], 'time_zone', n.time_zone)
           FROM new_rows AS n
          WHERE n.accepts_coupons;
     ELSE
         INSERT INTO station_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
         SELECT 'station.changed', 'station', n.station_code,
                jsonb_build_object('station_code', n.station_code, 'latitude', n.location[1],
-                                  'longitude', n.location[0])
+                                  'longitude', n.location[0], 'time_zone', n.time_zone)
           FROM new_rows AS n
           JOIN old_rows AS o ON o.id = n.id
          WHERE n.accepts_coupons
            AND (NOT o.accepts_coupons
-                OR (o.location[0], o.location[1]) IS DISTINCT FROM (n.location[0], n.location[1]));
+                OR (o.location[0], o.location[1], o.time_zone)
+                   IS DISTINCT FROM (n.location[0], n.location[1], n.time_zone));
     END IF;
     RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION station_schema.tell_places() IS 'AFTER statement trigger: the event station.changed for each station that takes coupons now, or lies elsewhere.';
+COMMENT ON FUNCTION station_schema.tell_places() IS 'AFTER statement trigger: the event station.changed for each station that takes coupons now, lies elsewhere, or is in another time zone.';
 REVOKE EXECUTE ON FUNCTION station_schema.tell_places() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION station_schema.write_price_lists(p_station_ids bigint[])
