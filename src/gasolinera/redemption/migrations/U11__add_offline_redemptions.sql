@@ -16,6 +16,7 @@ UPDATE redemption_schema.redemptions SET flow = 'ONE_SHOT' WHERE flow = 'OFFLINE
 ALTER TABLE redemption_schema.redemptions
     DROP CONSTRAINT redemptions_flow_check,
     ADD CONSTRAINT redemptions_flow_check CHECK (flow IN ('ONE_SHOT', 'TWO_STEP')) NOT VALID;
+ALTER TABLE redemption_schema.redemptions VALIDATE CONSTRAINT redemptions_flow_check;
 COMMENT ON COLUMN redemption_schema.redemptions.flow IS
     'ONE_SHOT: PENDING means that the coupon is about to be consumed. TWO_STEP: PENDING was validated and waits for the '
     'fuel; the coupon is about to be consumed from IN_PROGRESS on.';
