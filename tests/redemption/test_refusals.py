@@ -107,6 +107,16 @@ def test_a_typed_code_that_does_not_fit_its_request_is_refused_like_one_that_doe
     assert problem(desk.post("", ATTENDANT, scanned)) == (422, "redemption.currency")
 
 
+def test_one_key_for_two_purchases_does_not_tell_whether_a_typed_code_exists(desk: Desk, admin: Conn) -> None:
+    used = make_coupon(admin, make_campaign(admin, "USED"))
+    assert desk.post("", ATTENDANT, BODY | {"code": used}).status_code == 201
+    for code in (used, "0" * 13):
+        key = str(uuid4())
+        for amount in ("500", "600"):
+            answer = desk.post("", ATTENDANT, BODY | {"code": code, "amount": amount}, key)
+            assert problem(answer) == NOT_REDEEMABLE, (code, amount)
+
+
 def test_who_tries_codes_does_not_find_them_in_the_list_nor_the_driver_why_he_was_refused(
     desk: Desk, admin: Conn
 ) -> None:

@@ -12,7 +12,7 @@ from gasolinera.errors import (
     InputError,
     UnknownError,
 )
-from gasolinera.redemption.models import SIGNED, Redemption
+from gasolinera.redemption.models import SIGNED, Redemption, Status
 
 NOT_REDEEMABLE: Final = "COUPON_REFUSED"
 NOT_REDEEMABLE_REASON: Final = "The coupon was not redeemable."
@@ -65,6 +65,14 @@ def refusal_of(redemption: Redemption) -> GasolineraError:
     kind, sentence = _REASONS[code]
     others = [_REASONS[word][1] for word in (redemption.failure_reason or "").split(", ")[1:] if word in _REASONS]
     return kind(f"coupon.{code.lower()}", sentence, "; ".join(others) or None)
+
+
+def is_guess(redemption: Redemption) -> bool:
+    """A typed code that was refused: that there is a redemption of it would say that it exists. The lists' queries have
+    the same.
+    """
+    is_refused = redemption.status is Status.FAILED and redemption.failure_code in (NOT_REDEEMABLE, "FRAUD_BLOCKED")
+    return is_refused and redemption.validation_method not in SIGNED and redemption.coupon_code is not None
 
 
 def unknown_redemption() -> UnknownError:

@@ -12,8 +12,8 @@ from gasolinera.keyring import Keyring
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.permissions import Caller, Permission, Reach
 from gasolinera.redemption import queries
-from gasolinera.redemption.errors import NOT_REDEEMABLE, NOT_REDEEMABLE_REASON, unknown_redemption
-from gasolinera.redemption.models import SIGNED, Redemption, RedemptionRow, Status
+from gasolinera.redemption.errors import NOT_REDEEMABLE, NOT_REDEEMABLE_REASON, is_guess, unknown_redemption
+from gasolinera.redemption.models import Redemption, RedemptionRow, Status
 from gasolinera.redemption.models_tickets import SignedIssuance
 from gasolinera.redemption.queries_tickets import issuances_of_redemption
 from gasolinera.redemption.receipts import issue_receipt
@@ -36,11 +36,11 @@ async def get_redemption(conn: Connection, caller: Caller, reference: str) -> Re
         station_code = None if reach is Reach.ALL else caller.station_code
         if reach is Reach.ALL or station_code is not None:
             found = await queries.get(conn, reference, user_id=None, station_code=station_code)
-            if found is not None and reach is not Reach.ALL and _is_guess(found):
+            if found is not None and reach is not Reach.ALL and is_guess(found):
                 found = None
     if found is None and caller.user_id is not None:
         found = await queries.get(conn, reference, user_id=caller.user_id, station_code=None)
-        if found is not None and _is_guess(found):
+        if found is not None and is_guess(found):
             found = None
     if found is None:
         raise unknown_redemption()
@@ -100,12 +100,6 @@ async def list_redemptions(
         found = await queries.list_all(conn, status, before=before[1], limit=limit + 1)
     page = page_of(found, limit=limit, position=lambda row: RedemptionPosition(row.created_at, row.id))
     return Page(tuple(_shown(row, reach) for row in page.items), page.next_cursor)
-
-
-def _is_guess(row: RedemptionRow) -> bool:
-    """As the lists' queries have it."""
-    is_refused = row.status is Status.FAILED and row.failure_code in (NOT_REDEEMABLE, "FRAUD_BLOCKED")
-    return is_refused and row.validation_method not in SIGNED and row.coupon_code is not None
 
 
 def _shown(row: RedemptionRow, reach: Reach | None) -> Redemption:

@@ -311,7 +311,8 @@ def _begun(step: Step, flow: Flow) -> Redemption:
     if step.outcome == "NOT_EMPLOYED" or step.redemption is None:
         raise errors.not_employed()
     if step.outcome == "OTHER_REQUEST" or step.redemption.flow is not flow:
-        raise errors.other_request()
+        # That a row was written for a typed code would say that the code exists.
+        raise errors.not_redeemable() if errors.is_guess(step.redemption) else errors.other_request()
     return ended(step.redemption)
 
 
