@@ -14,6 +14,7 @@ import pytest
 
 from gasolinera.config import Settings
 from gasolinera.coupon.codes import new_numbers
+from gasolinera.coupon.coupons import assign
 from gasolinera.coupon.issuing import Issuer
 from gasolinera.coupon.personal import export_person
 from gasolinera.coupon.welcome import forget_user
@@ -210,6 +211,26 @@ def test_a_coupon_that_is_being_made_for_a_person_is_cancelled_by_the_erasure(se
     assert admin.execute("SELECT count(*) FROM coupon_schema.coupon_grants WHERE user_id = %s", (ana,)).fetchone() == (
         0,
     )
+
+
+def test_a_coupon_that_is_being_assigned_to_a_person_is_cancelled_by_the_erasure(
+    settings: Settings, admin: Admin
+) -> None:
+    ana, code = UUID(int=1), make_coupon(admin, make_campaign(admin, "ASSIGNED"), None)
+    erasure = threading.Thread(target=erased, args=(settings, ana))
+
+    async def hand_over() -> None:
+        async with open_database(settings, "coupon") as db, db.transaction() as conn:
+            await assign(conn, code, ana)
+            erasure.start()
+            await asyncio.sleep(0.7)  # it waits meanwhile
+
+    asyncio.run(hand_over())
+    erasure.join()
+    found = admin.execute(
+        "SELECT status, user_id FROM coupon_schema.coupons WHERE coupon_code = %s", (code,)
+    ).fetchone()
+    assert found == ("CANCELLED", ana)
 
 
 def test_the_service_cannot_clean_after_somebody_who_is_not_erased(as_role: Callable[[str], Admin]) -> None:

@@ -280,13 +280,13 @@ def test_the_list_holds_what_is_suspended_or_cancelled_and_nothing_else(settings
     assert newest(settings, known=2) == (2, None)
 
 
-def test_a_list_is_made_again_for_another_key_and_after_six_hours_and_not_before(
+def test_a_list_is_made_again_for_another_key_and_after_a_quarter_of_an_hour_and_not_before(
     settings: Settings, admin: Admin
 ) -> None:
     assert make_list(settings, ring()) == 1
     assert make_list(settings, ring()) is None
-    assert make_list(settings, ring(), NOW + timedelta(hours=5)) is None
-    assert make_list(settings, ring(), NOW + timedelta(hours=7)) == 2
+    assert make_list(settings, ring(), NOW + timedelta(minutes=14)) is None
+    assert make_list(settings, ring(), NOW + timedelta(minutes=16)) == 2
     other, _ = rotated(RING, "coupon", now=NOW, overlap=timedelta(0))
     after = ring(other, at=NOW + timedelta(seconds=1))
     assert make_list(settings, after) == 3

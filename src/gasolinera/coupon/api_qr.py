@@ -116,7 +116,7 @@ def _strong(tag: str | None) -> str:
     guards=[requires(Permission.COUPONS_OWN)],
     opt={"limits": (Limit("user", 60, 60),)},
     summary="The code of an own coupon, as it is right now",
-    description="With the moment and a proof of it, so that a picture of it is worth nothing after a minute.",
+    description="With the moment and a proof of it, so that scanning a picture of it is worth nothing after a minute.",
     responses={
         200: ResponseSpec(
             WalletCode,

@@ -17,6 +17,7 @@ from gasolinera.coupon.models_coupons import (
     CouponStatus,
     WalletCoupon,
 )
+from gasolinera.coupon.queries_issuing import share_with_erasures
 from gasolinera.database import Connection, Database
 from gasolinera.errors import InputError
 from gasolinera.jobs import Job, report_progress
@@ -102,6 +103,7 @@ async def _change(
 async def assign(conn: Connection, code: str, user_id: UUID) -> Coupon:
     """To somebody who exists, which the caller has asked. Raises UnknownError, ConflictError `coupon.taken`."""
     code = known_code(code)
+    await share_with_erasures(conn)
     coupon = await queries.assign_coupon(conn, code, user_id)
     if coupon is None:
         raise unknown_coupon() if await queries.get_coupon(conn, code) is None else taken()
@@ -203,6 +205,7 @@ async def _hand_out(conn: Connection, named: Mapping[int, tuple[str, UUID]], tal
     """A coupon that is the user's already is unchanged; the second row of two for one coupon is too late."""
     if not named:
         return
+    await share_with_erasures(conn)
     done = await queries.assign_listed(conn, named)
     tally.updated += len(done)
     left = {number: wanted for number, wanted in named.items() if number not in done}

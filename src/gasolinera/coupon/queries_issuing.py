@@ -137,8 +137,13 @@ async def finish_batches(conn: Connection) -> list[FinishedBatch]:
     return await fetch_all(conn, FinishedBatch, _FINISH_BATCHES)
 
 
-async def claim_grants(conn: Connection, limit: int) -> list[Grant]:
+async def share_with_erasures(conn: Connection) -> None:
+    """Until the transaction ends no erasure is noted: it would not see the coupons that are given meanwhile."""
     await conn.execute(_SHARE_WITH_ERASURES)
+
+
+async def claim_grants(conn: Connection, limit: int) -> list[Grant]:
+    await share_with_erasures(conn)
     return await fetch_all(conn, Grant, _CLAIM_GRANTS, limit)
 
 

@@ -48,7 +48,7 @@ SELECT count(*) FROM taken;
 
 -- name: revoked_indexes
 -- The coupons that terminals refuse, of those that the list covers: by themselves, or because their campaign does not
--- run. What is over says so itself, but for a day in which clocks may differ.
+-- run (a used one may be given back meanwhile). What is over says so itself, but for a day in which clocks may differ.
 SELECT c.dense_index
   FROM coupon_schema.coupons AS c
  WHERE c.status IN ('CANCELLED', 'SUSPENDED') AND c.dense_index < $1 AND c.valid_until > now() - interval '1 day'
@@ -56,7 +56,7 @@ SELECT c.dense_index
 SELECT c.dense_index
   FROM coupon_schema.campaigns AS g
   JOIN coupon_schema.coupons AS c ON c.campaign_id = g.id
- WHERE g.status <> 'ACTIVE' AND c.status = 'ACTIVE' AND c.dense_index < $1
+ WHERE g.status <> 'ACTIVE' AND c.status IN ('ACTIVE', 'USED') AND c.dense_index < $1
    AND c.valid_until > now() - interval '1 day';
 
 -- name: newest_list

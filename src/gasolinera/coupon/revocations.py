@@ -20,13 +20,14 @@ from gasolinera.parts import Poller
 from gasolinera.polling import repeat
 
 _EVERY_S: Final = 30.0
-_SIGNED_AGAIN_AFTER: Final = timedelta(hours=6)  # a list is good for a day
+# A list is good for a day; coupons that are issued although their campaign does not run are noted by nobody.
+_SIGNED_AGAIN_AFTER: Final = timedelta(minutes=15)
 _KEPT: Final = 5
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 async def publish_list(conn: Connection, keyring: Keyring, *, now: datetime) -> int | None:
-    """The next version, when there is anything to say: other coupons, another key, or six hours since the last.
+    """The next version, when there is anything to say: other coupons, another key, or a quarter of an hour has passed.
 
     None: nothing to say, or somebody else is saying it. Needs a transaction; locks other makers out until it ends.
     Raises ConfigError and ConflictError as `signing_key_for`.
