@@ -578,6 +578,7 @@ DECLARE
                                        p_parameters ->> 'max_codes')::integer;
     -- What was only validated uses nothing before its second step begins, so long after the first at most.
     c_patience CONSTANT interval := '30 minutes';
+    -- What a terminal took without a connection was at another moment than it is known, so it speaks against nobody.
     v_count bigint;
 BEGIN
     CASE p_kind
@@ -588,7 +589,7 @@ BEGIN
              WHERE r.coupon_code = p_attempt.coupon_code AND r.user_id <> p_attempt.user_id
                AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                AND NOT EXISTS (
@@ -602,7 +603,7 @@ BEGIN
              WHERE r.user_id = p_attempt.user_id
                AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                AND (r.station_code, r.original_amount, r.currency)
                    = (p_attempt.station_code, p_attempt.amount, p_attempt.currency)
                AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
@@ -615,7 +616,7 @@ BEGIN
                  WHERE r.user_id = p_attempt.user_id
                    AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                    AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                    AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
@@ -626,7 +627,7 @@ BEGIN
                  WHERE r.station_code = p_attempt.station_code
                    AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                    AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
     WHEN 'DEVICE_VELOCITY' THEN
@@ -680,7 +681,7 @@ BEGIN
                      WHERE r.user_id = p_attempt.user_id
                        AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                        AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                        AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                        AND r.station_code <> p_attempt.station_code
                        AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
