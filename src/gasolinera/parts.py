@@ -9,7 +9,7 @@ from litestar import Router
 
 from gasolinera.authentication import IsCurrent
 from gasolinera.authority import Authority
-from gasolinera.calls import FindUser
+from gasolinera.calls import FindUser, UserDirectory
 from gasolinera.config import Settings
 from gasolinera.coupon_calls import CouponDesk, Coupons
 from gasolinera.database import Database
@@ -28,10 +28,10 @@ class Poller(msgspec.Struct, frozen=True):
 
 
 class CouponPoller(msgspec.Struct, frozen=True):
-    """Such a loop that asks the coupon service as well, wherever that runs."""
+    """Such a loop that asks the coupon service, and auth who people are, wherever those run."""
 
     name: str
-    run: Callable[[Database, Coupons, asyncio.Event], Awaitable[None]]
+    run: Callable[[Database, Coupons, UserDirectory, asyncio.Event], Awaitable[None]]
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):

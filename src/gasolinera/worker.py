@@ -16,6 +16,7 @@ from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 
 from gasolinera.authentication import tokens_of
+from gasolinera.calls import open_users
 from gasolinera.config import Settings
 from gasolinera.coupon_calls import open_coupons
 from gasolinera.database import Database, open_database
@@ -103,8 +104,13 @@ async def _with_coupons(
 ) -> None:
     keyring = load_keyring(settings)
     desk = next((part.coupon_desk for part in parts if part.coupon_desk is not None), None)
-    async with open_coupons(settings, databases, desk, keyring, tokens_of(keyring, db.service)) as coupons:
-        await poller.run(db, coupons, stop)
+    people = ((databases[part.name], part.find_user) for part in parts if part.find_user and part.name in databases)
+    tokens = tokens_of(keyring, db.service)
+    async with (
+        open_coupons(settings, databases, desk, keyring, tokens) as coupons,
+        open_users(next(people, None), settings.auth_url, tokens) as users,
+    ):
+        await poller.run(db, coupons, users, stop)
 
 
 def beside_requests(

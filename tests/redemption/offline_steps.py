@@ -83,13 +83,15 @@ class Till:
         at: datetime | None = None,
         customer: str = "a0000000-0000-4000-8000-000000000051",
         employee: str = "EMP000022",
+        litres: str = "-",
+        price: str = "-",
     ) -> dict[str, str]:
         """The next entry of the chain."""
         moment = datetime.now(UTC) if at is None else at
         lines = [
             "gasolinera-offline-entry-v1", self.code, str(self.sequence + 1), self.head, self.lease,
             str(int(moment.timestamp() * 1000)), employee, text, customer, "REGULAR", amount, discount, "MXN",
-            "-", "-", "D03",
+            litres, price, "D03",
         ]  # fmt: skip
         entry = "\n".join(lines)
         signed = self.key.sign(entry.encode()).signature

@@ -13,13 +13,16 @@ import pytest
 from litestar.testing import TestClient
 
 from gasolinera.app import create_app
+from gasolinera.auth.service import find_user
+from gasolinera.calls import UserDirectory, local_users
 from gasolinera.config import Settings
 from gasolinera.coupon import qr
 from gasolinera.coupon.display import live_text
-from gasolinera.coupon_calls import Coupons
+from gasolinera.database import open_database
 from gasolinera.keyring import to_base64url
 from gasolinera.redemption import offline, queries_offline
 from gasolinera.redemption.models_offline import SignedEntry
+from gasolinera.redemption.offline import Asked
 from gasolinera.redemption.personal import export_person
 from gasolinera.redemption.recovery import recover
 from gasolinera.terminal_calls import KnownTerminal
@@ -278,10 +281,10 @@ def test_limits_that_contradict_each_other_are_refused(desk: Desk) -> None:
     ).status_code == 404  # fmt: skip
 
 
-def within(settings: Settings, work: Callable[[Any], Awaitable[Any]]) -> Any:
+def within(settings: Settings, work: Callable[[Any, UserDirectory], Awaitable[Any]]) -> Any:
     async def opened() -> Any:
-        async with open_services(settings) as services:
-            return await work(services)
+        async with open_services(settings) as services, open_database(settings, "auth") as auth:
+            return await work(services, local_users(auth, find_user))
 
     return asyncio.run(opened())
 
@@ -295,8 +298,8 @@ def test_a_crash_in_the_middle_of_a_sync_loses_nothing_and_uses_nothing_twice(
     known = KnownTerminal(till.code, "JSM001", to_base64url(bytes(till.key.verify_key)))
     sent = [SignedEntry(**one) for one in entries]
 
-    async def crash(services: Any) -> None:
-        broken: Coupons = crashing(services.coupons, where)
+    async def crash(services: Any, users: UserDirectory) -> None:
+        broken = Asked(crashing(services.coupons, where), users)
         unsettled = await kept_unsettled(services, broken, known, sent)
         with pytest.raises(CrashError):
             await offline.settle(services.db, broken, services.context, unsettled[0])
@@ -305,11 +308,12 @@ def test_a_crash_in_the_middle_of_a_sync_loses_nothing_and_uses_nothing_twice(
     due_now(admin)
     admin.execute("UPDATE redemption_schema.offline_redemptions SET settle_at = now()")
 
-    async def again(services: Any) -> None:
+    async def again(services: Any, users: UserDirectory) -> None:
+        asked = Asked(services.coupons, users)
         await asyncio.gather(
             recover(services.db, services.coupons),
-            offline.settle_left(services.db, services.coupons),
-            offline.settle_left(services.db, services.coupons),
+            offline.settle_left(services.db, asked),
+            offline.settle_left(services.db, asked),
         )
 
     within(settings, again)
@@ -317,7 +321,7 @@ def test_a_crash_in_the_middle_of_a_sync_loses_nothing_and_uses_nothing_twice(
     assert totals_disagree(admin) == []
 
 
-async def kept_unsettled(services: Any, broken: Coupons, known: KnownTerminal, sent: list[SignedEntry]) -> Any:
+async def kept_unsettled(services: Any, broken: Asked, known: KnownTerminal, sent: list[SignedEntry]) -> Any:
     """The batch is kept, and nothing of it settled: each of its settlings fails, and the sync leaves it for later."""
     answer = await offline.sync(services.db, broken, services.context, known, sent)
     assert [one.status for one in answer.entries] == ["RECEIVED", "RECEIVED"]
@@ -332,7 +336,7 @@ def test_what_a_terminal_told_of_a_person_is_in_the_export_and_notes_go_with_the
     assert till.states([till.took(text), till.took(text)]) == [("SETTLED", None), ("CONFLICT", "ALREADY_USED")]
     assert resolve(desk, till, 2, ADMINISTRATOR, "WRITTEN_OFF").status_code == 200
 
-    async def exported(services: Any) -> Any:
+    async def exported(services: Any, _users: UserDirectory) -> Any:
         async with services.db.connection() as conn:
             assert DRIVER.user_id is not None
             return await export_person(conn, DRIVER.user_id)

@@ -10,6 +10,7 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from gasolinera.authentication import requires
+from gasolinera.calls import UserDirectory
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.limits import Limit
@@ -208,12 +209,14 @@ async def sync_route(
     db: NamedDependency[Database],
     context: NamedDependency[RequestContext],
     request: Request[Any, Any, Any],
+    users: NamedDependency[UserDirectory],
     data: JSONBody[SyncRequest],
     terminal_signature: _Signature,
 ) -> SyncAnswer:
     terminal = await terminal_of(request, context, terminal_signature)
     assert terminal is not None, "the header is required"
-    return await offline.sync(db, coupons_in(request.app.state), context, terminal, data.entries)
+    asked = offline.Asked(coupons_in(request.app.state), users)
+    return await offline.sync(db, asked, context, terminal, data.entries)
 
 
 @get(
@@ -271,8 +274,8 @@ async def conflicts_route(
     status_code=200,
     guards=_JUDGE,
     summary="Resolve a conflict",
-    description="WRITTEN_OFF: the chain bears the discount. CLAIMED: the station does. NOT_GIVEN: nobody had it. "
-    "ACCEPT, for the chain's administrators: the coupon service is asked although the entry was outside of its caps.",
+    description="CLAIMED: the station bears the discount. NOT_GIVEN: nobody had it. For the chain's administrators "
+    "alone: WRITTEN_OFF: the chain bears it; ACCEPT: the coupon service is asked in spite of the reason.",
     responses={
         200: _good(
             OfflineRedemption,
@@ -294,12 +297,14 @@ async def resolve_route(
     db: NamedDependency[Database],
     context: NamedDependency[RequestContext],
     caller: NamedDependency[Caller],
+    users: NamedDependency[UserDirectory],
     state: State,
     terminal: _Terminal,
     sequence: _Sequence,
     data: JSONBody[ResolutionWish],
 ) -> OfflineRedemption:
-    return await offline_conflicts.resolve(db, coupons_in(state), context, caller, (terminal, sequence), data)
+    asked = offline.Asked(coupons_in(state), users)
+    return await offline_conflicts.resolve(db, asked, context, caller, (terminal, sequence), data)
 
 
 @get(

@@ -50,7 +50,7 @@ def own_case() -> ForbiddenError:
 
 
 def chain_only() -> ForbiddenError:
-    return ForbiddenError("offline.accept", "only the chain's administrators accept what is outside of the caps")
+    return ForbiddenError("offline.accept", "only the chain's administrators say that the chain bears a discount")
 
 
 def wrong_limits() -> InputError:

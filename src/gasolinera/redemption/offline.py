@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import structlog
 
+from gasolinera.calls import UserDirectory
 from gasolinera.coupon_calls import Coupons, Refused, Shown
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import unavailable
@@ -29,6 +31,13 @@ _BATCH: Final = 50
 _CONTEXT: Final = RequestContext(actor="worker:redemption.offline")
 _STOPS: Final = ("GAP", "FORK", "SIGNATURE")
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Who is asked about an entry: what its coupon gives, and whether the customer that it names has an account."""
+
+    coupons: Coupons
+    users: UserDirectory
 
 
 async def open_lease(db: Database, context: RequestContext, terminal: KnownTerminal, wish: LeaseWish) -> Lease:
@@ -57,11 +66,11 @@ async def open_lease(db: Database, context: RequestContext, terminal: KnownTermi
 
 
 async def sync(
-    db: Database, coupons: Coupons, context: RequestContext, terminal: KnownTerminal, sent: Sequence[SignedEntry]
+    db: Database, asked: Asked, context: RequestContext, terminal: KnownTerminal, sent: Sequence[SignedEntry]
 ) -> SyncAnswer:
     """Keeps what follows the last entry, each once, then settles it. The same again has the same answer.
 
-    Where the coupon service is away, entries stay RECEIVED and are settled later. Raises InputError
+    Where the coupon or the auth service is away, entries stay RECEIVED and are settled later. Raises InputError
     `offline.malformed` or `offline.other_terminal`, ConflictError `offline.chain_broken` or `offline.no_lease`. Locks
     the terminal's chain.
     """
@@ -95,7 +104,7 @@ async def sync(
     if stopped in ("FORK", "SIGNATURE"):
         _log.warning("offline_chain_broken", terminal=terminal.terminal_code, reason=stopped)
     for entry in unsettled:
-        if not await _settle_or_leave(db, coupons, context, entry):
+        if not await _settle_or_leave(db, asked, context, entry):
             break
     async with db.connection() as conn:
         head = await queries.get_head(conn, terminal.terminal_code)
@@ -109,15 +118,21 @@ async def sync(
     )
 
 
-async def settle(db: Database, coupons: Coupons, context: RequestContext, entry: Unsettled) -> None:
-    """From wherever it is to SETTLED or CONFLICT. Raises UnavailableError when the coupon service cannot be asked."""
+async def settle(db: Database, asked: Asked, context: RequestContext, entry: Unsettled) -> None:
+    """From wherever it is to SETTLED or CONFLICT. Raises UnavailableError when another service cannot be asked."""
     said = read_entry(entry.entry)
     shown = Shown(text=said.coupon, method="QR_SCAN", employee_number=said.employee_number, at=said.used_at)
-    found = await coupons.find(context, shown)
+    found = await asked.coupons.find(context, shown)
     if isinstance(found, Refused):
         async with db.connection() as conn:
             await queries.refuse_entry(conn, context, entry, found.reasons[0])
         return
+    if said.customer is not None:  # a coupon's own owner needs no question
+        user = await asked.users.find(said.customer)
+        if user is None or not user.active:
+            async with db.connection() as conn:
+                await queries.refuse_entry(conn, context, entry, "CUSTOMER_UNKNOWN")
+            return
     begun = await db.run_statement(
         lambda conn: queries.begin_entry(
             conn,
@@ -131,10 +146,10 @@ async def settle(db: Database, coupons: Coupons, context: RequestContext, entry:
         is_idempotent=True,
     )
     if begun is not None:
-        await redeeming.drive(db, coupons, context, begun)
+        await redeeming.drive(db, asked.coupons, context, begun)
 
 
-async def settle_left(db: Database, coupons: Coupons) -> int:
+async def settle_left(db: Database, asked: Asked) -> int:
     """Settle what a request or a crash left; says how many. One that cannot now is tried again later, ever more rarely.
 
     Claimed for half a minute at least; two that settle one entry reach the same end.
@@ -144,14 +159,14 @@ async def settle_left(db: Database, coupons: Coupons) -> int:
         async with db.transaction(_CONTEXT) as conn:
             due = await queries.claim_unsettled(conn, _BATCH)
         for entry in due:
-            settled += await _settle_or_leave(db, coupons, _CONTEXT, entry)
+            settled += await _settle_or_leave(db, asked, _CONTEXT, entry)
         if len(due) < _BATCH:
             return settled
 
 
-async def _settle_or_leave(db: Database, coupons: Coupons, context: RequestContext, entry: Unsettled) -> bool:
+async def _settle_or_leave(db: Database, asked: Asked, context: RequestContext, entry: Unsettled) -> bool:
     try:
-        await settle(db, coupons, context, entry)
+        await settle(db, asked, context, entry)
     except Exception as error:
         trouble = unavailable(error)
         where = {"terminal": entry.terminal_code, "sequence": entry.sequence}
@@ -192,9 +207,9 @@ def _signature_of(one: SignedEntry) -> bytes:
         raise malformed() from None
 
 
-async def _run(db: Database, coupons: Coupons, stop: asyncio.Event) -> None:
+async def _run(db: Database, coupons: Coupons, users: UserDirectory, stop: asyncio.Event) -> None:
     async def step() -> None:
-        await settle_left(db, coupons)
+        await settle_left(db, Asked(coupons, users))
 
     await repeat("offline settling", step, stop, every_s=_EVERY_S)
 

@@ -6,7 +6,6 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from gasolinera.coupon_calls import Coupons
 from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import ForbiddenError
 from gasolinera.paging import Page, Position, decode_cursor, page_of
@@ -71,7 +70,7 @@ async def list_conflicts(
 
 async def resolve(
     db: Database,
-    coupons: Coupons,
+    asked: offline.Asked,
     context: RequestContext,
     caller: Caller,
     entry: tuple[str, int],
@@ -90,9 +89,10 @@ async def resolve(
             raise errors.unknown_entry()
         if caller.user_id == known.user_id or caller.employee_number == known.employee_number:
             raise errors.own_case()
+        is_for_chain = wish.resolution in (Resolution.ACCEPT, Resolution.WRITTEN_OFF)
+        if is_for_chain and caller.reach(_REVIEW) is not Reach.ALL:
+            raise errors.chain_only()
         if wish.resolution is Resolution.ACCEPT:
-            if caller.reach(_REVIEW) is not Reach.ALL:
-                raise errors.chain_only()
             is_done = await queries.accept_conflict(conn, *entry, by=caller.user_id, notes=wish.notes)
             if not is_done and known.resolution is None and known.transaction_reference is not None:
                 raise errors.not_acceptable()
@@ -104,7 +104,7 @@ async def resolve(
             raise errors.resolved_already()
         unsettled = await queries.list_unsettled(conn, terminal_code, [sequence])
     for one in unsettled:
-        await offline.settle(db, coupons, context, one)
+        await offline.settle(db, asked, context, one)
     async with db.connection() as conn:
         resolved = await queries.get_entry(conn, terminal_code, sequence, None)
     assert resolved is not None, "entries are never deleted"

@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 
+from gasolinera.calls import UserDirectory
 from gasolinera.coupon_calls import Coupons
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import unavailable
@@ -44,7 +45,7 @@ async def recover(db: Database, coupons: Coupons) -> int:
             return ended
 
 
-async def _run(db: Database, coupons: Coupons, stop: asyncio.Event) -> None:
+async def _run(db: Database, coupons: Coupons, _users: UserDirectory, stop: asyncio.Event) -> None:
     async def step() -> None:
         await recover(db, coupons)
 

@@ -248,12 +248,6 @@ BEGIN
         RETURN QUERY SELECT 'BROKEN', NULL::uuid;
         RETURN;
     END IF;
-    SELECT l.* INTO v_limits
-      FROM redemption_schema.offline_limits AS l WHERE l.station_code = p_station_code AND l.is_enabled;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'NOT_ENABLED', NULL::uuid;
-        RETURN;
-    END IF;
     IF (p_head_sequence, p_head_sha256) <> (v_chain.head_sequence, v_chain.head_sha256) THEN
         RETURN QUERY SELECT 'UNSYNCED', NULL::uuid;
         RETURN;
@@ -261,6 +255,12 @@ BEGIN
     UPDATE redemption_schema.offline_leases AS l
        SET last_sequence = v_chain.head_sequence
      WHERE l.terminal_code = p_terminal_code AND l.last_sequence IS NULL;
+    SELECT l.* INTO v_limits
+      FROM redemption_schema.offline_limits AS l WHERE l.station_code = p_station_code AND l.is_enabled;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'NOT_ENABLED', NULL::uuid;
+        RETURN;
+    END IF;
     INSERT INTO redemption_schema.offline_leases AS l (
         terminal_code, first_sequence, expires_at, currency, max_amount, max_discount, max_count, max_total,
         campaign_codes)
@@ -274,7 +274,7 @@ END
 $$;
 COMMENT ON FUNCTION redemption_schema.open_offline_lease(text[], text[], text, text, bytea, bigint, bytea) IS
     'OPENED, and the terminal''s lease before is closed; UNSYNCED: the terminal has more or less than the platform knows; '
-    'NOT_ENABLED: not at this station; BROKEN. Locks the chain.';
+    'NOT_ENABLED: not at this station, and the lease before is closed too; BROKEN. Locks the chain.';
 
 CREATE FUNCTION redemption_schema.take_offline_entries(
     p_context_names text[], p_context_values text[], p_terminal_code text, p_entries jsonb)
@@ -403,11 +403,22 @@ BEGIN
     END IF;
     v_reason := CASE
         WHEN p_user_id IS NULL THEN 'NO_CUSTOMER'
+        WHEN EXISTS (SELECT FROM redemption_schema.erased_users AS u WHERE u.user_id = p_user_id)
+            THEN 'USER_NOT_ELIGIBLE'
+        -- Whose a personal coupon is, only the coupon service can tell: nobody knew it when this was accepted.
+        WHEN v.accepted_by = p_user_id THEN 'OWN_CASE'
         WHEN p_currency <> v.currency THEN 'OTHER_CURRENCY'
+        WHEN v.amount <> round(v.fuel_litres * v.price_per_litre, CASE v.currency WHEN 'CRC' THEN 0 ELSE 2 END)
+            THEN 'OTHER_AMOUNT'
         WHEN v.accepted_by IS NULL AND EXISTS (
             SELECT FROM redemption_schema.offline_leases AS l
              WHERE l.lease_id = v.lease_id AND p_campaign_code <> ALL (l.campaign_codes)) THEN 'OUT_OF_SCOPE'
-        WHEN NOT redemption_schema.may_serve(v.employee_number, v.station_code, p_user_id) THEN 'NOT_EMPLOYED'
+        WHEN EXISTS (
+            SELECT FROM redemption_schema.employments AS e
+             WHERE e.employee_number = v.employee_number AND e.user_id = p_user_id) THEN 'SERVED_HIMSELF'
+        -- Whoever accepts it says that the employee worked there at the time.
+        WHEN v.accepted_by IS NULL
+            AND NOT redemption_schema.may_serve(v.employee_number, v.station_code, p_user_id) THEN 'NOT_EMPLOYED'
         END;
     IF v_reason IS NOT NULL THEN
         UPDATE redemption_schema.offline_redemptions AS o
