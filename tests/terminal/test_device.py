@@ -46,7 +46,7 @@ def test_a_terminal_takes_coupons_without_a_connection_and_tells_them_when_it_is
     folder, now = tmp_path / "till", datetime.now(UTC)
     texts = [signed_text(admin, make_coupon(admin, make_campaign(admin, f"TILL{number}"))) for number in range(3)]
     till = device.enrol(folder, "http://testserver.local", enrolment_code(desk), http=desk.client)
-    with pytest.raises(ConflictError, match="never in sync"):
+    with pytest.raises(ConflictError, match="no lease"):
         device.take(till, sale(texts[0]), now=now)
     publish(settings)
     assert device.refresh(till, now=now, http=desk.client).max_count == 5
@@ -84,5 +84,12 @@ def test_a_terminal_takes_coupons_without_a_connection_and_tells_them_when_it_is
     (folder / "synced.json").unlink()
     assert [state.status for state in device.sync(till, http=desk.client)] == ["SETTLED"] * 2
     assert device.refresh(till, now=now, http=desk.client).first_sequence == 3
+
+    # Switched off: what it holds is good for nothing, without a connection either.
+    set_limits(desk, is_enabled=False)
+    with pytest.raises(ConflictError, match="takes no coupons"):
+        device.refresh(till, now=now, http=desk.client)
+    with pytest.raises(ConflictError, match="no lease"):
+        device.take(till, sale(texts[2]), now=datetime.now(UTC))
     assert totals_disagree(admin) == []
     assert (folder / "key").stat().st_mode & 0o777 == 0o600

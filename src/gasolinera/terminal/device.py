@@ -172,8 +172,12 @@ def refresh(device: Device, *, now: datetime, http: httpx.Client | None = None) 
         raise ConflictError("qr.document_old", "the platform's revocation list is older than the one at hand")
     with _queue_of(device) as queue:
         sequence, head = queue.head
-        wish = LeaseWish(sequence, head.hex())
-        lease = _ask(device, "/api/redemptions/offline/leases", wish, Lease, http)
+        try:
+            lease = _ask(device, "/api/redemptions/offline/leases", LeaseWish(sequence, head.hex()), Lease, http)
+        except ConflictError as refused:
+            if refused.code == "offline.not_enabled":  # the platform has ended the lease at hand as well
+                (device.folder / "lease.json").unlink(missing_ok=True)
+            raise
     _write(device.folder / "keys", key_set.encode())
     _write(device.folder / "revocations", revocations.encode())
     _write(device.folder / "revocations.version", msgspec.json.encode(version))
@@ -192,7 +196,7 @@ def _held(device: Device, now: datetime) -> Held:
     try:
         lease = msgspec.json.decode((device.folder / "lease.json").read_bytes(), type=Lease)
     except FileNotFoundError:
-        raise OfflineRefusedError("offline.no_lease", "the terminal was never in sync", "refresh it") from None
+        raise OfflineRefusedError("offline.no_lease", "the terminal has no lease", "refresh it") from None
     held = qr_documents.read_key_set(_text(device, "keys"), trusted=None, now=now, root=device.enrolled.root_key)
     keys = qr_documents.keys_of(held)
     return Held(keys, qr_documents.read_list(_text(device, "revocations"), keys=keys, now=now)[1], lease)
