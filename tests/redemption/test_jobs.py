@@ -65,3 +65,32 @@ def test_redemptions_and_points_lose_their_addresses_after_a_year_and_nothing_el
     for table in tables:
         left = f"SELECT count(ip_address), count(user_agent) FROM redemption_schema.{table}"
         assert admin.execute(left.encode()).fetchone() == (0, 0)
+
+
+def test_leases_go_eight_days_after_their_end_unless_something_came_under_them_or_they_are_open(
+    settings: Settings, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_FORGOTTEN_AT_ONCE", 2)
+    admin.execute(
+        "INSERT INTO redemption_schema.offline_chains (terminal_code, station_code, public_key)"
+        " VALUES ('TRM000901', 'JSM001', sha256('a'))"
+    )
+    admin.execute(
+        "INSERT INTO redemption_schema.offline_leases (terminal_code, first_sequence, last_sequence, created_at,"
+        " expires_at, currency, max_amount, max_discount, max_count, max_total)"
+        " SELECT 'TRM000901', 1, CASE WHEN days <> 30 THEN 0 END, now() - make_interval(days => days, hours => 1),"
+        " now() - make_interval(days => days), 'MXN', 100, 10, 5, 50"
+        " FROM unnest(ARRAY[30, 20, 12, 10, 9, 7, 0]) AS days"
+    )
+    admin.execute(
+        "INSERT INTO redemption_schema.offline_redemptions (terminal_code, sequence, entry_sha256, entry, signature,"
+        " lease_id, station_code, employee_number, fuel_type, amount, discount_amount, currency, used_at, status,"
+        " reason) SELECT 'TRM000901', 1, sha256('e'), 'e', sha256('s') || sha256('s'), lease_id, 'JSM001', 'EMP000022',"
+        " 'DIESEL', 100, 10, 'MXN', expires_at, 'CONFLICT', 'TOO_LATE' FROM redemption_schema.offline_leases"
+        " WHERE now() - expires_at BETWEEN '19.9 days' AND '20.1 days'"
+    )
+    assert run(settings, "redemption.forget_offline_leases") == "3 leases forgotten"
+    left = admin.execute(
+        "SELECT extract(day FROM now() - expires_at)::int AS d FROM redemption_schema.offline_leases ORDER BY d"
+    ).fetchall()
+    assert left == [(0,), (7,), (20,), (30,)], "20: something came; 30: open"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gasolinera.address_upkeep import address_upkeep_job
 from gasolinera.database import Database, RequestContext
 from gasolinera.jobs import Job, report_progress
-from gasolinera.redemption import queries, queries_personal
+from gasolinera.redemption import queries, queries_offline, queries_personal
 
 _BATCH = 500
 _FORGOTTEN_AT_ONCE = 5_000
@@ -35,6 +35,17 @@ async def _forget_refused_codes(db: Database, _arguments: Mapping[str, str]) -> 
         await report_progress(f"{total} so far")
 
 
+async def _forget_offline_leases(db: Database, _arguments: Mapping[str, str]) -> str:
+    total = 0
+    while True:
+        async with db.transaction() as conn:
+            count = await queries_offline.forget_leases(conn, _FORGOTTEN_AT_ONCE)
+        total += count
+        if count < _FORGOTTEN_AT_ONCE:
+            return f"{total} leases forgotten"
+        await report_progress(f"{total} so far")
+
+
 JOBS: tuple[Job, ...] = (
     Job(
         name="redemption.end_waiting",
@@ -50,5 +61,12 @@ JOBS: tuple[Job, ...] = (
         summary="Delete who showed codes that were none, more than 90 days ago.",
         run=_forget_refused_codes,
         schedule="52 3 * * *",
+    ),
+    Job(
+        name="redemption.forget_offline_leases",
+        service="redemption",
+        summary="Delete leases of terminals under which nothing was taken, eight days after their end.",
+        run=_forget_offline_leases,
+        schedule="56 3 * * *",
     ),
 )

@@ -30,6 +30,7 @@ _RESOLVE_CONFLICT = _SQL["resolve_conflict"]
 _ACCEPT_CONFLICT = _SQL["accept_conflict"]
 _PUT_LIMITS = _SQL["put_limits"]
 _GET_LIMITS = _SQL["get_limits"]
+_FORGET_LEASES = _SQL["forget_leases"]
 
 
 class OpenedLease(msgspec.Struct, frozen=True):
@@ -214,3 +215,7 @@ async def put_limits(conn: Connection, station_code: str, wish: LimitsWish) -> L
 
 async def get_limits(conn: Connection, station_code: str) -> Limits | None:
     return await fetch_optional(conn, Limits, _GET_LIMITS, station_code)
+
+
+async def forget_leases(conn: Connection, at_most: int) -> int:
+    return int(await conn.fetchval(_FORGET_LEASES, at_most))

@@ -137,3 +137,7 @@ RETURNING station_code, is_enabled, currency, max_amount, max_discount, max_coun
 SELECT station_code, is_enabled, currency, max_amount, max_discount, max_count, max_total, max_hours, campaign_codes,
        updated_at
   FROM redemption_schema.offline_limits WHERE station_code = $1;
+
+-- name: forget_leases
+-- The job: leases under which nothing came, and nothing can any more.
+SELECT redemption_schema.forget_offline_leases($1);

@@ -2,6 +2,7 @@
 
 DROP TRIGGER erased_users_forget_offline_traces ON redemption_schema.erased_users;
 DROP FUNCTION redemption_schema.forget_offline_traces();
+DROP FUNCTION redemption_schema.forget_offline_leases(integer);
 DROP TRIGGER redemptions_settle_offline ON redemption_schema.redemptions;
 DROP FUNCTION redemption_schema.settle_offline_redemption();
 DROP FUNCTION redemption_schema.refuse_offline_entry(text[], text[], text, bigint, text);

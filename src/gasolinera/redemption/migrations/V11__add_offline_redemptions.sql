@@ -124,6 +124,9 @@ CREATE UNIQUE INDEX offline_leases_terminal_code_key ON redemption_schema.offlin
 -- The foreign key.
 CREATE INDEX offline_leases_terminal_code_first_sequence_idx
     ON redemption_schema.offline_leases (terminal_code, first_sequence);
+-- Those under which nothing can come any more (forget_offline_leases).
+CREATE INDEX offline_leases_expires_at_idx ON redemption_schema.offline_leases (expires_at)
+    WHERE last_sequence IS NOT NULL;
 CREATE TRIGGER offline_leases_set_updated_at BEFORE UPDATE ON redemption_schema.offline_leases
     FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
@@ -486,6 +489,33 @@ CREATE TRIGGER redemptions_settle_offline AFTER UPDATE OF status ON redemption_s
           AND NEW.status IN ('COMPLETED', 'FAILED', 'CANCELLED'))
     EXECUTE FUNCTION redemption_schema.settle_offline_redemption();
 
+CREATE FUNCTION redemption_schema.forget_offline_leases(p_at_most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    v_count integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM redemption_schema.offline_leases AS l
+     USING (SELECT c.lease_id FROM redemption_schema.offline_leases AS c
+             WHERE c.last_sequence IS NOT NULL AND c.expires_at < now() - interval '8 days'
+               AND NOT EXISTS (
+                       SELECT FROM redemption_schema.offline_redemptions AS o WHERE o.lease_id = c.lease_id)
+             LIMIT p_at_most FOR UPDATE SKIP LOCKED) AS spent
+     WHERE l.lease_id = spent.lease_id;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_offline_leases(integer) FROM PUBLIC;
+COMMENT ON FUNCTION redemption_schema.forget_offline_leases(integer) IS
+    'Deletes closed leases without entries that ended more than eight days ago, so many at most; returns how many. What '
+    'names one of those comes too late anyhow.';
+
 CREATE FUNCTION redemption_schema.forget_offline_traces() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -510,7 +540,8 @@ GRANT EXECUTE ON FUNCTION
     redemption_schema.open_offline_lease(text[], text[], text, text, bytea, bigint, bytea),
     redemption_schema.take_offline_entries(text[], text[], text, jsonb),
     redemption_schema.begin_offline_redemption(text[], text[], text, bigint, uuid, text, text, text),
-    redemption_schema.refuse_offline_entry(text[], text[], text, bigint, text)
+    redemption_schema.refuse_offline_entry(text[], text[], text, bigint, text),
+    redemption_schema.forget_offline_leases(integer)
     TO redemption_app;
 GRANT SELECT,
       INSERT (station_code, is_enabled, currency, max_amount, max_discount, max_count, max_total, max_hours,
