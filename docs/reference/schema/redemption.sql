@@ -200,11 +200,22 @@ BEGIN
     END IF;
     v_reason := CASE
         WHEN p_user_id IS NULL THEN 'NO_CUSTOMER'
+        WHEN EXISTS (SELECT FROM redemption_schema.erased_users AS u WHERE u.user_id = p_user_id)
+            THEN 'USER_NOT_ELIGIBLE'
+        -- Whose a personal coupon is, only the coupon service can tell: nobody knew it when this was accepted.
+        WHEN v.accepted_by = p_user_id THEN 'OWN_CASE'
         WHEN p_currency <> v.currency THEN 'OTHER_CURRENCY'
+        WHEN v.amount <> round(v.fuel_litres * v.price_per_litre, CASE v.currency WHEN 'CRC' THEN 0 ELSE 2 END)
+            THEN 'OTHER_AMOUNT'
         WHEN v.accepted_by IS NULL AND EXISTS (
             SELECT FROM redemption_schema.offline_leases AS l
              WHERE l.lease_id = v.lease_id AND p_campaign_code <> ALL (l.campaign_codes)) THEN 'OUT_OF_SCOPE'
-        WHEN NOT redemption_schema.may_serve(v.employee_number, v.station_code, p_user_id) THEN 'NOT_EMPLOYED'
+        WHEN EXISTS (
+            SELECT FROM redemption_schema.employments AS e
+             WHERE e.employee_number = v.employee_number AND e.user_id = p_user_id) THEN 'SERVED_HIMSELF'
+        -- Whoever accepts it says that the employee worked there at the time.
+        WHEN v.accepted_by IS NULL
+            AND NOT redemption_schema.may_serve(v.employee_number, v.station_code, p_user_id) THEN 'NOT_EMPLOYED'
         END;
     IF v_reason IS NOT NULL THEN
         UPDATE redemption_schema.offline_redemptions AS o
@@ -878,6 +889,34 @@ $function$;
 COMMENT ON FUNCTION redemption_schema.forget_fraud_traces() IS 'AFTER trigger: devices, notes, and what the rules saw of an erased person, go with the account, and from where the person reviewed; verdicts stay, under a public id that names nobody any more.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.forget_fraud_traces() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION redemption_schema.forget_offline_leases(p_at_most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_count integer;
+BEGIN
+    IF p_at_most NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'at most 1 to 100000 rows at a time, not %', p_at_most
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM redemption_schema.offline_leases AS l
+     USING (SELECT c.lease_id FROM redemption_schema.offline_leases AS c
+             WHERE c.last_sequence IS NOT NULL AND c.expires_at < now() - interval '8 days'
+               AND NOT EXISTS (
+                       SELECT FROM redemption_schema.offline_redemptions AS o WHERE o.lease_id = c.lease_id)
+             LIMIT p_at_most FOR UPDATE SKIP LOCKED) AS spent
+     WHERE l.lease_id = spent.lease_id;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.forget_offline_leases(p_at_most integer) IS 'Deletes closed leases without entries that ended more than eight days ago, so many at most; returns how many. What names one of those comes too late anyhow.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.forget_offline_leases(p_at_most integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.forget_offline_leases(p_at_most integer) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.forget_offline_traces()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1033,6 +1072,7 @@ DECLARE
                                        p_parameters ->> 'max_codes')::integer;
     -- What was only validated uses nothing before its second step begins, so long after the first at most.
     c_patience CONSTANT interval := '30 minutes';
+    -- What a terminal took without a connection was at another moment than it is known, so it speaks against nobody.
     v_count bigint;
 BEGIN
     CASE p_kind
@@ -1043,7 +1083,7 @@ BEGIN
              WHERE r.coupon_code = p_attempt.coupon_code AND r.user_id <> p_attempt.user_id
                AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                AND NOT EXISTS (
@@ -1057,7 +1097,7 @@ BEGIN
              WHERE r.user_id = p_attempt.user_id
                AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                AND (r.station_code, r.original_amount, r.currency)
                    = (p_attempt.station_code, p_attempt.amount, p_attempt.currency)
                AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
@@ -1070,7 +1110,7 @@ BEGIN
                  WHERE r.user_id = p_attempt.user_id
                    AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                    AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                    AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
@@ -1081,7 +1121,7 @@ BEGIN
                  WHERE r.station_code = p_attempt.station_code
                    AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                    AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                    AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
                  LIMIT v_max) AS counted);
     WHEN 'DEVICE_VELOCITY' THEN
@@ -1135,7 +1175,7 @@ BEGIN
                      WHERE r.user_id = p_attempt.user_id
                        AND r.created_at >= v_since - c_patience AND r.created_at < p_attempt.known_until
                        AND CASE r.flow WHEN 'TWO_STEP' THEN r.started_at >= v_since AND r.started_at < p_attempt.known_until
-                               ELSE r.created_at >= v_since END
+                               WHEN 'OFFLINE' THEN false ELSE r.created_at >= v_since END
                        AND r.status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED')
                        AND r.station_code <> p_attempt.station_code
                        AND r.transaction_reference IS DISTINCT FROM p_attempt.transaction_reference
@@ -1574,12 +1614,6 @@ BEGIN
         RETURN QUERY SELECT 'BROKEN', NULL::uuid;
         RETURN;
     END IF;
-    SELECT l.* INTO v_limits
-      FROM redemption_schema.offline_limits AS l WHERE l.station_code = p_station_code AND l.is_enabled;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'NOT_ENABLED', NULL::uuid;
-        RETURN;
-    END IF;
     IF (p_head_sequence, p_head_sha256) <> (v_chain.head_sequence, v_chain.head_sha256) THEN
         RETURN QUERY SELECT 'UNSYNCED', NULL::uuid;
         RETURN;
@@ -1587,6 +1621,12 @@ BEGIN
     UPDATE redemption_schema.offline_leases AS l
        SET last_sequence = v_chain.head_sequence
      WHERE l.terminal_code = p_terminal_code AND l.last_sequence IS NULL;
+    SELECT l.* INTO v_limits
+      FROM redemption_schema.offline_limits AS l WHERE l.station_code = p_station_code AND l.is_enabled;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'NOT_ENABLED', NULL::uuid;
+        RETURN;
+    END IF;
     INSERT INTO redemption_schema.offline_leases AS l (
         terminal_code, first_sequence, expires_at, currency, max_amount, max_discount, max_count, max_total,
         campaign_codes)
@@ -1598,7 +1638,7 @@ BEGIN
     RETURN QUERY SELECT 'OPENED', v_lease_id;
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.open_offline_lease(p_context_names text[], p_context_values text[], p_terminal_code text, p_station_code text, p_public_key bytea, p_head_sequence bigint, p_head_sha256 bytea) IS 'OPENED, and the terminal''s lease before is closed; UNSYNCED: the terminal has more or less than the platform knows; NOT_ENABLED: not at this station; BROKEN. Locks the chain.';
+COMMENT ON FUNCTION redemption_schema.open_offline_lease(p_context_names text[], p_context_values text[], p_terminal_code text, p_station_code text, p_public_key bytea, p_head_sequence bigint, p_head_sha256 bytea) IS 'OPENED, and the terminal''s lease before is closed; UNSYNCED: the terminal has more or less than the platform knows; NOT_ENABLED: not at this station, and the lease before is closed too; BROKEN. Locks the chain.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.open_offline_lease(p_context_names text[], p_context_values text[], p_terminal_code text, p_station_code text, p_public_key bytea, p_head_sequence bigint, p_head_sha256 bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.open_offline_lease(p_context_names text[], p_context_values text[], p_terminal_code text, p_station_code text, p_public_key bytea, p_head_sequence bigint, p_head_sha256 bytea) TO redemption_app;
 
@@ -2790,6 +2830,8 @@ GRANT INSERT (max_total) ON TABLE redemption_schema.offline_leases TO redemption
 GRANT INSERT (campaign_codes) ON TABLE redemption_schema.offline_leases TO redemption_app;
 GRANT UPDATE (used_count) ON TABLE redemption_schema.offline_leases TO redemption_app;
 GRANT UPDATE (used_total) ON TABLE redemption_schema.offline_leases TO redemption_app;
+
+CREATE INDEX offline_leases_expires_at_idx ON redemption_schema.offline_leases USING btree (expires_at) WHERE (last_sequence IS NOT NULL);
 
 CREATE INDEX offline_leases_terminal_code_first_sequence_idx ON redemption_schema.offline_leases USING btree (terminal_code, first_sequence);
 
