@@ -110,8 +110,10 @@ CREATE TABLE redemption_schema.redemption_days (
     CONSTRAINT redemption_days_completed_check CHECK (completed >= 1),
     CONSTRAINT redemption_days_cancelled_check CHECK (cancelled BETWEEN 0 AND completed),
     CONSTRAINT redemption_days_original_amount_check CHECK (original_amount >= 0 AND original_amount < 'NaN'),
-    CONSTRAINT redemption_days_discount_amount_check CHECK (discount_amount BETWEEN 0 AND original_amount),
-    CONSTRAINT redemption_days_final_amount_check CHECK (final_amount = original_amount - discount_amount),
+    CONSTRAINT redemption_days_discount_amount_check CHECK (
+        discount_amount BETWEEN 0 AND original_amount AND discount_amount < 'NaN'),
+    CONSTRAINT redemption_days_final_amount_check CHECK (
+        final_amount = original_amount - discount_amount AND final_amount < 'NaN'),
     CONSTRAINT redemption_days_cancelled_amount_check CHECK (cancelled_amount >= 0 AND cancelled_amount < 'NaN'),
     CONSTRAINT redemption_days_fuel_litres_check CHECK (fuel_litres >= 0 AND fuel_litres < 'NaN'),
     CONSTRAINT redemption_days_tickets_check CHECK (tickets_taken_back BETWEEN 0 AND tickets_earned)

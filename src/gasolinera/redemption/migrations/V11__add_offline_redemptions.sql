@@ -30,7 +30,8 @@ CREATE TABLE redemption_schema.offline_limits (
     CONSTRAINT offline_limits_station_code_check CHECK (station_code ~ '^[A-Z0-9]{3,20}$'),
     CONSTRAINT offline_limits_currency_check CHECK (currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT offline_limits_max_amount_check CHECK (max_amount > 0 AND max_amount <= 9999999),
-    CONSTRAINT offline_limits_max_discount_check CHECK (max_discount > 0 AND max_discount <= max_amount),
+    CONSTRAINT offline_limits_max_discount_check CHECK (
+        max_discount > 0 AND max_discount <= max_amount AND max_discount < 'NaN'),
     CONSTRAINT offline_limits_max_count_check CHECK (max_count BETWEEN 1 AND 1000),
     CONSTRAINT offline_limits_max_total_check CHECK (max_total >= max_discount AND max_total <= 99999999),
     CONSTRAINT offline_limits_max_hours_check CHECK (max_hours BETWEEN 1 AND 72),
@@ -109,10 +110,12 @@ CREATE TABLE redemption_schema.offline_leases (
         expires_at > created_at AND expires_at <= created_at + interval '72 hours'),
     CONSTRAINT offline_leases_currency_check CHECK (currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT offline_leases_max_amount_check CHECK (max_amount > 0 AND max_amount <= 9999999),
-    CONSTRAINT offline_leases_max_discount_check CHECK (max_discount > 0 AND max_discount <= max_amount),
+    CONSTRAINT offline_leases_max_discount_check CHECK (
+        max_discount > 0 AND max_discount <= max_amount AND max_discount < 'NaN'),
+    CONSTRAINT offline_leases_max_total_check CHECK (max_total >= 0 AND max_total <= 99999999),
     -- The caps: whoever counts, no lease gives more.
     CONSTRAINT offline_leases_used_count_check CHECK (used_count BETWEEN 0 AND max_count),
-    CONSTRAINT offline_leases_used_total_check CHECK (used_total BETWEEN 0 AND max_total)
+    CONSTRAINT offline_leases_used_total_check CHECK (used_total BETWEEN 0 AND max_total AND used_total < 'NaN')
 );
 COMMENT ON TABLE redemption_schema.offline_leases IS
     'What one terminal may take until its next sync: the station''s limits as they were when it last synced, and how much '
@@ -181,7 +184,8 @@ CREATE TABLE redemption_schema.offline_redemptions (
     CONSTRAINT offline_redemptions_fuel_litres_check CHECK (fuel_litres > 0 AND fuel_litres < 'NaN'),
     CONSTRAINT offline_redemptions_price_per_litre_check CHECK (price_per_litre > 0 AND price_per_litre < 'NaN'),
     CONSTRAINT offline_redemptions_amount_check CHECK (amount > 0 AND amount <= 9999999),
-    CONSTRAINT offline_redemptions_discount_amount_check CHECK (discount_amount BETWEEN 0 AND amount),
+    CONSTRAINT offline_redemptions_discount_amount_check CHECK (
+        discount_amount BETWEEN 0 AND amount AND discount_amount < 'NaN'),
     CONSTRAINT offline_redemptions_currency_check CHECK (currency IN ('MXN', 'CRC', 'USD')),
     CONSTRAINT offline_redemptions_status_check CHECK (status IN ('RECEIVED', 'SETTLED', 'CONFLICT')),
     CONSTRAINT offline_redemptions_reason_check CHECK (
