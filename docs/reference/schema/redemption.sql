@@ -2808,11 +2808,12 @@ CREATE TABLE redemption_schema.offline_leases (
     CONSTRAINT offline_leases_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
     CONSTRAINT offline_leases_expires_at_check CHECK (expires_at > created_at AND expires_at <= (created_at + '72:00:00'::interval)),
     CONSTRAINT offline_leases_max_amount_check CHECK (max_amount > 0::numeric AND max_amount <= 9999999::numeric),
-    CONSTRAINT offline_leases_max_discount_check CHECK (max_discount > 0::numeric AND max_discount <= max_amount),
+    CONSTRAINT offline_leases_max_discount_check CHECK (max_discount > 0::numeric AND max_discount <= max_amount AND max_discount < 'NaN'::numeric),
+    CONSTRAINT offline_leases_max_total_check CHECK (max_total >= 0::numeric AND max_total <= 99999999::numeric),
     CONSTRAINT offline_leases_pk PRIMARY KEY (lease_id),
     CONSTRAINT offline_leases_sequence_check CHECK (first_sequence >= 1 AND last_sequence >= (first_sequence - 1)),
     CONSTRAINT offline_leases_used_count_check CHECK (used_count >= 0 AND used_count <= max_count),
-    CONSTRAINT offline_leases_used_total_check CHECK (used_total >= 0::numeric AND used_total <= max_total)
+    CONSTRAINT offline_leases_used_total_check CHECK (used_total >= 0::numeric AND used_total <= max_total AND used_total < 'NaN'::numeric)
 );
 COMMENT ON TABLE redemption_schema.offline_leases IS 'What one terminal may take until its next sync: the station''s limits as they were when it last synced, and how much of them is taken. A terminal has one open lease; the next one closes it, and what comes then counts under the next.';
 GRANT SELECT ON TABLE redemption_schema.offline_leases TO redemption_app;
@@ -2856,7 +2857,7 @@ CREATE TABLE redemption_schema.offline_limits (
     CONSTRAINT offline_limits_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
     CONSTRAINT offline_limits_max_amount_check CHECK (max_amount > 0::numeric AND max_amount <= 9999999::numeric),
     CONSTRAINT offline_limits_max_count_check CHECK (max_count >= 1 AND max_count <= 1000),
-    CONSTRAINT offline_limits_max_discount_check CHECK (max_discount > 0::numeric AND max_discount <= max_amount),
+    CONSTRAINT offline_limits_max_discount_check CHECK (max_discount > 0::numeric AND max_discount <= max_amount AND max_discount < 'NaN'::numeric),
     CONSTRAINT offline_limits_max_hours_check CHECK (max_hours >= 1 AND max_hours <= 72),
     CONSTRAINT offline_limits_max_total_check CHECK (max_total >= max_discount AND max_total <= 99999999::numeric),
     CONSTRAINT offline_limits_pk PRIMARY KEY (station_code),
@@ -2926,7 +2927,7 @@ CREATE TABLE redemption_schema.offline_redemptions (
     CONSTRAINT offline_redemptions_accepted_check CHECK ((accepted_by IS NULL) = (accepted_because IS NULL)),
     CONSTRAINT offline_redemptions_amount_check CHECK (amount > 0::numeric AND amount <= 9999999::numeric),
     CONSTRAINT offline_redemptions_currency_check CHECK (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text])),
-    CONSTRAINT offline_redemptions_discount_amount_check CHECK (discount_amount >= 0::numeric AND discount_amount <= amount),
+    CONSTRAINT offline_redemptions_discount_amount_check CHECK (discount_amount >= 0::numeric AND discount_amount <= amount AND discount_amount < 'NaN'::numeric),
     CONSTRAINT offline_redemptions_dispenser_code_check CHECK (dispenser_code ~ '^[A-Z0-9-]{1,20}$'::text),
     CONSTRAINT offline_redemptions_employee_number_check CHECK (employee_number ~ '^EMP[0-9]{6,15}$'::text),
     CONSTRAINT offline_redemptions_entry_check CHECK (length(entry) >= 1 AND length(entry) <= 2000),
@@ -3449,8 +3450,8 @@ CREATE TABLE redemption_schema.redemption_days (
     CONSTRAINT redemption_days_cancelled_check CHECK (cancelled >= 0 AND cancelled <= completed),
     CONSTRAINT redemption_days_completed_check CHECK (completed >= 1),
     CONSTRAINT redemption_days_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text AND (currency = ANY (ARRAY['MXN'::text, 'CRC'::text, 'USD'::text]))),
-    CONSTRAINT redemption_days_discount_amount_check CHECK (discount_amount >= 0::numeric AND discount_amount <= original_amount),
-    CONSTRAINT redemption_days_final_amount_check CHECK (final_amount = (original_amount - discount_amount)),
+    CONSTRAINT redemption_days_discount_amount_check CHECK (discount_amount >= 0::numeric AND discount_amount <= original_amount AND discount_amount < 'NaN'::numeric),
+    CONSTRAINT redemption_days_final_amount_check CHECK (final_amount = (original_amount - discount_amount) AND final_amount < 'NaN'::numeric),
     CONSTRAINT redemption_days_fuel_litres_check CHECK (fuel_litres >= 0::numeric AND fuel_litres < 'NaN'::numeric),
     CONSTRAINT redemption_days_original_amount_check CHECK (original_amount >= 0::numeric AND original_amount < 'NaN'::numeric),
     CONSTRAINT redemption_days_pk PRIMARY KEY (business_day, station_code, campaign_code, currency),
