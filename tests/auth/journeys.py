@@ -43,7 +43,10 @@ def problem(response: Any) -> tuple[int, str]:
 def code_sent_to(admin: Conn, phone: str) -> str:
     """The newest code in the development inbox."""
     row = admin.execute(
-        "SELECT message_text FROM auth_schema.development_inbox WHERE phone_number = %s ORDER BY id DESC LIMIT 1",
+        """
+        SELECT message_text FROM auth_schema.development_inbox
+         WHERE phone_number = %s AND message_text ~ '#[0-9]{6}$' ORDER BY id DESC LIMIT 1
+        """,
         (phone,),
     ).fetchone()
     assert row is not None, "nothing was sent"

@@ -286,7 +286,7 @@ def test_a_list_is_made_again_for_another_key_and_after_a_quarter_of_an_hour_and
     assert make_list(settings, ring()) == 1
     assert make_list(settings, ring()) is None
     assert make_list(settings, ring(), NOW + timedelta(minutes=14)) is None
-    assert make_list(settings, ring(), NOW + timedelta(minutes=16)) == 2
+    assert make_list(settings, ring(), NOW + timedelta(hours=2)) == 2
     other, _ = rotated(RING, "coupon", now=NOW, overlap=timedelta(0))
     after = ring(other, at=NOW + timedelta(seconds=1))
     assert make_list(settings, after) == 3
