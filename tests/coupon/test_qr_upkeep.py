@@ -121,6 +121,13 @@ def test_a_ring_that_was_made_anew_signs_nothing_until_its_key_has_a_number_of_i
     assert refused_signer(settings, Keyring([])) == "keys.purpose_missing"
 
 
+def test_a_key_that_the_database_knows_under_another_number_signs_nothing(settings: Settings, admin: Admin) -> None:
+    publish(settings, ring())
+    admin.execute("UPDATE coupon_schema.qr_signing_keys SET key_id = 9")
+    assert refused_signer(settings, ring()) == "qr.foreign_key"
+    assert admin.execute("SELECT key_id FROM coupon_schema.qr_signing_keys").fetchall() == [(9,)]
+
+
 def published_set(settings: Settings, keyring: Keyring) -> tuple[int, str]:
     return inside(settings, lambda conn: qr_keys.key_set(conn, keyring))
 

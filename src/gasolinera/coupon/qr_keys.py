@@ -31,7 +31,9 @@ async def signing_key_for(conn: Connection, keyring: Keyring) -> Key:
         if stored.revoked_at is not None:
             hint = "gasolinera keys rotate coupon --overlap 0"
             raise ConflictError("qr.key_revoked", f"key {key.id} of codes was revoked, says the database", hint)
-    return key
+        return key
+    hint = "the ring was made anew: gasolinera keys rotate coupon --overlap 0"
+    raise ConflictError("qr.foreign_key", f"the database knows key {key.id} of codes under another number", hint)
 
 
 async def publish_keys(conn: Connection, keyring: Keyring) -> list[StoredKey]:

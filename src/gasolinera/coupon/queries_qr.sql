@@ -5,11 +5,11 @@ SELECT key_id, public_key, valid_from, retired_at, revoked_at, updated_at
  ORDER BY key_id;
 
 -- name: add_qr_keys
--- Public halves that the database does not have. One that it has under this number stays what it is.
+-- Public halves that the database does not have, neither under this number nor another; others may add them as well.
 INSERT INTO coupon_schema.qr_signing_keys (key_id, public_key, valid_from)
 SELECT k.key_id, k.public_key, k.valid_from
   FROM unnest($1::smallint[], $2::bytea[], $3::timestamptz[]) AS k (key_id, public_key, valid_from)
-ON CONFLICT (key_id) DO NOTHING;
+ON CONFLICT DO NOTHING;
 
 -- name: list_endorsements
 -- Which roots say of which keys that they are the platform's.
