@@ -280,7 +280,7 @@ def test_a_change_is_recorded_with_who_made_it(as_role: Connect) -> None:
         conn.execute("SELECT set_config('gasolinera.correlation_id', 'request-7', true)")
         conn.execute("UPDATE ad_schema.ad_campaigns SET priority = 9 WHERE campaign_code = 'ADC-BANCO'")
         conn.execute("UPDATE ad_schema.ad_campaigns SET priority = 9 WHERE campaign_code = 'ADC-BANCO'")
-        conn.execute("DELETE FROM ad_schema.ad_campaign_targets WHERE value = 'VIP'")
+        conn.execute("DELETE FROM ad_schema.ad_campaign_targets WHERE value = 'FREQUENT'")
     recorded = catalog.rows(
         conn,
         "SELECT action, subject_type, subject_reference, old_values ->> 'priority', new_values ->> 'priority', actor"

@@ -43,7 +43,7 @@ SELECT campaign.id, sample.dimension, sample.value, sample.is_excluded
     ('ADC-LLANTAS', 'FUEL_TYPE', 'DIESEL', false),
     ('ADC-BANCO', 'CITY', 'Ciudad de México', false),
     ('ADC-BANCO', 'STATE', 'Jalisco', false),
-    ('ADC-BANCO', 'SEGMENT', 'VIP', false)
+    ('ADC-BANCO', 'SEGMENT', 'FREQUENT', false)
   ) AS sample (campaign_code, dimension, value, is_excluded)
   JOIN ad_schema.ad_campaigns AS campaign USING (campaign_code)
 ON CONFLICT (campaign_id, dimension, value) DO NOTHING;
@@ -55,32 +55,40 @@ SELECT campaign.id, day.weekday, '06:00', '22:00'
  WHERE campaign.campaign_code = 'ADC-BANCO'
 ON CONFLICT (campaign_id, weekday, from_time) DO NOTHING;
 
-INSERT INTO ad_schema.advertisements (public_id, campaign_id, title, ad_format, body_text, media_sha256, media_type,
-    media_bytes, click_url, duration_s, skip_after_s, ticket_multiplier, content_rating, languages, status,
-    approval_status, reviewed_by, reviewed_at, rejection_reason, created_by)
-SELECT sample.public_id::uuid, campaign.id, sample.title, sample.ad_format, sample.body_text,
-       CASE WHEN sample.media_type IS NOT NULL THEN sha256(convert_to(sample.title, 'UTF8')) END,
+INSERT INTO ad_schema.advertisements (public_id, campaign_id, title, ad_format, body_text, media_url, media_sha256,
+    media_type, media_bytes, click_url, duration_s, skip_after_s, ticket_multiplier, content_rating, languages, status,
+    submitted_at, approval_status, reviewed_by, reviewed_at, rejection_reason, created_by)
+SELECT sample.public_id::uuid, campaign.id, sample.title, sample.ad_format, sample.body_text, sample.media_url,
+       decode(sample.media_sha256, 'hex'),
        sample.media_type, sample.media_bytes, sample.click_url, sample.duration_s, sample.skip_after_s,
-       sample.ticket_multiplier, 'EVERYONE', sample.languages::text[], sample.status, sample.approval_status,
+       sample.ticket_multiplier, 'EVERYONE', sample.languages::text[], sample.status, now() - interval '19 days 2 hours',
+       sample.approval_status,
        CASE WHEN sample.approval_status <> 'PENDING' THEN 'a0000000-0000-4000-8000-000000000001'::uuid END,
        CASE WHEN sample.approval_status <> 'PENDING' THEN now() - interval '19 days' END,
        sample.rejection_reason, 'a0000000-0000-4000-8000-000000000011'
   FROM (VALUES
-    ('ad100000-0000-4000-8000-000000000001', 'ADC-REFRESCO', 'Luna de limón: la playa', 'VIDEO', NULL, 'video/mp4',
-        4812300, 'https://www.refrescosluna.example/limon', 15, 5, 2, '{es}', 'ACTIVE', 'APPROVED', NULL),
-    ('ad100000-0000-4000-8000-000000000002', 'ADC-REFRESCO', 'Luna de limón: el vaso', 'IMAGE', NULL, 'image/webp',
-        98200, 'https://www.refrescosluna.example/limon', 10, 5, 1, '{es,en}', 'ACTIVE', 'APPROVED', NULL),
-    ('ad100000-0000-4000-8000-000000000003', 'ADC-LLANTAS', 'Elige tu llanta', 'INTERACTIVE', NULL, 'application/zip',
-        1250000, 'https://www.llantastecolote.example/elige', 30, 10, 3, '{es}', 'ACTIVE', 'APPROVED', NULL),
-    ('ad100000-0000-4000-8000-000000000004', 'ADC-LLANTAS', 'Suena la lluvia', 'AUDIO', NULL, 'audio/ogg',
-        310000, NULL, 20, NULL, 2, '{es}', 'DRAFT', 'PENDING', NULL),
+    -- the media are those of R__91
+    ('ad100000-0000-4000-8000-000000000001', 'ADC-REFRESCO', 'Luna de limón: la playa', 'VIDEO', NULL, NULL,
+        '2f7b9cb6c1eb3c4b72f559bd271c1f50cf2a08e96148486be866bbf3c1238da5', 'video/webm',
+        14393, 'https://www.refrescosluna.example/limon', 15, 5, 2, '{es}', 'ACTIVE', 'APPROVED', NULL),
+    ('ad100000-0000-4000-8000-000000000002', 'ADC-REFRESCO', 'Luna de limón: el vaso', 'IMAGE', NULL, NULL,
+        'c299452f6f0da2de1fa9fdd5b02f4a2e5ab19c2da45e4f61678a76ce02dda008', 'image/png',
+        1140, 'https://www.refrescosluna.example/limon', 10, 5, 1, '{es,en}', 'ACTIVE', 'APPROVED', NULL),
+    ('ad100000-0000-4000-8000-000000000003', 'ADC-LLANTAS', 'Elige tu llanta', 'INTERACTIVE', NULL, NULL,
+        '388f715800019036efb640f873738ff185845d35129c5f0543d0fd39312587ad', 'text/html',
+        703, 'https://www.llantastecolote.example/elige', 30, 10, 3, '{es}', 'ACTIVE', 'APPROVED', NULL),
+    ('ad100000-0000-4000-8000-000000000004', 'ADC-LLANTAS', 'Suena la lluvia', 'AUDIO', NULL, NULL,
+        '8625e266b2bf0cb3ba88d616ac5c771adf69e8f314964dcdfa6d213e596c08bc', 'audio/wav',
+        20044, NULL, 5, NULL, 2, '{es}', 'DRAFT', 'PENDING', NULL),
     ('ad100000-0000-4000-8000-000000000005', 'ADC-BANCO', 'Cuenta sin vueltas', 'TEXT',
-        'Abre tu cuenta en cinco minutos, sin comisiones y sin filas.', NULL,
+        'Abre tu cuenta en cinco minutos, sin comisiones y sin filas.', NULL, NULL, NULL,
         NULL, 'https://www.bancocenzontle.example/cuenta', 10, 5, 1, '{es}', 'ACTIVE', 'APPROVED', NULL),
-    ('ad100000-0000-4000-8000-000000000006', 'ADC-BANCO', 'Rendimiento de cuento', 'VIDEO', NULL, 'video/webm',
+    ('ad100000-0000-4000-8000-000000000006', 'ADC-BANCO', 'Rendimiento de cuento', 'VIDEO', NULL,
+        'https://cdn.bancocenzontle.example/rendimiento.webm',
+        'a3f5d9c1e6b7408f92d4c5b6a7980f1e2d3c4b5a69788796a5b4c3d2e1f00112', 'video/webm',
         6120000, NULL, 60, 15, 5, '{es}', 'DRAFT', 'REJECTED', 'Promete un rendimiento sin decir sus condiciones')
-  ) AS sample (public_id, campaign_code, title, ad_format, body_text, media_type, media_bytes, click_url, duration_s,
-        skip_after_s, ticket_multiplier, languages, status, approval_status, rejection_reason)
+  ) AS sample (public_id, campaign_code, title, ad_format, body_text, media_url, media_sha256, media_type, media_bytes,
+        click_url, duration_s, skip_after_s, ticket_multiplier, languages, status, approval_status, rejection_reason)
   JOIN ad_schema.ad_campaigns AS campaign USING (campaign_code)
 ON CONFLICT (public_id) DO NOTHING;
 
@@ -111,7 +119,7 @@ SELECT sample.public_id::uuid, advertisement.id, sample.user_id::uuid, sample.tr
         3, 4, 30.0, 100.00, 0, true, 97, 1),
     ('ad000000-0000-4000-8000-000000000005', 'ad100000-0000-4000-8000-000000000002',
         'a0000000-0000-4000-8000-000000000055', 'RDM-20261101-000005', 'JSM005', 'COMPLETED',
-        2, 3, 8.5, 85.00, 3, false, 71, 12),
+        2, 3, 8.5, 85.00, 3, false, 71, 45),
     ('ad000000-0000-4000-8000-000000000006', 'ad100000-0000-4000-8000-000000000001',
         'a0000000-0000-4000-8000-000000000056', 'RDM-20261101-000006', 'JSM006', 'EXPIRED',
         1, 2, 8.0, 53.30, 3, false, NULL, NULL)
@@ -151,19 +159,39 @@ SELECT engagement.id, step.event_type, step.position_s,
    AND NOT EXISTS (
         SELECT FROM ad_schema.ad_engagement_events AS known WHERE known.engagement_id = engagement.id);
 
-INSERT INTO ad_schema.ad_analytics (advertisement_id, analytics_date, impressions, starts, first_quartiles, midpoints,
-    third_quartiles, completions, skips, failures, clicks, unique_users, watched_s, bonus_tickets, cost, currency,
-    scored_engagements, quality_score_sum, fraud_score_sum)
-SELECT engagement.advertisement_id, (engagement.started_at AT TIME ZONE 'UTC')::date, count(*), count(*),
-       count(*) FILTER (WHERE quartile >= 1), count(*) FILTER (WHERE quartile >= 2),
-       count(*) FILTER (WHERE quartile >= 3), count(*) FILTER (WHERE status = 'COMPLETED'),
-       count(*) FILTER (WHERE status = 'SKIPPED'), count(*) FILTER (WHERE status IN ('FAILED', 'EXPIRED')),
-       count(clicked_at), count(DISTINCT user_id), sum(watched_s), sum(bonus_tickets), sum(cost), min(currency),
-       count(quality_score), coalesce(sum(quality_score), 0), coalesce(sum(fraud_score), 0)
+-- The sample redemptions, as their events would have told of them; they may be multiplied from now on, so that somebody
+-- who tries it out has something to multiply.
+INSERT INTO ad_schema.ad_redemptions (transaction_reference, user_id, base_tickets, station_code, fuel_type,
+    bonus_until, steps_completed)
+SELECT sample.transaction_reference, sample.user_id::uuid, sample.base_tickets, sample.station_code, sample.fuel_type,
+       now() + interval '2 days',
+       (SELECT count(*) FROM ad_schema.ad_engagements AS engagement
+         WHERE engagement.transaction_reference = sample.transaction_reference AND engagement.status = 'COMPLETED')
+  FROM (VALUES
+    ('RDM-20261101-000001', 'a0000000-0000-4000-8000-000000000051', 3, 'JSM001', 'REGULAR'),
+    ('RDM-20261101-000002', 'a0000000-0000-4000-8000-000000000052', 3, 'JSM002', 'PREMIUM'),
+    ('RDM-20261101-000003', 'a0000000-0000-4000-8000-000000000053', 3, 'JSM003', 'REGULAR'),
+    ('RDM-20261101-000004', 'a0000000-0000-4000-8000-000000000054', 3, 'JSM004', 'DIESEL'),
+    ('RDM-20261101-000005', 'a0000000-0000-4000-8000-000000000055', 3, 'JSM005', 'REGULAR'),
+    ('RDM-20261101-000006', 'a0000000-0000-4000-8000-000000000056', 3, 'JSM006', 'PREMIUM'),
+    ('RDM-20261101-000007', 'a0000000-0000-4000-8000-000000000051', 2, 'JSM007', 'PREMIUM')
+  ) AS sample (transaction_reference, user_id, base_tickets, station_code, fuel_type)
+ON CONFLICT (transaction_reference) DO NOTHING;
+
+INSERT INTO ad_schema.ad_networks (network_code, advertiser_id, keys_url)
+SELECT 'tecolote', advertiser.id, 'https://keys.llantastecolote.example/keys.json'
+  FROM ad_schema.advertisers AS advertiser WHERE advertiser.advertiser_code = 'LLANTAS-TECOLOTE'
+ON CONFLICT (network_code) DO NOTHING;
+
+-- One of them waits for a person: hardly anybody could have seen it, and the player said nothing while it ran.
+INSERT INTO ad_schema.ad_view_reviews (engagement_id, fraud_score, findings, created_at)
+SELECT engagement.id, 45, '{"HIDDEN": 20, "SILENT": 25}', engagement.finished_at
   FROM ad_schema.ad_engagements AS engagement
- WHERE engagement.public_id::text LIKE 'ad000000-0000-4000-8000-%'
- GROUP BY engagement.advertisement_id, (engagement.started_at AT TIME ZONE 'UTC')::date
-ON CONFLICT (advertisement_id, analytics_date) DO NOTHING;
+ WHERE engagement.public_id = 'ad000000-0000-4000-8000-000000000005'
+ON CONFLICT (engagement_id) DO NOTHING;
+
+-- The figures of their days, as the job makes them.
+SELECT ad_schema.fold_analytics(100000) WHERE EXISTS (SELECT FROM ad_schema.ad_analytics_changes);
 
 -- Four shares of each total budget; the first has paid the completed views above.
 INSERT INTO ad_schema.ad_campaign_budget_shards (campaign_id, budget_date, shard, allotted, spent)
