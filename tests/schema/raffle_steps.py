@@ -10,21 +10,34 @@ from tests.schema.ticket_numbers import numbers
 _seeds = count(1)
 
 
-def draft(app: Conn, code: str, *, max_tickets: int | None = None, multiple_wins: bool = False) -> int:
+def draft(
+    app: Conn,
+    code: str,
+    *,
+    max_tickets: int | None = None,
+    multiple_wins: bool = False,
+    algorithm: str = "MERKLE_TREE",
+) -> int:
     """A DRAFT whose entries are due to end: it can be opened, filled with entries of yesterday, and closed."""
-    return catalog.number(
+    raffle = catalog.number(
         app,
         """
         INSERT INTO raffle_schema.raffles (raffle_code, name, raffle_type, opens_at, closes_at, draw_at, organizer,
-               permit_number, terms_version, terms_sha256, terms_url, max_tickets_per_user, allows_multiple_wins)
+               permit_number, terms_version, terms_sha256, terms_url, max_tickets_per_user, allows_multiple_wins,
+               selection_algorithm)
         VALUES (%s, 'A raffle', 'STANDARD', now() - interval '2 days', now() - interval '1 minute',
-                now() + interval '1 day', 'Us', 'P-1', '1', sha256('terms'), 'https://example.com/terms', %s, %s)
+                now() + interval '1 day', 'Us', 'P-1', '1', sha256('terms'), 'https://example.com/terms', %s, %s, %s)
         RETURNING id
         """,
         code,
         max_tickets,
         multiple_wins,
+        algorithm,
     )
+    app.execute(
+        "INSERT INTO raffle_schema.raffle_terms (raffle_id, version, body) VALUES (%s, '1', 'terms')", (raffle,)
+    )
+    return raffle
 
 
 def add_prize(app: Conn, raffle: int, rank: int, quantity: int = 1) -> int:
@@ -58,9 +71,10 @@ def opened(
     quantities: tuple[int, ...] = (1,),
     max_tickets: int | None = None,
     multiple_wins: bool = False,
+    algorithm: str = "MERKLE_TREE",
 ) -> int:
     """An OPEN raffle with one prize for each quantity."""
-    raffle = draft(app, code, max_tickets=max_tickets, multiple_wins=multiple_wins)
+    raffle = draft(app, code, max_tickets=max_tickets, multiple_wins=multiple_wins, algorithm=algorithm)
     for rank, quantity in enumerate(quantities, start=1):
         add_prize(app, raffle, rank, quantity)
     move(app, raffle, "OPEN")
@@ -124,23 +138,9 @@ def miscounted(conn: Conn) -> list[str]:
     )
 
 
-def place(app: Conn, raffle: int) -> None:
-    """Gives every entry with tickets its leaf and its range."""
-    app.execute(
-        """
-        UPDATE raffle_schema.raffle_entries AS e
-           SET leaf_index = o.leaf_index, range_start = o.range_start,
-               owner_tag = substr(sha256(uuid_send(e.user_id)), 1, 16)
-          FROM (SELECT id, row_number() OVER w - 1 AS leaf_index, sum(ticket_count) OVER w - ticket_count AS range_start
-                  FROM raffle_schema.raffle_entries WHERE raffle_id = %s AND ticket_count > 0
-                WINDOW w AS (ORDER BY issuance_id)) AS o
-         WHERE o.id = e.id
-        """,
-        (raffle,),
-    )
-
-
-def _next_draw(round_at: str, frozen: tuple[str, str] = ("", "")) -> str:
+def _next_draw(
+    round_at: str, frozen: tuple[str, str] = ("", ""), manifest: str = "'manifest ' || last.chain_number + 1"
+) -> str:
     """The next draw of the chain for a raffle, with its true counts."""
     column, moment = frozen
     return f"""
@@ -151,7 +151,7 @@ def _next_draw(round_at: str, frozen: tuple[str, str] = ("", "")) -> str:
                (SELECT count(*) FROM raffle_schema.raffle_entries AS e
                  WHERE e.raffle_id = t.raffle_id AND e.ticket_count > 0),
                t.ticket_count, t.participant_count, sha256('root'),
-               convert_to('manifest ' || last.chain_number + 1, 'UTF8'), sha256('a') || sha256('b'), 'key',
+               convert_to({manifest}, 'UTF8'), sha256('a') || sha256('b'), 'key',
                sha256('drand'), 1, {round_at}{moment}
           FROM raffle_schema.raffle_totals AS t CROSS JOIN raffle_schema.raffle_draws AS last
          WHERE t.raffle_id = %s ORDER BY last.chain_number DESC LIMIT 1
@@ -159,16 +159,46 @@ def _next_draw(round_at: str, frozen: tuple[str, str] = ("", "")) -> str:
     """
 
 
+def list_entries(conn: Conn, raffle: int, number: int | None = None) -> None:
+    """The list of the next draw, of at most 256 entries; the draw has to come in the same transaction."""
+    conn.execute(
+        """
+        INSERT INTO raffle_schema.draw_leaf_pages
+               (draw_number, page_number, first_entry_hash, range_start, leaves, entry_ids)
+        SELECT coalesce(%s, (SELECT max(d.chain_number) + 1 FROM raffle_schema.raffle_draws AS d)), 0,
+               (array_agg(e.entry_hash ORDER BY e.entry_hash))[1], 0,
+               string_agg('\\x01'::bytea || e.entry_hash || e.owner_tag || decode('0000000000', 'hex')
+                          || int4send(e.ticket_count), ''::bytea ORDER BY e.entry_hash),
+               string_agg(int8send(e.id), ''::bytea ORDER BY e.entry_hash)
+          FROM raffle_schema.raffle_entries AS e WHERE e.raffle_id = %s AND e.ticket_count > 0
+        HAVING count(*) > 0
+        """,
+        (number, raffle),
+    )
+
+
 def freeze_now(app: Conn, raffle: int) -> int:
     """A draw as the service makes it, whose randomness is an hour away; its id."""
-    return catalog.number(app, _next_draw("now() + interval '1 hour'"), raffle)
+    with app.transaction():
+        list_entries(app, raffle)
+        return catalog.number(app, _next_draw("now() + interval '1 hour'"), raffle)
 
 
 def freeze(admin: Conn, raffle: int) -> int:
     """A draw that was frozen an hour ago, which only the owner can say, and whose randomness is out; its id."""
-    place(admin, raffle)
     hour_ago = (", frozen_at", ", now() - interval '1 hour'")
-    return catalog.number(admin, _next_draw("now() - interval '1 second'", hour_ago), raffle)
+    with admin.transaction():
+        list_entries(admin, raffle)
+        return catalog.number(admin, _next_draw("now() - interval '1 second'", hour_ago), raffle)
+
+
+def freeze_before(admin: Conn, raffle: int, *, round_in_min: int) -> int:
+    """A draw that was frozen yesterday, whose manifest states a gap of an hour; its id."""
+    gap = """'{"evidence":{"gap_s":3600,"quorum":2},"n":' || last.chain_number + 1 || '}'"""
+    yesterday = (", frozen_at", ", now() - interval '1 day'")
+    with admin.transaction():
+        list_entries(admin, raffle)
+        return catalog.number(admin, _next_draw(f"now() + interval '{round_in_min} minutes'", yesterday, gap), raffle)
 
 
 def draw(app: Conn, drawn: int) -> None:

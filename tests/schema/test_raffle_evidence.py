@@ -6,7 +6,7 @@ import pytest
 from psycopg import errors
 from tests.schema import catalog
 from tests.schema.catalog import Conn
-from tests.schema.raffle_steps import draw, drawing, enter, freeze, freeze_now, move, opened, place
+from tests.schema.raffle_steps import draw, drawing, enter, freeze, freeze_now, move, opened
 from tests.schema.ticket_numbers import user
 
 Connect = Callable[[str], Conn]
@@ -45,7 +45,6 @@ def test_the_runtime_role_chooses_no_time_of_a_draw(as_role: Connect, column: st
 def test_a_draw_names_a_round_after_now(as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = closed(app)
-    place(app, raffle)
     drawn = freeze_now(app, raffle)
     assert catalog.number(
         app, "SELECT count(*) FROM raffle_schema.raffle_draws WHERE id = %s AND beacon_round_at > now()", drawn
@@ -60,8 +59,7 @@ def test_a_draw_names_a_round_after_now(as_role: Connect) -> None:
 def test_a_draw_counts_what_its_raffle_holds(as_role: Connect, counts: tuple[int, int, int]) -> None:
     app = as_role("raffle_app")
     raffle = closed(app)
-    place(app, raffle)
-    with pytest.raises(errors.CheckViolation, match="does not count"):
+    with pytest.raises(errors.CheckViolation, match=r"does not count|not that of its"):
         app.execute(
             """
             INSERT INTO raffle_schema.raffle_draws (raffle_id, chain_number, previous_chain_number,
@@ -73,15 +71,6 @@ def test_a_draw_counts_what_its_raffle_holds(as_role: Connect, counts: tuple[int
             """,
             (raffle, *counts),
         )
-
-
-def test_entries_without_places_are_not_frozen(as_role: Connect) -> None:
-    app = as_role("raffle_app")
-    raffle = closed(app)
-    with pytest.raises(errors.CheckViolation, match="does not count"):
-        freeze_now(app, raffle)
-    place(app, raffle)
-    freeze_now(app, raffle)
 
 
 def test_the_randomness_is_that_of_the_beacons_signature(admin: Conn, as_role: Connect) -> None:
@@ -102,83 +91,9 @@ def test_the_randomness_is_that_of_the_beacons_signature(admin: Conn, as_role: C
     assert catalog.number(app, "SELECT count(*) FROM raffle_schema.raffle_draws WHERE drawn_at = updated_at") >= 1
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "leaf_index = leaf_index + 10",
-        "range_start = range_start + 10",
-        "owner_tag = decode(repeat('00', 16), 'hex')",
-        "leaf_index = NULL, range_start = NULL, owner_tag = NULL",
-    ],
-)
-def test_an_entry_keeps_its_place(admin: Conn, as_role: Connect, change: str) -> None:
+def test_a_raffle_cancelled_after_its_close_gives_its_tickets_back(as_role: Connect) -> None:
     app = as_role("raffle_app")
     raffle = closed(app)
-    place(app, raffle)
-    statement = b"UPDATE raffle_schema.raffle_entries SET " + change.encode() + b" WHERE raffle_id = %s"
-    with pytest.raises(errors.RestrictViolation):
-        app.execute(statement, (raffle,))
-    drawn = freeze(admin, raffle)
-    move(app, raffle, "DRAWING")
-    draw(app, drawn)
-    move(app, raffle, "COMPLETED")
-    for conn in (app, admin):
-        with pytest.raises(errors.RestrictViolation):
-            conn.execute(statement, (raffle,))
-
-
-def test_places_are_given_while_the_raffle_is_closed(as_role: Connect) -> None:
-    app = as_role("raffle_app")
-    raffle = opened(app)
-    enter(app, raffle, {user(1): 1})
-    with pytest.raises(errors.RestrictViolation, match="while it is CLOSED"):
-        place(app, raffle)
-    move(app, raffle, "CANCELLED")
-    with pytest.raises(errors.RestrictViolation, match="while it is CLOSED"):
-        place(app, raffle)
-
-
-@pytest.mark.parametrize(
-    ("leaf", "start"),
-    [
-        ("n - 1", "n - 1"),  # overlapping ranges
-        ("n - 1", "(n - 1) * 10"),  # gaps between them
-        ("n", "upto - ticket_count"),  # leaves from 1
-        ("n - 1", "upto"),  # ranges from 1
-    ],
-)
-def test_ranges_follow_each_other_from_zero(as_role: Connect, leaf: str, start: str) -> None:
-    app = as_role("raffle_app")
-    raffle = closed(app)
-    statement = f"""
-        UPDATE raffle_schema.raffle_entries AS e
-           SET leaf_index = {leaf}, range_start = {start}, owner_tag = substr(sha256('tag'), 1, 16)
-          FROM (SELECT id, row_number() OVER w AS n, sum(ticket_count) OVER w AS upto
-                  FROM raffle_schema.raffle_entries WHERE raffle_id = %s
-                WINDOW w AS (ORDER BY ticket_count DESC)) AS o WHERE o.id = e.id
-    """
-    with pytest.raises(errors.CheckViolation, match="without a gap"):
-        app.execute(statement.encode(), (raffle,))
-
-
-def test_all_entries_are_placed_by_one_statement(as_role: Connect) -> None:
-    app = as_role("raffle_app")
-    raffle = closed(app)
-    with pytest.raises(errors.CheckViolation, match="without a gap"):
-        app.execute(
-            """
-            UPDATE raffle_schema.raffle_entries
-               SET leaf_index = 0, range_start = 0, owner_tag = substr(sha256('tag'), 1, 16)
-             WHERE raffle_id = %s AND user_id = %s
-            """,
-            (raffle, user(1)),
-        )
-
-
-def test_a_raffle_cancelled_after_the_placing_gives_its_tickets_back(as_role: Connect) -> None:
-    app = as_role("raffle_app")
-    raffle = closed(app)
-    place(app, raffle)
     move(app, raffle, "CANCELLED")
     app.execute("UPDATE raffle_schema.raffle_tickets SET status = 'CANCELLED' WHERE raffle_id = %s", (raffle,))
     assert catalog.number(app, "SELECT ticket_count FROM raffle_schema.raffle_totals WHERE raffle_id = %s", raffle) == 0

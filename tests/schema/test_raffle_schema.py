@@ -15,11 +15,12 @@ Connect = Callable[[str], Conn]
 
 
 STATUSES = ("DRAFT", "OPEN", "CLOSED", "DRAWING", "COMPLETED", "CANCELLED")
+# Frozen draws are here those whose round has come: from then on nobody cancels.
 ALLOWED = {
     "DRAFT": {"OPEN", "CANCELLED"},
     "OPEN": {"CLOSED", "CANCELLED"},
-    "CLOSED": {"DRAWING", "CANCELLED"},
-    "DRAWING": {"COMPLETED", "CANCELLED"},
+    "CLOSED": {"DRAWING"},
+    "DRAWING": {"COMPLETED"},
     "COMPLETED": set[str](),
     "CANCELLED": set[str](),
 }

@@ -93,7 +93,7 @@ def enrol(folder: Path, url: str, code: str, *, root: bytes | None = None, http:
         (folder / "key").unlink()
         raise
     enrolled = Enrolled(found.terminal_code, found.station_code, url.rstrip("/"), None if root is None else root.hex())
-    _write(folder / "device.json", msgspec.json.encode(enrolled))
+    write_file(folder / "device.json", msgspec.json.encode(enrolled))
     return Device(folder, enrolled, key)
 
 
@@ -146,9 +146,11 @@ def sync(device: Device, *, http: httpx.Client | None = None) -> list[EntryState
         waiting = queue.entries[_synced(device) :]
         while waiting:
             batch = SyncRequest(tuple(one.signed for one in waiting[:MAX_BATCH]))
-            answer = _ask(device, "/api/redemptions/offline/entries", batch, SyncAnswer, http)
+            answer = ask(device, "/api/redemptions/offline/entries", batch, SyncAnswer, http)
             states.extend(answer.entries)
-            _write(device.folder / "synced.json", msgspec.json.encode(min(answer.head_sequence, len(queue.entries))))
+            write_file(
+                device.folder / "synced.json", msgspec.json.encode(min(answer.head_sequence, len(queue.entries)))
+            )
             if answer.stopped_by is not None:
                 sentence = f"the platform stopped after entry {answer.head_sequence}: {answer.stopped_by}"
                 raise ConflictError("offline.stopped", sentence, "tell the station's administrator")
@@ -173,15 +175,15 @@ def refresh(device: Device, *, now: datetime, http: httpx.Client | None = None) 
     with _queue_of(device) as queue:
         sequence, head = queue.head
         try:
-            lease = _ask(device, "/api/redemptions/offline/leases", LeaseWish(sequence, head.hex()), Lease, http)
+            lease = ask(device, "/api/redemptions/offline/leases", LeaseWish(sequence, head.hex()), Lease, http)
         except ConflictError as refused:
             if refused.code == "offline.not_enabled":  # the platform has ended the lease at hand as well
                 (device.folder / "lease.json").unlink(missing_ok=True)
             raise
-    _write(device.folder / "keys", key_set.encode())
-    _write(device.folder / "revocations", revocations.encode())
-    _write(device.folder / "revocations.version", msgspec.json.encode(version))
-    _write(device.folder / "lease.json", msgspec.json.encode(lease))
+    write_file(device.folder / "keys", key_set.encode())
+    write_file(device.folder / "revocations", revocations.encode())
+    write_file(device.folder / "revocations.version", msgspec.json.encode(version))
+    write_file(device.folder / "lease.json", msgspec.json.encode(lease))
     return lease
 
 
@@ -242,7 +244,13 @@ def _document(device: Device, what: str, http: httpx.Client | None) -> str:
     return _send(http, "GET", f"{device.enrolled.url}/api/coupons/qr/{what}", b"", {}).text.strip()
 
 
-def _ask(device: Device, target: str, body: msgspec.Struct, kind: type[Answer], http: httpx.Client | None) -> Answer:
+def ask(device: Device, target: str, body: msgspec.Struct, kind: type[Answer], http: httpx.Client | None) -> Answer:
+    """Raises ConflictError with the platform's code, UnavailableError `terminal.no_connection`."""
+    return msgspec.json.decode(tell(device, target, body, http), type=kind)
+
+
+def tell(device: Device, target: str, body: msgspec.Struct, http: httpx.Client | None) -> bytes:
+    """A request that this terminal signs. Raises as `ask` does."""
     content = msgspec.json.encode(body)
     nonce, time_ms = os.urandom(16), int(datetime.now(UTC).timestamp() * _MILLISECOND)
     parts = TerminalSignature(device.enrolled.terminal_code, time_ms, nonce, b"")
@@ -252,7 +260,7 @@ def _ask(device: Device, target: str, body: msgspec.Struct, kind: type[Answer], 
         f"signature={to_base64url(signature)}"
     )
     headers = {HEADER: header, "content-type": "application/json"}
-    return msgspec.json.decode(_send(http, "POST", device.enrolled.url + target, content, headers).content, type=kind)
+    return _send(http, "POST", device.enrolled.url + target, content, headers).content
 
 
 def _send(http: httpx.Client | None, method: str, url: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
@@ -273,7 +281,7 @@ def _send(http: httpx.Client | None, method: str, url: str, content: bytes, head
     raise ConflictError(problem.code, problem.detail)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Whole or not at all, whatever crashes."""
     beside = path.with_name(path.name + ".new")
     with beside.open("wb") as file:

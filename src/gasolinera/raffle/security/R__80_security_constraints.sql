@@ -30,7 +30,9 @@ REVOKE SELECT ON raffle_schema.raffles, raffle_schema.raffle_audit_log, raffle_s
 GRANT SELECT (id, raffle_code, name, description, raffle_type, selection_algorithm, status, opens_at, closes_at,
               draw_at, time_zone, max_tickets_per_user, allows_multiple_wins, alternate_count, claim_days, organizer,
               permit_number, terms_version, terms_sha256, terms_url, opened_at, closed_at, drawing_at, completed_at,
-              cancelled_at, cancellation_reason, created_at, updated_at)
+              cancelled_at, cancellation_reason, min_age, min_tickets_per_user, excludes_employees,
+              requires_active_account, takes_choices, free_entries_per_day, opens_by_itself, withdrawn_at, created_at,
+              updated_at)
       ON raffle_schema.raffles TO raffle_ro;
 GRANT SELECT (id, event_type, raffle_code, subject, old_values, new_values, correlation_id, created_at)
       ON raffle_schema.raffle_audit_log TO raffle_ro;
