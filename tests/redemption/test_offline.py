@@ -1,7 +1,7 @@
 """What terminals took without a connection: kept once and in order, within its lease, settled by the first to come."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
-from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.auth.service import find_user
 from gasolinera.calls import UserDirectory, local_users
 from gasolinera.config import Settings
@@ -47,22 +45,13 @@ CONFLICTS = "/offline/conflicts"
 
 
 @pytest.fixture
-def desk(settings: Settings, admin: Conn) -> Generator[Desk]:
+def desk(admin: Conn, desk: Desk) -> Desk:
+    """Without the sample's redemptions that are under way."""
     admin.execute(
         "UPDATE redemption_schema.redemptions SET status = 'FAILED', failure_code = 'COUPON_REFUSED'"
         " WHERE status = 'PENDING'"
     )
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Desk(app, opened)
-
-
-@pytest.fixture
-def till(desk: Desk) -> Till:
-    assert set_limits(desk).status_code == 200
-    made = Till(desk)
-    assert made.open_lease().status_code == 201
-    return made
+    return desk
 
 
 def scanned(admin: Conn, campaign: str = "OFFLINE", **terms: Any) -> str:

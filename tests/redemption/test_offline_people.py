@@ -1,15 +1,12 @@
 """Without a connection nobody redeems who could not with one, and nobody has an honest customer stopped later."""
 
 import asyncio
-from collections.abc import Generator
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 import pytest
-from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.auth.service import find_user
 from gasolinera.calls import local_users
 from gasolinera.config import Settings
@@ -32,21 +29,6 @@ from tests.redemption.desk import (
 from tests.redemption.offline_steps import Till, set_limits
 
 SECOND_ADMINISTRATOR = msgspec.structs.replace(ADMINISTRATOR, user_id=user(2))
-
-
-@pytest.fixture
-def desk(settings: Settings) -> Generator[Desk]:
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Desk(app, opened)
-
-
-@pytest.fixture
-def till(desk: Desk) -> Till:
-    assert set_limits(desk).status_code == 200
-    made = Till(desk)
-    assert made.open_lease().status_code == 201
-    return made
 
 
 def scanned(admin: Conn, campaign: str, owner: Any = DRIVER.user_id) -> str:

@@ -86,8 +86,8 @@ def lived(people: People, admin: Admin, as_role: Callable[[str], Admin]) -> str:
 def test_an_export_holds_every_kind_and_nothing_of_others(settings: Settings, lived: str) -> None:
     found = exported(settings, ANA)
     assert {name: len(rows) for name, rows in found.items()} == {
-        "account_state": 0, "redemptions": 2, "served": 0, "tickets": 3, "free_entries": 1, "points": 2,
-        "assessments": 1, "offline_redemptions": 0, "employments": 0,
+        "account_state": 0, "redemptions": 2, "served": 0, "tickets": 3, "ad_bonuses": 0, "free_entries": 1,
+        "points": 2, "assessments": 1, "offline_redemptions": 0, "employments": 0,
     }  # fmt: skip
     assert found["redemptions"][1]["transaction_reference"] == lived
     text = str(found)

@@ -1,11 +1,9 @@
 """The pump's code: the employee shows it, one driver scans it, and it completes once, with a coupon or without."""
 
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar.testing import TestClient
@@ -29,13 +27,6 @@ from tests.redemption.desk import (
 from tests.redemption.live_codes import live_code
 
 WISH = {"dispenser_code": "D03", "currency": "CRC", "amount": "17500", "fuel_type": "REGULAR"}
-
-
-@pytest.fixture
-def desk(settings: Settings) -> Generator[Desk]:
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Desk(app, opened)
 
 
 def show(desk: Desk, **change: Any) -> str:

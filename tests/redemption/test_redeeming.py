@@ -1,16 +1,12 @@
 """Journeys of redemptions through HTTP: one request, two steps, cancelled, looked at, refused."""
 
-from collections.abc import Generator
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 import pytest
-from litestar.testing import TestClient
 
-from gasolinera.app import create_app
-from gasolinera.config import Settings
 from gasolinera.redemption import receipts
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
 from tests.redemption.desk import (
@@ -26,13 +22,6 @@ from tests.redemption.desk import (
     totals_disagree,
     user,
 )
-
-
-@pytest.fixture
-def desk(settings: Settings) -> Generator[Desk]:
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Desk(app, opened)
 
 
 def campaign(admin: Conn, code: str = "TEN", **terms: Any) -> int:

@@ -1,28 +1,16 @@
 """A terminal that signs a request says where it was redeemed; without one a dispenser does."""
 
-from collections.abc import Generator
 from typing import Any
 from uuid import uuid4
 
 import msgspec
-import pytest
-from litestar.testing import TestClient
 from nacl.signing import SigningKey
 
-from gasolinera.app import create_app
-from gasolinera.config import Settings
 from tests.coupon.at_hand import make_campaign, make_coupon
 from tests.redemption.desk import ADMINISTRATOR, ATTENDANT, Conn, Desk, problem
 from tests.station.test_terminals import enrolment, signature
 
 TARGET = "/api/redemptions"
-
-
-@pytest.fixture
-def desk(settings: Settings) -> Generator[Desk]:
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Desk(app, opened)
 
 
 def enrolled(desk: Desk, station: str) -> tuple[str, SigningKey]:

@@ -1,16 +1,12 @@
 """Refusals that must not tell, and redemptions that nobody may make for himself or for nobody."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from litestar.testing import TestClient
 
-from gasolinera.app import create_app
-from gasolinera.config import Settings
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
 from tests.redemption.desk import (
     ADMINISTRATOR,
@@ -30,13 +26,6 @@ from tests.redemption.live_codes import live_code
 BODY = {"fuel_type": "REGULAR", "dispenser_code": "D03", "amount": "500"}
 LATER = timedelta(minutes=2)
 NOT_REDEEMABLE = (409, "coupon.not_redeemable")
-
-
-@pytest.fixture
-def desk(settings: Settings) -> Generator[Desk]:
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Desk(app, opened)
 
 
 def bearer(admin: Conn, code: str = "BEARER", **terms: Any) -> str:

@@ -6,14 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from tests.redemption.desk import ADMINISTRATOR, ATTENDANT, DRIVER, MANAGER, Conn, Desk, problem
 from tests.redemption.test_reports import begin, cancel_one, complete
@@ -21,13 +19,6 @@ from tests.redemption.test_reports import begin, cancel_one, complete
 pytestmark = pytest.mark.usefixtures("reported")
 MAY = "?from=2026-05-01&to=2026-05-31"
 Command = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def desk(settings: Settings) -> Generator[Desk]:
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Desk(app, opened)
 
 
 @pytest.fixture

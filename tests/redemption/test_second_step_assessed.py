@@ -1,22 +1,11 @@
 """Only the second step uses a coupon, so it is assessed like the first: what the rules block uses none."""
 
-from collections.abc import Generator
 from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 
-from gasolinera.app import create_app
-from gasolinera.config import Settings
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
 from tests.redemption.desk import ATTENDANT, DRIVER, OTHER_DRIVER, Conn, Desk, problem, totals_disagree
-
-
-@pytest.fixture
-def desk(settings: Settings) -> Generator[Desk]:
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Desk(app, opened)
 
 
 def validated(desk: Desk, admin: Conn, code: str, **pumped: str) -> str:

@@ -41,6 +41,7 @@ def test_waiting_and_entered_tickets_and_bonuses_go_and_a_drawn_one_stays(
     assert tickets_of(admin, reference) == {"CANCELLED": 5, "USED": 1}
     revoked = told(admin)[len(before) :]
     assert sorted(revoked, key=str) == [
+        ("tickets.revoked", 1, "DRAWN-2027"),  # it stays USED, and its raffle knows
         ("tickets.revoked", 1, None),  # the earned one that waited
         ("tickets.revoked", 2, "SPRING-2027"),
         ("tickets.revoked", 2, None),  # the bonus

@@ -7,7 +7,6 @@ from uuid import UUID
 from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
@@ -18,6 +17,7 @@ from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.keyring import Keyring, to_base64url
 from gasolinera.limits import Limit as RateLimit
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import reading, redeeming
@@ -152,10 +152,6 @@ _Cursor: TypeAlias = Annotated[
 _Limit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.")]
 
 
-def _good(kind: Any, description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
-
-
 @post(
     "/",
     guards=_PROCESS,
@@ -163,7 +159,7 @@ def _good(kind: Any, description: str, example: object) -> ResponseSpec:
     summary="Redeem a coupon",
     description="In one request: the scanned or typed coupon, the fuel, and the amount or litres and price. Who scans "
     "a code that we signed learns why it is refused; a typed code always gets the same answer.",
-    responses={201: _good(Redemption, "The redemption, completed.", REDEMPTION_EXAMPLE), **ABOUT_COUPON},
+    responses={201: good(Redemption, "The redemption, completed.", REDEMPTION_EXAMPLE), **ABOUT_COUPON},
 )
 async def redeem_route(
     db: NamedDependency[Database],
@@ -190,7 +186,7 @@ async def redeem_route(
     summary="Validate a coupon before fuelling",
     description="The first of two steps, for an amount that the customer names. Reserves nothing: the coupon is used "
     "by the second step, within half an hour.",
-    responses={201: _good(Validation, "What it would give.", _VALIDATION_EXAMPLE), **ABOUT_COUPON},
+    responses={201: good(Validation, "What it would give.", _VALIDATION_EXAMPLE), **ABOUT_COUPON},
 )
 async def validate_route(
     db: NamedDependency[Database],
@@ -218,7 +214,7 @@ async def validate_route(
     summary="Complete a validated redemption",
     description="The second step, with what the pump says. The same request again gets the same answer.",
     responses={
-        200: _good(Redemption, "The redemption, completed.", REDEMPTION_EXAMPLE | {"flow": "TWO_STEP"}),
+        200: good(Redemption, "The redemption, completed.", REDEMPTION_EXAMPLE | {"flow": "TWO_STEP"}),
         404: _UNKNOWN,
         **ABOUT_COUPON,
     },
@@ -243,7 +239,7 @@ async def complete_route(
     description="An employee within 15 minutes, the station's administrator within a day, the chain's within 30. "
     "Tickets are taken back; the campaign says whether the coupon is given back.",
     responses={
-        200: _good(Cancelled, "What became of it.", _CANCELLED_EXAMPLE),
+        200: good(Cancelled, "What became of it.", _CANCELLED_EXAMPLE),
         403: _FORBIDDEN,
         404: _UNKNOWN,
         409: problem_spec(HTTPStatus.CONFLICT, "redemption.too_late", "the time to cancel this redemption is over"),
@@ -268,7 +264,7 @@ async def cancel_route(
     summary="List redemptions",
     description="Newest first: the own ones of a customer, those of the station for its staff, all for administrators.",
     responses={
-        200: _good(Page[Redemption], "A page.", {"items": [REDEMPTION_EXAMPLE], "next_cursor": None}),
+        200: good(Page[Redemption], "A page.", {"items": [REDEMPTION_EXAMPLE], "next_cursor": None}),
         403: problem_spec(
             HTTPStatus.FORBIDDEN, "auth.other_station", "this account may not see the redemptions of that station"
         ),
@@ -297,7 +293,7 @@ async def list_route(
     "/{reference:str}",
     guards=_READ,
     summary="Look a redemption up",
-    responses={200: _good(Redemption, "The redemption.", REDEMPTION_EXAMPLE), 404: _UNKNOWN},
+    responses={200: good(Redemption, "The redemption.", REDEMPTION_EXAMPLE), 404: _UNKNOWN},
 )
 async def get_route(
     db: NamedDependency[Database], caller: NamedDependency[Caller], reference: _Reference
@@ -313,7 +309,7 @@ async def get_route(
     description="Where the redemption's `receipts` points, for its driver and for the station to print. A list for "
     "each time that tickets were made. Anybody can check a receipt with `gasolinera tickets verify`.",
     responses={
-        200: _good(tuple[SignedIssuance, ...], "The tickets and their receipts.", _RECEIPTS_EXAMPLE),
+        200: good(tuple[SignedIssuance, ...], "The tickets and their receipts.", _RECEIPTS_EXAMPLE),
         404: _UNKNOWN,
     },
 )

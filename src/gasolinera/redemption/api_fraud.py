@@ -1,18 +1,17 @@
 """Fraud over HTTP: the review queue for who looks at it, the rules for the chain's administrators."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from litestar import get, post, put
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gasolinera.authentication import requires
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import fraud, fraud_rules
@@ -147,10 +146,6 @@ _Subject: TypeAlias = Annotated[
 ]
 
 
-def _good(kind: Any, description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
-
-
 @get(
     "/fraud/reviews",
     guards=_SEE,
@@ -158,7 +153,7 @@ def _good(kind: Any, description: str, example: object) -> ResponseSpec:
     description="Open ones worst first, then oldest; resolved ones newest first. A station's administrator sees the "
     "own station's.",
     responses={
-        200: _good(Page[Review], "A page of reviews.", {"items": [_REVIEW_EXAMPLE], "next_cursor": None}),
+        200: good(Page[Review], "A page of reviews.", {"items": [_REVIEW_EXAMPLE], "next_cursor": None}),
         **_PROBLEMS,
     },
 )
@@ -177,7 +172,7 @@ async def list_reviews_route(
     "/fraud/reviews/{detection:uuid}",
     guards=_SEE,
     summary="One review",
-    responses={200: _good(Review, "The review.", _REVIEW_EXAMPLE), 404: _UNKNOWN, **_PROBLEMS},
+    responses={200: good(Review, "The review.", _REVIEW_EXAMPLE), 404: _UNKNOWN, **_PROBLEMS},
 )
 async def get_review_route(
     db: NamedDependency[Database], caller: NamedDependency[Caller], detection: _Detection
@@ -193,7 +188,7 @@ async def get_review_route(
     summary="Take a review",
     description="The caller works on it. After half an hour somebody else may take it over.",
     responses={
-        200: _good(Review, "The review.", _REVIEW_EXAMPLE),
+        200: good(Review, "The review.", _REVIEW_EXAMPLE),
         404: _UNKNOWN,
         409: _TAKEN,
         **(_PROBLEMS | {403: _OWN}),
@@ -217,7 +212,7 @@ async def take_review_route(
     description="By who took it, once. CONFIRM counts against the driver's next attempts; RELEASE, for the chain's "
     "administrators alone, keeps the driver from being blocked for some hours.",
     responses={
-        200: _good(Review, "The review.", _REVIEW_EXAMPLE | {"status": "FALSE_ALARM", "resolution": "DISMISS"}),
+        200: good(Review, "The review.", _REVIEW_EXAMPLE | {"status": "FALSE_ALARM", "resolution": "DISMISS"}),
         404: _UNKNOWN,
         409: _NOT_TAKEN,
         **(_PROBLEMS | {403: _OWN}),
@@ -239,7 +234,7 @@ async def resolve_review_route(
     guards=_READ_RULES,
     summary="Rules and thresholds",
     description="With the parameters that each kind of rule has.",
-    responses={200: _good(RuleBook, "All rules.", _RULES_EXAMPLE), **_PROBLEMS},
+    responses={200: good(RuleBook, "All rules.", _RULES_EXAMPLE), **_PROBLEMS},
 )
 async def read_rules_route(db: NamedDependency[Database]) -> RuleBook:
     async with db.connection() as conn:
@@ -253,7 +248,7 @@ async def read_rules_route(db: NamedDependency[Database]) -> RuleBook:
     description="With the version that the change is of; 0 makes a new rule. It holds for the next redemption. A rule "
     "is switched off, never deleted.",
     responses={
-        200: _good(FraudRule, "The rule.", _RULE_EXAMPLE),
+        200: good(FraudRule, "The rule.", _RULE_EXAMPLE),
         404: _UNKNOWN_RULE,
         409: _STALE,
         **(_PROBLEMS | {422: _UNFIT}),
@@ -273,7 +268,7 @@ async def put_rule_route(
     "/fraud/thresholds",
     guards=_CHANGE_RULES,
     summary="Change the thresholds",
-    responses={200: _good(Thresholds, "The thresholds.", _THRESHOLDS_EXAMPLE), 409: _STALE, **_PROBLEMS},
+    responses={200: good(Thresholds, "The thresholds.", _THRESHOLDS_EXAMPLE), 409: _STALE, **_PROBLEMS},
 )
 async def put_thresholds_route(
     db: NamedDependency[Database],
@@ -291,7 +286,7 @@ async def put_thresholds_route(
     opt={"limits": (Limit("user", 10, 60),)},
     summary="What other rules would have done",
     description="With the newest redemptions, each judged by what was known when it was made. Nothing is written.",
-    responses={200: _good(Simulation, "What would have been.", _SIMULATION_EXAMPLE), **(_PROBLEMS | {422: _UNFIT})},
+    responses={200: good(Simulation, "What would have been.", _SIMULATION_EXAMPLE), **(_PROBLEMS | {422: _UNFIT})},
 )
 async def simulate_route(db: NamedDependency[Database], data: JSONBody[SimulationWish]) -> Simulation:
     async with db.connection() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
@@ -303,7 +298,7 @@ async def simulate_route(db: NamedDependency[Database], data: JSONBody[Simulatio
     guards=_READ_RULES,
     summary="Who changed rules and reviews",
     responses={
-        200: _good(Page[FraudAuditEntry], "A page, newest first.", {"items": [_AUDIT_EXAMPLE], "next_cursor": None}),
+        200: good(Page[FraudAuditEntry], "A page, newest first.", {"items": [_AUDIT_EXAMPLE], "next_cursor": None}),
         **_PROBLEMS,
     },
 )

@@ -5,8 +5,6 @@ from typing import Annotated, Any, Final, TypeAlias
 from litestar import Request, get, post, put
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from gasolinera.authentication import requires
@@ -14,6 +12,7 @@ from gasolinera.calls import UserDirectory
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import offline, offline_conflicts
@@ -159,17 +158,13 @@ _Cursor: TypeAlias = Annotated[
 _PageLimit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.")]
 
 
-def _good(kind: Any, description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
-
-
 @post(
     "/offline/leases",
     opt=_DEVICE,
     summary="What a terminal may take without a connection",
     description="Signed by the terminal, which names its last entry: everything must be synced. Ends the lease before.",
     responses={
-        201: _good(Lease, "The lease.", _LEASE_EXAMPLE),
+        201: good(Lease, "The lease.", _LEASE_EXAMPLE),
         401: _NOT_SIGNED,
         403: _NOT_ENABLED,
         409: _UNSYNCED,
@@ -198,7 +193,7 @@ async def lease_route(
     "sent again they get the same answer. What the coupon service does not confirm is a conflict for a person, and the "
     "customer keeps the discount.",
     responses={
-        200: _good(SyncAnswer, "What became of them.", _SYNC_EXAMPLE),
+        200: good(SyncAnswer, "What became of them.", _SYNC_EXAMPLE),
         401: _NOT_SIGNED,
         409: _BROKEN,
         422: _MALFORMED,
@@ -226,7 +221,7 @@ async def sync_route(
     description="How far each has synced, what is used of its lease, and whether what it signed fits together. A "
     "station's administrator sees the own station's.",
     responses={
-        200: _good(Page[Chain], "A page of terminals.", {"items": [_CHAIN_EXAMPLE], "next_cursor": None}),
+        200: good(Page[Chain], "A page of terminals.", {"items": [_CHAIN_EXAMPLE], "next_cursor": None}),
         **_PROBLEMS,
     },
 )
@@ -248,9 +243,7 @@ async def chains_route(
     description="Newest first; those that wait for a person, or the resolved ones. A station's administrator sees the "
     "own station's.",
     responses={
-        200: _good(
-            Page[OfflineRedemption], "A page of conflicts.", {"items": [_CONFLICT_EXAMPLE], "next_cursor": None}
-        ),
+        200: good(Page[OfflineRedemption], "A page of conflicts.", {"items": [_CONFLICT_EXAMPLE], "next_cursor": None}),
         **_PROBLEMS,
     },
 )
@@ -277,7 +270,7 @@ async def conflicts_route(
     description="CLAIMED: the station bears the discount. NOT_GIVEN: nobody had it. For the chain's administrators "
     "alone: WRITTEN_OFF: the chain bears it; ACCEPT: the coupon service is asked in spite of the reason.",
     responses={
-        200: _good(
+        200: good(
             OfflineRedemption,
             "The entry.",
             _CONFLICT_EXAMPLE
@@ -311,7 +304,7 @@ async def resolve_route(
     "/offline/limits/{station_code:str}",
     guards=_SEE,
     summary="What a station's terminals may take without a connection",
-    responses={200: _good(Limits, "The limits.", _LIMITS_EXAMPLE), 404: _NO_LIMITS, **_PROBLEMS},
+    responses={200: good(Limits, "The limits.", _LIMITS_EXAMPLE), 404: _NO_LIMITS, **_PROBLEMS},
 )
 async def limits_route(
     db: NamedDependency[Database], caller: NamedDependency[Caller], station_code: _Station
@@ -325,7 +318,7 @@ async def limits_route(
     guards=_SET,
     summary="Set what a station's terminals may take without a connection",
     description="Counts from each terminal's next lease on. A station without limits takes nothing this way.",
-    responses={200: _good(Limits, "The limits.", _LIMITS_EXAMPLE), **(_PROBLEMS | {422: _UNFIT})},
+    responses={200: good(Limits, "The limits.", _LIMITS_EXAMPLE), **(_PROBLEMS | {422: _UNFIT})},
 )
 async def set_limits_route(
     db: NamedDependency[Database],

@@ -12,10 +12,11 @@ from gasolinera.authentication import requires
 from gasolinera.calls import UserDirectory
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, UnknownError, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import points
-from gasolinera.redemption.api_tickets import INVALID, UNAVAILABLE, CursorQuery, HolderQuery, LimitQuery, good
+from gasolinera.redemption.api_tickets import INVALID, UNAVAILABLE, CursorQuery, HolderQuery, LimitQuery
 from gasolinera.redemption.models_points import (
     Adjustment,
     Currency,

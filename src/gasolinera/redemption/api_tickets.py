@@ -6,8 +6,6 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post, put
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gasolinera.authentication import requires
@@ -15,6 +13,7 @@ from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import free_entry, receipts, tickets
@@ -44,6 +43,7 @@ _UNKNOWN_ISSUANCE = problem_spec(
     HTTPStatus.NOT_FOUND, "tickets.unknown_issuance", "no tickets were issued under this id"
 )
 _NOT_FREE = problem_spec(HTTPStatus.CONFLICT, "tickets.not_free", "not all of these tickets wait for a raffle")
+_TOLD = problem_spec(HTTPStatus.CONFLICT, "raffle.told", "this raffle says itself what it takes")
 _CLOSED = problem_spec(HTTPStatus.CONFLICT, "free_entry.closed", "this raffle gives no free entries now")
 _HAD = problem_spec(HTTPStatus.TOO_MANY_REQUESTS, "free_entry.limit", "this person had the free entries of this day")
 _COMMON = {422: INVALID, 503: UNAVAILABLE}
@@ -104,10 +104,6 @@ class TicketRaffles(msgspec.Struct, frozen=True):
 
 class SignedReceipt(msgspec.Struct, frozen=True):
     receipt: str
-
-
-def good(kind: object, description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])  # pyright: ignore[reportArgumentType]  a generic struct is a type
 
 
 @get(
@@ -190,7 +186,7 @@ async def raffles_route(db: NamedDependency[Database]) -> TicketRaffles:
     guards=_MANAGE,
     summary="Say what a raffle takes, and when",
     description="Tickets that are in it stay there, whatever is said.",
-    responses={200: good(TicketRaffle, "What it takes from now on.", _RAFFLE_EXAMPLE), **_COMMON},
+    responses={200: good(TicketRaffle, "What it takes from now on.", _RAFFLE_EXAMPLE), 409: _TOLD, **_COMMON},
 )
 async def put_raffle_route(
     db: NamedDependency[Database],

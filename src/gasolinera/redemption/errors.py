@@ -1,6 +1,6 @@
 """What the redemption of coupons refuses, and what a refusal means to the one who asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from gasolinera.errors import (
@@ -60,10 +60,19 @@ def refusal_of(redemption: Redemption) -> GasolineraError:
         return ForbiddenError("redemption.blocked", "this redemption is stopped", "ask the station's administrator")
     if code == "NOT_COMPLETED":
         return over()
+    return _refused(code, (redemption.failure_reason or "").split(", ")[1:])
+
+
+def refusal_for(reasons: Sequence[str], *, is_signed: bool) -> GasolineraError:
+    """What a coupon's refusal means before there is a redemption of it."""
+    return _refused(reasons[0], reasons[1:]) if is_signed else not_redeemable()
+
+
+def _refused(code: str, more: Sequence[str]) -> GasolineraError:
     if code not in _REASONS:
         return not_redeemable()
     kind, sentence = _REASONS[code]
-    others = [_REASONS[word][1] for word in (redemption.failure_reason or "").split(", ")[1:] if word in _REASONS]
+    others = [_REASONS[word][1] for word in more if word in _REASONS]
     return kind(f"coupon.{code.lower()}", sentence, "; ".join(others) or None)
 
 

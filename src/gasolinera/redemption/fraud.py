@@ -1,5 +1,6 @@
 """Fraud while a redemption is made, and afterwards: wrong codes, and the review queue. assess_begun assesses."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -26,12 +27,16 @@ from gasolinera.redemption.models_fraud import (
     Resolution,
     ResolutionWish,
     Review,
+    ReviewOrder,
     ReviewStatus,
     StationPlace,
+    WantedReviews,
 )
 
 _REVIEW = Permission.FRAUD_REVIEW
 _LAST = 2**63 - 1
+_END: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_SPACES: Final = re.compile(r"[\s-]+")
 
 
 class OpenReviewPosition(Position, frozen=True):
@@ -40,8 +45,33 @@ class OpenReviewPosition(Position, frozen=True):
     id: int
 
 
+class MildestReviewPosition(OpenReviewPosition, frozen=True):
+    pass
+
+
+class NewestReviewPosition(OpenReviewPosition, frozen=True):
+    pass
+
+
+class OldestReviewPosition(OpenReviewPosition, frozen=True):
+    pass
+
+
 class ResolvedReviewPosition(Position, frozen=True):
     id: int
+
+
+class OldestResolvedPosition(Position, frozen=True):
+    id: int
+
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_OPEN_FROM: Final[dict[ReviewOrder, tuple[type[OpenReviewPosition], tuple[int, datetime, int]]]] = {
+    "worst": (OpenReviewPosition, (101, _FIRST, 0)),
+    "mildest": (MildestReviewPosition, (-1, _END, _LAST)),
+    "newest": (NewestReviewPosition, (101, _END, _LAST)),
+    "oldest": (OldestReviewPosition, (-1, _FIRST, 0)),
+}
 
 
 async def note_refused_code(conn: Connection, refused: RefusedCode) -> None:
@@ -58,24 +88,52 @@ async def take_station_changed(conn: Connection, event: Event) -> None:
 
 
 async def list_reviews(
-    conn: Connection, caller: Caller, status: ReviewStatus, *, cursor: str | None, limit: int
+    conn: Connection,
+    caller: Caller,
+    status: ReviewStatus,
+    *,
+    station_code: str | None = None,
+    text: str | None = None,
+    order: ReviewOrder | None = None,
+    cursor: str | None,
+    limit: int,
 ) -> Page[Review]:
-    """Open ones worst first, others newest first. Raises ForbiddenError, InputError `request.cursor`."""
-    station_code = _station_of(caller)
-    if status is not ReviewStatus.OPEN:
-        resolved = decode_cursor(ResolvedReviewPosition, cursor)
-        before = _LAST if resolved is None else resolved.id
-        found = await queries.list_resolved_reviews(conn, station_code, status, before=before, limit=limit + 1)
-        return page_of(found, limit=limit, position=lambda review: ResolvedReviewPosition(review.id))
-    position = decode_cursor(OpenReviewPosition, cursor)
-    after = (101, datetime.min.replace(tzinfo=UTC), 0)
+    """Open ones worst first, others newest first, where no order is named; what is decided has those by time only.
+
+    `text`: the reference, the station's, the employee's or the coupon's code, whole. By a coupon administrators alone
+    look: that there is an attempt says that the code exists. Raises ForbiddenError, InputError `request.cursor`.
+    """
+    own_station = _station_of(caller)
+    if own_station is not None and station_code not in (None, own_station):
+        raise ForbiddenError("auth.other_station", "this account may not see the reviews of that station")
+    text = text.strip().upper() or None if text else None
+    wanted = WantedReviews(
+        station_code=own_station or station_code,
+        text=text,
+        coupon_code=_SPACES.sub("", text) if text and own_station is None else None,
+    )
+    if status is ReviewStatus.OPEN:
+        return await _list_open(conn, wanted, order or "worst", cursor=cursor, limit=limit)
+    is_up = order == "oldest"
+    kind = OldestResolvedPosition if is_up else ResolvedReviewPosition
+    resolved = decode_cursor(kind, cursor)
+    after = (0 if is_up else _LAST) if resolved is None else resolved.id
+    found = await queries.list_resolved_reviews(conn, wanted, status, is_up=is_up, after=after, limit=limit + 1)
+    return page_of(found, limit=limit, position=lambda review: kind(review.id))
+
+
+async def _list_open(
+    conn: Connection, wanted: WantedReviews, order: ReviewOrder, *, cursor: str | None, limit: int
+) -> Page[Review]:
+    kind, after = _OPEN_FROM[order]
+    position = decode_cursor(kind, cursor)
     if position is not None:
         after = (position.risk_score, position.detected_at, position.id)
-    found = await queries.list_open_reviews(conn, station_code, after=after, limit=limit + 1)
+    found = await queries.list_open_reviews(conn, wanted, order, after=after, limit=limit + 1)
     return page_of(
         found,
         limit=limit,
-        position=lambda review: OpenReviewPosition(review.risk_score, review.detected_at, review.id),
+        position=lambda review: kind(review.risk_score, review.detected_at, review.id),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gasolinera.address_upkeep import address_upkeep_job
 from gasolinera.database import Database, RequestContext
-from gasolinera.jobs import Job, report_progress
+from gasolinera.jobs import Job, in_batches
 from gasolinera.redemption import queries, queries_offline, queries_personal
 
 _BATCH = 500
@@ -25,25 +25,13 @@ async def _end_waiting(db: Database, _arguments: Mapping[str, str]) -> str:
 
 
 async def _forget_refused_codes(db: Database, _arguments: Mapping[str, str]) -> str:
-    total = 0
-    while True:
-        async with db.transaction() as conn:
-            count = await queries_personal.forget_refused_codes(conn, _FORGOTTEN_AT_ONCE)
-        total += count
-        if count < _FORGOTTEN_AT_ONCE:
-            return f"{total} refused codes forgotten"
-        await report_progress(f"{total} so far")
+    count = await in_batches(db, queries_personal.forget_refused_codes, _FORGOTTEN_AT_ONCE, "{} so far")
+    return f"{count} refused codes forgotten"
 
 
 async def _forget_offline_leases(db: Database, _arguments: Mapping[str, str]) -> str:
-    total = 0
-    while True:
-        async with db.transaction() as conn:
-            count = await queries_offline.forget_leases(conn, _FORGOTTEN_AT_ONCE)
-        total += count
-        if count < _FORGOTTEN_AT_ONCE:
-            return f"{total} leases forgotten"
-        await report_progress(f"{total} so far")
+    count = await in_batches(db, queries_offline.forget_leases, _FORGOTTEN_AT_ONCE, "{} so far")
+    return f"{count} leases forgotten"
 
 
 JOBS: tuple[Job, ...] = (

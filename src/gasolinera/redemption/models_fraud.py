@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -207,6 +207,17 @@ class Simulation(msgspec.Struct, frozen=True):
     would_be: Mapping[Decision, int]
     changed: int
     changes: tuple[Simulated, ...]
+
+
+ReviewOrder: TypeAlias = Literal["worst", "mildest", "newest", "oldest"]
+
+
+class WantedReviews(msgspec.Struct, frozen=True, kw_only=True):
+    """Which reviews; None: any. `text`: a reference, a station's or an employee's code, or else that of a coupon."""
+
+    station_code: str | None = None
+    text: str | None = None
+    coupon_code: str | None = None
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):

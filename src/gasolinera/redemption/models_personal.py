@@ -49,6 +49,16 @@ class ExportedTicket(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class ExportedAdBonus(msgspec.Struct, frozen=True, kw_only=True):
+    view_id: UUID
+    transaction_reference: str
+    chain_step: int
+    status: str
+    ticket_count: int
+    taken_back_at: datetime | None
+    created_at: datetime
+
+
 class ExportedFreeEntry(msgspec.Struct, frozen=True, kw_only=True):
     raffle_code: str
     entry_day: date

@@ -68,6 +68,14 @@ async def list_conflicts(
     )
 
 
+async def get_conflict(conn: Connection, caller: Caller, entry: tuple[str, int]) -> OfflineRedemption:
+    """Raises UnknownError, also for those of other stations, and for what is no conflict."""
+    known = await queries.get_entry(conn, *entry, _sight(caller, None))
+    if known is None or (known.reason is None and known.accepted_by is None):
+        raise errors.unknown_entry()
+    return known
+
+
 async def resolve(
     db: Database,
     asked: offline.Asked,
@@ -84,9 +92,7 @@ async def resolve(
     terminal_code, sequence = entry
     assert caller.user_id is not None, "who reviews is a person"
     async with db.transaction(context) as conn:
-        known = await queries.get_entry(conn, terminal_code, sequence, _sight(caller, None))
-        if known is None or (known.reason is None and known.accepted_by is None):
-            raise errors.unknown_entry()
+        known = await get_conflict(conn, caller, entry)
         if caller.user_id == known.user_id or caller.employee_number == known.employee_number:
             raise errors.own_case()
         is_for_chain = wish.resolution in (Resolution.ACCEPT, Resolution.WRITTEN_OFF)

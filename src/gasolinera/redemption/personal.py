@@ -23,6 +23,7 @@ async def export_person(conn: Connection, user_id: UUID) -> PersonalData:
             holding("redemptions", await queries.export_redemptions(conn, user_id, limit)),
             holding("served", await queries.export_served(conn, user_id, limit)),
             holding("tickets", await queries.export_tickets(conn, user_id, limit)),
+            holding("ad_bonuses", await queries.export_ad_bonuses(conn, user_id, limit)),
             holding("free_entries", await queries.export_free_entries(conn, user_id, limit)),
             holding("points", await queries.export_points(conn, user_id, limit)),
             holding("assessments", await queries.export_assessments(conn, user_id, limit)),

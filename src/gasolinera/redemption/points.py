@@ -9,7 +9,7 @@ import msgspec
 from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import ConflictError, GasolineraError, InputError
 from gasolinera.events import Event
-from gasolinera.jobs import Job, report_progress
+from gasolinera.jobs import Job, in_batches
 from gasolinera.paging import Page, decode_cursor, page_of
 from gasolinera.redemption import queries_points as queries
 from gasolinera.redemption.models_points import (
@@ -104,16 +104,10 @@ async def put_rule(conn: Connection, currency: Currency, wish: RuleWish) -> Poin
 
 
 async def _expire(db: Database, _arguments: Mapping[str, str]) -> str:
-    """Each batch in a transaction of its own."""
-    total = 0
-    while True:
-        async with db.transaction(RequestContext(actor="job:redemption.expire_points")) as conn:
-            settled = await queries.expire_points(conn, limit=_AT_ONCE)
-        total += settled
-        # A batch settles all that is due of its accounts, which may be more than was looked for.
-        if settled < _AT_ONCE:
-            return f"{total} earnings of points have ended"
-        await report_progress(f"{total} earnings so far")
+    """A batch settles all that is due of its accounts, which may be more than was looked for."""
+    context = RequestContext(actor="job:redemption.expire_points")
+    count = await in_batches(db, queries.expire_points, _AT_ONCE, "{} earnings so far", context=context)
+    return f"{count} earnings of points have ended"
 
 
 EXPIRE_POINTS = Job(

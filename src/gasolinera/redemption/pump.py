@@ -3,6 +3,7 @@
 The amount itself earns tickets, one for each so much of a currency; a coupon comes on top of them.
 """
 
+import hashlib
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -26,9 +27,10 @@ from gasolinera.redemption.models import (
     Redemption,
     ScannedText,
     TypedCode,
+    fingerprint,
     purchased,
 )
-from gasolinera.redemption.queries import PumpCode
+from gasolinera.redemption.queries import Employee, PumpCode
 from gasolinera.redemption.redeeming import drive, employee_of, ended
 from gasolinera.redemption.shown import note_guess, shown_to
 
@@ -67,9 +69,17 @@ def ticket_amounts(rule: str) -> dict[str, Decimal]:
 
 
 async def show(
-    conn: Connection, caller: Caller, wish: PumpWish, *, rule: str, most_tickets: int, public_url: str
+    conn: Connection,
+    caller: Caller,
+    wish: PumpWish,
+    *,
+    rule: str,
+    most_tickets: int,
+    public_url: str,
+    key: UUID | None = None,
 ) -> ShownCode:
-    """A code of a quarter of an hour. No amount earns more than `most_tickets`.
+    """A code of a quarter of an hour. No amount earns more than `most_tickets`. Under the same key the same purchase
+    of the same employee has one code.
 
     Raises ForbiddenError `redemption.not_employed`, InputError.
     """
@@ -86,7 +96,7 @@ async def show(
     employee = employee_of(caller)
     code = await queries.show_pump_code(
         conn,
-        uuid4(),
+        uuid4() if key is None else _nonce_of(key, employee, wish),
         employee,
         dispenser_code=wish.dispenser_code,
         amount=amount,
@@ -97,7 +107,18 @@ async def show(
     )
     if code is None:
         raise errors.not_employed()
-    return ShownCode(**msgspec.structs.asdict(code), link=f"{public_url}/p/{code.nonce}")
+    return ShownCode(**msgspec.structs.asdict(code), link=link_of(public_url, code.nonce))
+
+
+def _nonce_of(key: UUID, employee: Employee, wish: PumpWish) -> UUID:
+    """As hard to guess as the key, which only the employee's page has."""
+    told = b"\0".join((key.bytes, employee.employee_number.encode(), employee.station_code.encode(), fingerprint(wish)))
+    return UUID(bytes=hashlib.sha256(told).digest()[:16], version=4)
+
+
+def link_of(public_url: str, nonce: UUID) -> str:
+    """What the pump's code says: an address that a phone's own camera opens, too."""
+    return f"{public_url}/p/{nonce}"
 
 
 async def scan(conn: Connection, user_id: UUID, nonce: UUID) -> PumpCode:

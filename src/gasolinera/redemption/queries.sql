@@ -173,11 +173,13 @@ ON CONFLICT ON CONSTRAINT employments_pk DO UPDATE
  WHERE coalesce(e.version <= excluded.version, e.as_of <= excluded.as_of);
 
 -- name: show_pump_code
--- A code for one purchase at one dispenser; no row where the employee may not.
-INSERT INTO redemption_schema.qr_validations (
+-- A code for one purchase at one dispenser; asked for again it is the same one. No row where the employee may not.
+INSERT INTO redemption_schema.qr_validations AS q (
     nonce, station_code, dispenser_code, employee_number, amount, currency, base_tickets, fuel_type, expires_at)
 SELECT $1::uuid, $2::text, $3::text, $4::text, $5::numeric, $6::text, $7::integer, $8::text, now() + $9::interval
  WHERE redemption_schema.may_process($4, $10, $2)
+    ON CONFLICT ON CONSTRAINT qr_validations_nonce_key DO UPDATE SET status = q.status
+ WHERE q.employee_number = excluded.employee_number AND q.station_code = excluded.station_code
 RETURNING nonce, status, station_code, dispenser_code, amount, currency, base_tickets, fuel_type, expires_at;
 
 -- name: scan_pump_code

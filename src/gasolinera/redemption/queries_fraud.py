@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -15,6 +16,7 @@ from gasolinera.redemption.models_fraud import (
     RefusedCode,
     Resolution,
     Review,
+    ReviewOrder,
     ReviewStatus,
     RuleParameter,
     RuleWish,
@@ -24,6 +26,7 @@ from gasolinera.redemption.models_fraud import (
     StationPlace,
     Thresholds,
     ThresholdsWish,
+    WantedReviews,
 )
 
 _SQL = load_sql("gasolinera.redemption", "queries_fraud.sql")
@@ -38,8 +41,14 @@ _GET_RULE = _SQL["get_rule"]
 _CHANGE_THRESHOLDS = _SQL["change_thresholds"]
 _UNFIT_RULES = _SQL["unfit_rules"]
 _SIMULATE = _SQL["simulate"]
-_LIST_OPEN_REVIEWS = _SQL["list_open_reviews"]
+_LIST_OPEN: Final[dict[ReviewOrder, str]] = {
+    "worst": _SQL["list_open_reviews"],
+    "mildest": _SQL["list_mildest_reviews"],
+    "newest": _SQL["list_newest_reviews"],
+    "oldest": _SQL["list_oldest_reviews"],
+}
 _LIST_RESOLVED_REVIEWS = _SQL["list_resolved_reviews"]
+_LIST_RESOLVED_REVIEWS_UP = _SQL["list_resolved_reviews_up"]
 _GET_REVIEW = _SQL["get_review"]
 _TAKE_REVIEW = _SQL["take_review"]
 _RESOLVE_REVIEW = _SQL["resolve_review"]
@@ -126,15 +135,26 @@ async def simulate(
 
 
 async def list_open_reviews(
-    conn: Connection, station_code: str | None, *, after: tuple[int, datetime, int], limit: int
+    conn: Connection,
+    wanted: WantedReviews,
+    order: ReviewOrder,
+    *,
+    after: tuple[int, datetime, int],
+    limit: int,
 ) -> list[Review]:
-    return await fetch_all(conn, Review, _LIST_OPEN_REVIEWS, station_code, *after, limit)
+    """`after`: score, time, id; the orders by time need no score."""
+    named = (wanted.station_code, wanted.text, wanted.coupon_code)
+    place = after if order in ("worst", "mildest") else after[1:]
+    return await fetch_all(conn, Review, _LIST_OPEN[order], *named, *place, limit)
 
 
 async def list_resolved_reviews(
-    conn: Connection, station_code: str | None, status: ReviewStatus, *, before: int, limit: int
+    conn: Connection, wanted: WantedReviews, status: ReviewStatus, *, is_up: bool, after: int, limit: int
 ) -> list[Review]:
-    return await fetch_all(conn, Review, _LIST_RESOLVED_REVIEWS, station_code, status, before, limit)
+    query = _LIST_RESOLVED_REVIEWS_UP if is_up else _LIST_RESOLVED_REVIEWS
+    return await fetch_all(
+        conn, Review, query, wanted.station_code, wanted.text, wanted.coupon_code, status, after, limit
+    )
 
 
 async def get_review(conn: Connection, station_code: str | None, detection_id: UUID) -> Review | None:

@@ -88,28 +88,95 @@ SELECT r.transaction_reference, r.created_at, l.action_taken AS was, s.decision 
  ORDER BY r.id DESC;
 
 -- name: list_open_reviews
--- The queue, worst first, then oldest; after score $2, time $3, id $4 where given; of station $1 where one is named.
+-- The queue, worst first, then oldest; after score $4, time $5, id $6; of station $1 where one is named. $2: only those of
+-- this reference, station or employee, or of coupon $3.
 SELECT id, detection_id, detected_at, status, risk_score, action_taken, fraud_type, transaction_reference, station_code,
        employee_number, user_id, device_id, rule_points, details, taken_by, taken_at, resolution, reviewed_by,
        reviewed_at, notes
   FROM redemption_schema.fraud_reviews
  WHERE status = 'OPEN'
    AND ($1::text IS NULL OR station_code = $1)
-   AND risk_score <= $2 AND (risk_score < $2 OR (detected_at, id) > ($3::timestamptz, $4::bigint))
+   AND ($2::text IS NULL OR $2 IN (transaction_reference, station_code, employee_number)
+        OR transaction_reference IN (SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
+                                      WHERE r.coupon_code = $3::text))
+   AND risk_score <= $4 AND (risk_score < $4 OR (detected_at, id) > ($5::timestamptz, $6::bigint))
  ORDER BY risk_score DESC, detected_at, id
- LIMIT $5;
+ LIMIT $7;
 
--- name: list_resolved_reviews
--- What became of others, newest first, with status $2, before id $3.
+-- name: list_mildest_reviews
+-- list_open_reviews from its other end.
 SELECT id, detection_id, detected_at, status, risk_score, action_taken, fraud_type, transaction_reference, station_code,
        employee_number, user_id, device_id, rule_points, details, taken_by, taken_at, resolution, reviewed_by,
        reviewed_at, notes
   FROM redemption_schema.fraud_reviews
- WHERE status = $2
+ WHERE status = 'OPEN'
    AND ($1::text IS NULL OR station_code = $1)
-   AND id < $3
+   AND ($2::text IS NULL OR $2 IN (transaction_reference, station_code, employee_number)
+        OR transaction_reference IN (SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
+                                      WHERE r.coupon_code = $3::text))
+   AND risk_score >= $4 AND (risk_score > $4 OR (detected_at, id) < ($5::timestamptz, $6::bigint))
+ ORDER BY risk_score, detected_at DESC, id DESC
+ LIMIT $7;
+
+-- name: list_newest_reviews
+-- The queue, newest first, before time $4 and id $5. It is as long as what nobody has looked at yet.
+SELECT id, detection_id, detected_at, status, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+       employee_number, user_id, device_id, rule_points, details, taken_by, taken_at, resolution, reviewed_by,
+       reviewed_at, notes
+  FROM redemption_schema.fraud_reviews
+ WHERE status = 'OPEN'
+   AND ($1::text IS NULL OR station_code = $1)
+   AND ($2::text IS NULL OR $2 IN (transaction_reference, station_code, employee_number)
+        OR transaction_reference IN (SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
+                                      WHERE r.coupon_code = $3::text))
+   AND (detected_at, id) < ($4::timestamptz, $5::bigint)
+ ORDER BY detected_at DESC, id DESC
+ LIMIT $6;
+
+-- name: list_oldest_reviews
+-- list_newest_reviews from its other end.
+SELECT id, detection_id, detected_at, status, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+       employee_number, user_id, device_id, rule_points, details, taken_by, taken_at, resolution, reviewed_by,
+       reviewed_at, notes
+  FROM redemption_schema.fraud_reviews
+ WHERE status = 'OPEN'
+   AND ($1::text IS NULL OR station_code = $1)
+   AND ($2::text IS NULL OR $2 IN (transaction_reference, station_code, employee_number)
+        OR transaction_reference IN (SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
+                                      WHERE r.coupon_code = $3::text))
+   AND (detected_at, id) > ($4::timestamptz, $5::bigint)
+ ORDER BY detected_at, id
+ LIMIT $6;
+
+-- name: list_resolved_reviews
+-- What became of others, newest first, with status $4, before id $5. $1 to $3 as in list_open_reviews.
+SELECT id, detection_id, detected_at, status, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+       employee_number, user_id, device_id, rule_points, details, taken_by, taken_at, resolution, reviewed_by,
+       reviewed_at, notes
+  FROM redemption_schema.fraud_reviews
+ WHERE status = $4
+   AND ($1::text IS NULL OR station_code = $1)
+   AND ($2::text IS NULL OR $2 IN (transaction_reference, station_code, employee_number)
+        OR transaction_reference IN (SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
+                                      WHERE r.coupon_code = $3::text))
+   AND id < $5
  ORDER BY id DESC
- LIMIT $4;
+ LIMIT $6;
+
+-- name: list_resolved_reviews_up
+-- list_resolved_reviews from its other end, after id $5.
+SELECT id, detection_id, detected_at, status, risk_score, action_taken, fraud_type, transaction_reference, station_code,
+       employee_number, user_id, device_id, rule_points, details, taken_by, taken_at, resolution, reviewed_by,
+       reviewed_at, notes
+  FROM redemption_schema.fraud_reviews
+ WHERE status = $4
+   AND ($1::text IS NULL OR station_code = $1)
+   AND ($2::text IS NULL OR $2 IN (transaction_reference, station_code, employee_number)
+        OR transaction_reference IN (SELECT r.transaction_reference FROM redemption_schema.redemptions AS r
+                                      WHERE r.coupon_code = $3::text))
+   AND id > $5
+ ORDER BY id
+ LIMIT $6;
 
 -- name: get_review
 -- One, of station $1 where one is named.

@@ -6,6 +6,7 @@ from uuid import UUID
 from gasolinera.database import Connection, fetch_all, load_sql
 from gasolinera.redemption.models_personal import (
     ExportedAccountState,
+    ExportedAdBonus,
     ExportedAssessment,
     ExportedEmployment,
     ExportedFreeEntry,
@@ -21,6 +22,7 @@ _EXPORT_ACCOUNT_STATES = _SQL["export_account_states"]
 _EXPORT_REDEMPTIONS = _SQL["export_redemptions"]
 _EXPORT_SERVED = _SQL["export_served"]
 _EXPORT_TICKETS = _SQL["export_tickets"]
+_EXPORT_AD_BONUSES = _SQL["export_ad_bonuses"]
 _EXPORT_FREE_ENTRIES = _SQL["export_free_entries"]
 _EXPORT_POINTS = _SQL["export_points"]
 _EXPORT_ASSESSMENTS = _SQL["export_assessments"]
@@ -45,6 +47,10 @@ async def export_served(conn: Connection, user_id: UUID, limit: int) -> list[Exp
 
 async def export_tickets(conn: Connection, user_id: UUID, limit: int) -> list[ExportedTicket]:
     return await fetch_all(conn, ExportedTicket, _EXPORT_TICKETS, user_id, limit)
+
+
+async def export_ad_bonuses(conn: Connection, user_id: UUID, limit: int) -> list[ExportedAdBonus]:
+    return await fetch_all(conn, ExportedAdBonus, _EXPORT_AD_BONUSES, user_id, limit)
 
 
 async def export_free_entries(conn: Connection, user_id: UUID, limit: int) -> list[ExportedFreeEntry]:

@@ -34,6 +34,14 @@ SELECT t.ticket_number, t.source, t.raffle_code, t.status, t.expires_at, t.creat
  ORDER BY t.created_at DESC, t.id DESC
  LIMIT $2;
 
+-- name: export_ad_bonuses
+-- What the person's views of advertisements earned.
+SELECT b.view_id, b.transaction_reference, b.chain_step, b.status, b.ticket_count, b.taken_back_at, b.created_at
+  FROM redemption_schema.ad_bonuses AS b
+ WHERE b.user_id = $1
+ ORDER BY b.created_at DESC, b.view_id
+ LIMIT $2;
+
 -- name: export_free_entries
 -- The person's tickets without purchase.
 SELECT e.raffle_code, e.entry_day, e.issuance_id, e.created_at

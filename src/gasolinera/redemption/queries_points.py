@@ -33,7 +33,7 @@ async def take_points_back(conn: Connection, reference: str) -> None:
     await conn.execute(_TAKE_POINTS_BACK, reference)
 
 
-async def expire_points(conn: Connection, *, limit: int = 1, user_id: UUID | None = None) -> int:
+async def expire_points(conn: Connection, limit: int = 1, *, user_id: UUID | None = None) -> int:
     return (await fetch_one(conn, _Count, _EXPIRE_POINTS, limit, user_id)).count
 
 

@@ -78,7 +78,7 @@ async def choose_raffle(
     return await fetch_one(conn, ChoiceResult, _CHOOSE_RAFFLE, user_id, raffle_code, numbers, limit)
 
 
-async def expire_tickets(conn: Connection, *, limit: int) -> int:
+async def expire_tickets(conn: Connection, limit: int) -> int:
     return (await fetch_one(conn, _Count, _EXPIRE_TICKETS, limit)).count
 
 
@@ -98,8 +98,8 @@ async def list_raffles(conn: Connection) -> list[TicketRaffle]:
     return await fetch_all(conn, TicketRaffle, _LIST_RAFFLES)
 
 
-async def put_raffle(conn: Connection, raffle_code: str, wish: RaffleWish) -> TicketRaffle:
-    return await fetch_one(
+async def put_raffle(conn: Connection, raffle_code: str, wish: RaffleWish) -> TicketRaffle | None:
+    return await fetch_optional(
         conn,
         TicketRaffle,
         _PUT_RAFFLE,

@@ -49,6 +49,7 @@ SELECT t.expires_at, count(*) AS count
 -- name: choose_raffle
 -- Sends tickets of holder $1 that wait to raffle $2: those of the numbers $3, or the $4 that expire soonest. Decides and
 -- marks in one statement; the rows are locked in one order, so that two choices do not wait for each other in a circle.
+-- A free entry that waits again goes to no raffle but its own.
 WITH raffle AS MATERIALIZED (
     SELECT r.raffle_code
       FROM redemption_schema.ticket_raffles AS r
@@ -59,6 +60,9 @@ WITH raffle AS MATERIALIZED (
      CROSS JOIN raffle
      WHERE t.user_id = $1 AND t.status = 'ACTIVE' AND t.expires_at > now()
        AND ($3::text[] IS NULL OR t.ticket_number = ANY ($3::text[]))
+       AND (t.source <> 'FREE_ENTRY'
+            OR EXISTS (SELECT FROM redemption_schema.ticket_issuances AS i
+                        WHERE i.issuance_id = t.issuance_id AND i.raffle_code = $2))
      ORDER BY t.expires_at, t.id
      LIMIT $4
        FOR UPDATE OF t
@@ -130,7 +134,7 @@ SELECT r.raffle_code, r.opens_at, r.closes_at, r.takes_choices, r.free_entries_p
  LIMIT 1000;
 
 -- name: put_raffle
--- Says what a raffle takes, whether or not it was said before.
+-- Says what a raffle takes, whether or not it was said before; not where the raffle service itself has told it.
 INSERT INTO redemption_schema.ticket_raffles AS r
        (raffle_code, opens_at, closes_at, takes_choices, free_entries_per_day, time_zone)
 VALUES ($1, $2, $3, $4, $5, $6)
@@ -138,4 +142,5 @@ VALUES ($1, $2, $3, $4, $5, $6)
    SET opens_at = excluded.opens_at, closes_at = excluded.closes_at, takes_choices = excluded.takes_choices,
        free_entries_per_day = excluded.free_entries_per_day, time_zone = excluded.time_zone,
        changed_by = redemption_schema.request_context('actor')
+ WHERE NOT r.is_told
 RETURNING r.raffle_code, r.opens_at, r.closes_at, r.takes_choices, r.free_entries_per_day, r.time_zone;

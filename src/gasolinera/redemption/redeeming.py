@@ -6,7 +6,7 @@ end: the coupon service has one answer for each reference, and a finished redemp
 connection was lost is sent again at once.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -50,13 +50,16 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """What the edge has found out before: which terminal signed, and that the customer has an account."""
+    """What the edge has found out before: which terminal signed, that the customer has an account, and when a live
+    code was seen, if that was before this request.
+    """
 
     terminal: KnownTerminal | None
     is_customer: bool
+    seen_at: datetime | None = None
 
 
-async def redeem(
+async def redeem(  # noqa: PLR0913  a request, who asks, and what its edge knows of it
     db: Database,
     coupons: Coupons,
     context: RequestContext,
@@ -66,13 +69,15 @@ async def redeem(
     *,
     terminal: KnownTerminal | None = None,
     is_customer_known: bool = True,
+    seen_at: datetime | None = None,
 ) -> Redemption:
     """A coupon redeemed in one request. The same request under the same key gets the same answer.
 
-    `is_customer_known`: whether the customer that it names, if any, has an active account. Raises ForbiddenError,
-    InputError, UnavailableError, and what `errors.refusal_of` makes of a refused coupon.
+    `is_customer_known`: whether the customer that it names, if any, has an active account. `seen_at`: when we saw its
+    code live, if that was before. Raises ForbiddenError, InputError, UnavailableError, and what `errors.refusal_of`
+    makes of a refused coupon.
     """
-    known = _Known(terminal, is_customer_known)
+    known = _Known(terminal, is_customer_known, seen_at)
     begun = await _begin(db, coupons, context, caller, key, asked, Flow.ONE_SHOT, known)
     return ended(await drive(db, coupons, context, begun, device_id=asked.device_id))
 
@@ -231,6 +236,14 @@ async def cancel(
     return Cancelled(step.redemption, restored.outcome)
 
 
+def cancel_until(caller: Caller, redemption: Redemption) -> datetime | None:
+    """Until when the caller may cancel what completed; None: nothing is there to cancel, or not by this caller."""
+    within = _CANCEL_WITHIN.get(caller.role)
+    if within is None or redemption.status is not Status.COMPLETED or redemption.completed_at is None:
+        return None
+    return redemption.completed_at + within
+
+
 def ended(redemption: Redemption) -> Redemption:
     """Raises what `errors.refusal_of` makes of a FAILED one."""
     if redemption.status is Status.FAILED:
@@ -263,7 +276,7 @@ async def _begin(
     if asked.customer == employee.user_id:
         raise errors.own_redemption()
     check_amounts(asked)
-    shown = shown_to(employee, qr=asked.qr, code=asked.code, device_id=asked.device_id)
+    shown = shown_to(employee, qr=asked.qr, code=asked.code, device_id=asked.device_id, seen_at=known.seen_at)
     found = await coupons.find(context, shown) if known.is_customer else None
     if not isinstance(found, Found):
         # A live code lasts a minute, a key until it is revoked: the request was perhaps here while they were good.

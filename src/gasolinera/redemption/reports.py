@@ -8,7 +8,7 @@ import msgspec
 
 from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import ConflictError, ForbiddenError, InputError
-from gasolinera.jobs import Job, report_progress
+from gasolinera.jobs import Job, in_batches
 from gasolinera.paging import decode_cursor, encode_cursor
 from gasolinera.permissions import Caller, Permission, Reach
 from gasolinera.redemption import queries_reports as queries
@@ -44,19 +44,9 @@ LINES: Final = Layout(
 
 
 async def refresh(db: Database) -> int:
-    """Folds all that changed into the report; says how many changes there were. Any number may do it at once.
-
-    Each batch is a transaction, so a process that dies loses nothing, and counts nothing twice.
-    """
+    """Folds all that changed into the report; says how many changes there were. Any number may do it at once."""
     context = RequestContext(actor="job:redemption.refresh_reports")
-    count = 0
-    while True:
-        async with db.transaction(context) as conn:
-            folded = await queries.fold(conn, _BATCH)
-        count += folded
-        if folded < _BATCH:
-            return count
-        await report_progress(f"{count} changes are in the report")
+    return await in_batches(db, queries.fold, _BATCH, "{} changes are in the report", context=context)
 
 
 def question_of(

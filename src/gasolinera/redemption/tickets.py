@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import ConflictError, ForbiddenError, InputError, UnknownError
-from gasolinera.jobs import Job, report_progress
+from gasolinera.jobs import Job, in_batches
 from gasolinera.paging import Page, decode_cursor, page_of
 from gasolinera.permissions import Caller, Permission, Reach
 from gasolinera.redemption import queries_tickets as queries
@@ -146,7 +146,10 @@ async def list_raffles(conn: Connection) -> tuple[TicketRaffle, ...]:
 
 
 async def put_raffle(conn: Connection, raffle_code: str, wish: RaffleWish) -> TicketRaffle:
-    """What a raffle takes from now on; tickets that are in it stay. Raises InputError `raffle.*`."""
+    """What a raffle takes from now on; tickets that are in it stay.
+
+    Raises InputError `raffle.*`, ConflictError `raffle.told` for one that the raffle service tells of itself.
+    """
     try:
         ZoneInfo(wish.time_zone)
     except (ZoneInfoNotFoundError, OSError, ValueError):
@@ -156,19 +159,16 @@ async def put_raffle(conn: Connection, raffle_code: str, wish: RaffleWish) -> Ti
         or not timedelta() < wish.closes_at - wish.opens_at <= _LONGEST_RAFFLE
     ):
         raise InputError("raffle.window", "a raffle closes after it opens, and within three years")
-    return await queries.put_raffle(conn, raffle_code, wish)
+    put = await queries.put_raffle(conn, raffle_code, wish)
+    if put is None:
+        raise ConflictError("raffle.told", "this raffle says itself what it takes", "change the raffle")
+    return put
 
 
 async def _expire(db: Database, _arguments: Mapping[str, str]) -> str:
-    """Each batch in a transaction of its own: a run that is stopped has done what it has done."""
-    total = 0
-    while True:
-        async with db.transaction(RequestContext(actor="job:redemption.expire_tickets")) as conn:
-            expired = await queries.expire_tickets(conn, limit=_AT_ONCE)
-        total += expired
-        if expired < _AT_ONCE:
-            return f"{total} tickets expired"
-        await report_progress(f"{total} tickets so far")
+    context = RequestContext(actor="job:redemption.expire_tickets")
+    count = await in_batches(db, queries.expire_tickets, _AT_ONCE, "{} tickets so far", context=context)
+    return f"{count} tickets expired"
 
 
 EXPIRE_TICKETS = Job(

@@ -51,7 +51,7 @@ UPDATE redemption_schema.redemptions
  WHERE status = 'PENDING' AND transaction_reference = 'RDM-20261101-000008';
 
 UPDATE redemption_schema.redemptions
-   SET status = 'CANCELLED', cancellation_reason = 'The customer paid without the coupon.',
+   SET status = 'CANCELLED', cancellation_reason = 'El cliente pagó sin el cupón.',
        cancelled_at = created_at + interval '2 minutes'
  WHERE status = 'PENDING' AND transaction_reference = 'RDM-20261101-000009';
 
@@ -124,11 +124,11 @@ UPDATE redemption_schema.qr_validations
 INSERT INTO redemption_schema.points_ledger (user_id, entry_type, points, source_reference, description)
 SELECT s.user_id::uuid, s.entry_type, s.points, s.source_reference, s.description
   FROM (VALUES
-        (1, 'a0000000-0000-4000-8000-000000000051', 'EARNED', 478, 'sample-points-51-1', 'From the old programme'),
-        (2, 'a0000000-0000-4000-8000-000000000051', 'REDEEMED', -200, 'sample-points-51-2', 'Car wash'),
-        (3, 'a0000000-0000-4000-8000-000000000061', 'EARNED', 5200, 'sample-points-61-1', 'From the old programme'),
-        (4, 'a0000000-0000-4000-8000-000000000061', 'BONUS', 300, 'sample-points-61-2', 'Anniversary'),
-        (5, 'a0000000-0000-4000-8000-000000000061', 'EXPIRED', -100, 'sample-points-61-3', 'A year without use')
+        (1, 'a0000000-0000-4000-8000-000000000051', 'EARNED', 478, 'sample-points-51-1', 'Del programa anterior'),
+        (2, 'a0000000-0000-4000-8000-000000000051', 'REDEEMED', -200, 'sample-points-51-2', 'Lavado de auto'),
+        (3, 'a0000000-0000-4000-8000-000000000061', 'EARNED', 5200, 'sample-points-61-1', 'Del programa anterior'),
+        (4, 'a0000000-0000-4000-8000-000000000061', 'BONUS', 300, 'sample-points-61-2', 'Aniversario'),
+        (5, 'a0000000-0000-4000-8000-000000000061', 'EXPIRED', -100, 'sample-points-61-3', 'Un año sin uso')
        ) AS s (position, user_id, entry_type, points, source_reference, description)
  WHERE NOT EXISTS (
            SELECT FROM redemption_schema.points_ledger AS l
@@ -148,7 +148,7 @@ SELECT 'EMP' || to_char(e.number, 'FM000000'), ('a0000000-0000-4000-8000-' || lp
 
 -- Points that end soon; raffles: one that takes tickets and gives a free one a day, one that is over.
 INSERT INTO redemption_schema.points_ledger (user_id, entry_type, points, source_reference, description, expires_at)
-SELECT s.user_id::uuid, 'EARNED', s.points, s.source_reference, 'From the old programme', now() + s.life
+SELECT s.user_id::uuid, 'EARNED', s.points, s.source_reference, 'Del programa anterior', now() + s.life
   FROM (VALUES
         (1, 'a0000000-0000-4000-8000-000000000052', 120, 'sample-points-52-1', interval '20 days'),
         (2, 'a0000000-0000-4000-8000-000000000052', 340, 'sample-points-52-2', interval '200 days'),
@@ -162,7 +162,7 @@ INSERT INTO redemption_schema.ticket_raffles
        (raffle_code, opens_at, closes_at, takes_choices, free_entries_per_day, time_zone)
 SELECT s.raffle_code, now() + s.opens, now() + s.closes, true, s.free_entries, 'America/Mexico_City'
   FROM (VALUES
-        ('MONTHLY-2026-12', interval '-21 days', interval '30 days', 1),
+        ('MONTHLY-2026-12', interval '-25 days', interval '20 days', 1),
         ('WEEKLY-2026-47', interval '-21 days', interval '-7 days', 0)
        ) AS s (raffle_code, opens, closes, free_entries)
     ON CONFLICT (raffle_code) DO NOTHING;
