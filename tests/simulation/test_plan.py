@@ -52,6 +52,22 @@ def test_what_follows_from_a_small_plan_is_what_one_gets_by_hand() -> None:
     assert (totals.coupons_in_wallets, totals.used_coupons_refused, totals.told_redemption_completed) == (6, 1, 6)
 
 
+def test_what_is_watched_and_enters_the_raffle_is_what_one_gets_by_hand() -> None:
+    three_at_once = (Kind.SPONSORED, Kind.SPONSORED, Kind.SPONSORED)
+    kinds = (*three_at_once, Kind.CHAINING, Kind.UNDOING, Kind.HASTY, Kind.HIDING, Kind.PAPER, Kind.FREE, Kind.RUSH)
+    totals = expected(_of(make_plan(1, stations=2, customers=40), *kinds), points_per_unit=Decimal("0.5"))
+    # One of the three is paid for, 5.00; of the other campaign two in a chain and the one that is undone, 2.50 each.
+    assert (totals.views_started, totals.views_completed, totals.views_unbilled) == (8, 6, 2)
+    assert (totals.views_rejected, totals.views_abandoned) == (1, 1)
+    assert (totals.small_ads_spent, totals.plenty_ads_spent) == (Decimal("5.00"), Decimal("7.50"))
+    assert (totals.bonus_tickets, totals.bonus_tickets_taken_back) == (24, 4)
+    # Six wallets of two tickets that stay, paper's three, a free one, and four for each of five views that stay.
+    assert (totals.raffle_tickets, totals.tickets_in_raffle) == (36, 36)
+    assert (totals.raffle_participants, totals.raffle_entries) == (8, 13)
+    assert totals.raffle_tickets_withdrawn == 2 + 4
+    assert (totals.positions_drawn, totals.prizes_awarded, totals.alternates_left) == (6, 3, 2)
+
+
 def test_a_total_agrees_where_everybody_who_speaks_of_it_says_the_same() -> None:
     rows = reckon(
         Totals(blocked=1, points=3, original_amount=Decimal("5.00")),

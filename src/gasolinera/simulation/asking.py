@@ -25,7 +25,7 @@ _KEPT_S: Final = 2.0  # a connection without requests; the server ends it a litt
 _LONGEST_WAIT_S: Final = 60
 _BUSY: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 Kind = TypeVar("Kind")
-Method = Literal["GET", "POST", "PUT"]
+Method = Literal["GET", "POST"]
 
 
 class _Problem(msgspec.Struct):
@@ -71,9 +71,6 @@ class Api:
         if version is not None:
             headers["if-match"] = f'"{version}"'
         return await self._ask("POST", caller, path, msgspec.json.encode(body), headers)
-
-    async def put(self, caller: Caller, path: str, body: Mapping[str, object]) -> Answer:
-        return await self._ask("PUT", caller, path, msgspec.json.encode(body), {"content-type": "application/json"})
 
     async def send_table(self, caller: Caller, path: str, table: bytes) -> Answer:
         return await self._ask("POST", caller, path, table, {"content-type": "text/csv"})
@@ -132,10 +129,15 @@ async def open_api(base_url: str, keyring: Keyring) -> AsyncGenerator[Api]:
         yield Api(clients, keyring)
 
 
-def good(answer: Answer, kind: type[Kind]) -> Kind:
-    """What was asked for. Raises UnavailableError for a refusal: the day cannot go on without it."""
+def accepted(answer: Answer) -> None:
+    """Raises UnavailableError for a refusal: the day cannot go on without it."""
     if answer.problem is not None:
         raise UnavailableError("simulation.refused", f"{answer.status} {answer.content.decode()[:300]}")
+
+
+def good(answer: Answer, kind: type[Kind]) -> Kind:
+    """What was asked for. Raises UnavailableError for a refusal."""
+    accepted(answer)
     return answer.read(kind)
 
 

@@ -6,7 +6,18 @@ from typing import Final
 
 import msgspec
 
-from gasolinera.simulation.plan import LATE_TICKETS, ON_PAPER, PUMP_TICKET, RUSH_AMOUNT, Customer, Kind, Plan, Purchase
+from gasolinera.simulation.expecting_raffles import BONUS, expected_of_ads, expected_of_raffle, views_completed
+from gasolinera.simulation.plan import (
+    LATE_TICKETS,
+    ON_PAPER,
+    PUMP_TICKET,
+    RUSH_AMOUNT,
+    WATCHING,
+    Customer,
+    Kind,
+    Plan,
+    Purchase,
+)
 from gasolinera.simulation.totals import Totals
 
 WALLET_PERCENT: Final = Decimal("12.50")
@@ -17,6 +28,7 @@ PAPER_OFF: Final = Decimal("40.00")
 PAPER_TICKETS: Final = 3
 RUSH_OFF: Final = Decimal("50.00")
 RUSH_TICKETS: Final = 1
+_GIVEN_BACK: Final = (Kind.CANCELLED, Kind.AGAIN, Kind.UNDOING)
 _CENT: Final = Decimal("0.01")
 
 _WALLET: Final = (
@@ -29,6 +41,7 @@ _WALLET: Final = (
     Kind.AGAIN,
     Kind.STRANGE_STATION,
     Kind.DUPLICATE,
+    *(kind for kind in WATCHING if kind is not Kind.UNDOING),
 )
 _FAILING: Final = (Kind.STRANGE_STATION, Kind.TOO_LITTLE, Kind.DUPLICATE, Kind.FORFEITED)
 
@@ -85,7 +98,20 @@ def expected(plan: Plan, *, points_per_unit: Decimal) -> Totals:
     sales = [sale for customer in plan.customers for sale in _sales(plan, customer)]
     sales += [_Sale(RUSH_AMOUNT, RUSH_OFF, RUSH_TICKETS, plan.names.rush)] * plan.rush_winners
     day = _Day(plan, Counter(customer.kind for customer in plan.customers), tuple(sales))
-    parts = (_of_coupons(day), _of_attempts(day), _of_redemptions(day, points_per_unit), _of_events(day), _NOTHING)
+    parts = (
+        _of_coupons(day),
+        _of_attempts(day),
+        _of_redemptions(day, points_per_unit),
+        expected_of_ads(plan, day.kinds),
+        expected_of_raffle(
+            day.kinds,
+            own_entries=day.count(*_WALLET, Kind.PAPER, Kind.FREE),
+            tickets=_in_raffle(day),
+            withdrawn=WALLET_TICKETS * day.count(*_GIVEN_BACK),
+        ),
+        _of_events(day),
+        _NOTHING,
+    )
     told = [(name, getattr(part, name)) for part in parts for name in Totals.__struct_fields__]
     return Totals(**{name: value for name, value in told if value is not None})
 
@@ -103,6 +129,11 @@ _NOTHING: Final = Totals(
     redemptions_without_use=0,
     amounts_that_differ=0,
     tickets_not_earned=0,
+    bonuses_that_differ=0,
+    ad_budgets_miscounted=0,
+    raffle_tickets_refused=0,
+    raffle_miscounted=0,
+    raffle_tickets_that_differ=0,
 )
 
 
@@ -122,7 +153,7 @@ def _of_coupons(day: _Day) -> Totals:
         paper_spent=sum(paper, Decimal()),
         rush_uses=len(rush),
         rush_spent=sum(rush, Decimal()),
-        uses_given_back=day.count(Kind.CANCELLED, Kind.AGAIN),
+        uses_given_back=day.count(*_GIVEN_BACK),
     )
 
 
@@ -144,6 +175,8 @@ def _of_redemptions(day: _Day, points_per_unit: Decimal) -> Totals:
     tickets = sum(sale.tickets for sale in day.sales) + late
     taken_back = sum(sale.tickets for sale in day.undone) + late
     free = day.count(Kind.FREE)
+    bonus = BONUS * views_completed(day.kinds)
+    bonus_back = BONUS * day.count(Kind.UNDOING)
     # Of what was cancelled nothing stays, whether its points came before or not.
     points = sum(int((sale.final * points_per_unit).to_integral_value(ROUND_FLOOR)) for sale in day.kept)
     return Totals(
@@ -154,15 +187,21 @@ def _of_redemptions(day: _Day, points_per_unit: Decimal) -> Totals:
         discount_amount=sum((sale.discount for sale in day.kept), Decimal()),
         final_amount=sum((sale.final for sale in day.kept), Decimal()),
         fuel_litres=sum((sale.litres for sale in day.kept), Decimal()),
-        tickets_issued=tickets + free,
+        tickets_issued=tickets + free + bonus,
         tickets_of_redemptions=tickets,
         tickets_taken_back=taken_back,
-        tickets_valid=tickets + free - taken_back,
-        tickets_in_raffle=WALLET_TICKETS * day.count(*_WALLET) + PAPER_TICKETS * day.count(Kind.PAPER) + free,
+        tickets_valid=tickets + free + bonus - taken_back - bonus_back,
+        tickets_in_raffle=_in_raffle(day),
         points=points,
         points_in_ledger=points,
         pump_codes_completed=day.count(Kind.PUMP, Kind.PUMP_COUPON),
     )
+
+
+def _in_raffle(day: _Day) -> int:
+    """What a wallet's coupon and its views earn goes there by itself; what paper earns is sent."""
+    own = WALLET_TICKETS * day.count(*_WALLET) + PAPER_TICKETS * day.count(Kind.PAPER) + day.count(Kind.FREE)
+    return own + BONUS * (views_completed(day.kinds) - day.count(Kind.UNDOING))
 
 
 def _of_events(day: _Day) -> Totals:
@@ -170,12 +209,12 @@ def _of_events(day: _Day) -> Totals:
     return Totals(
         told_coupon_issued=day.kinds.total() + 2,  # two batches besides
         told_coupon_consumed=day.with_coupon,
-        told_coupon_restored=day.count(Kind.CANCELLED, Kind.AGAIN),
+        told_coupon_restored=day.count(*_GIVEN_BACK),
         told_redemption_completed=len(day.sales),
         told_redemption_cancelled=undone,
         # Those of paper once more, when they are sent to a raffle.
-        told_tickets_issued=len(day.sales) + day.count(Kind.FREE, Kind.LATE, Kind.PAPER),
-        told_tickets_revoked=undone,
+        told_tickets_issued=len(day.sales) + day.count(Kind.FREE, Kind.LATE, Kind.PAPER) + views_completed(day.kinds),
+        told_tickets_revoked=undone + day.count(Kind.UNDOING),  # its own tickets, and those of the view
     )
 
 
@@ -196,7 +235,7 @@ def _sales(plan: Plan, customer: Customer) -> list[_Sale]:
             sales.append(_Sale(pumped, Decimal(), base, None))
         case Kind.PUMP_COUPON:
             sales.append(_Sale(pumped, PAPER_OFF, base + PAPER_TICKETS, plan.names.paper))
-        case Kind.CANCELLED:
+        case Kind.CANCELLED | Kind.UNDOING:
             sales.append(_by_wallet(plan, customer.purchase, is_kept=False))
         case kind if kind in _WALLET:
             if kind is Kind.AGAIN:

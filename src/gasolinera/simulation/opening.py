@@ -4,10 +4,11 @@ import asyncio
 import csv
 import io
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -18,8 +19,9 @@ from gasolinera.bringing_in import SheetResult
 from gasolinera.coupon.models_campaigns import Campaign
 from gasolinera.coupon.models_coupons import Batch, BatchStatus
 from gasolinera.database import load_sql
-from gasolinera.errors import ConflictError, UnavailableError
+from gasolinera.errors import ConflictError
 from gasolinera.permissions import Caller, Role
+from gasolinera.simulation.advertising import open_advertising
 from gasolinera.simulation.asking import Api, good
 from gasolinera.simulation.expecting import (
     PAPER_OFF,
@@ -32,21 +34,25 @@ from gasolinera.simulation.expecting import (
     WALLET_TICKETS,
 )
 from gasolinera.simulation.plan import LATE_AMOUNT, LATE_BY, LATE_TICKETS, Kind, Plan, everybody
+from gasolinera.simulation.raffling import enrol_witnesses, open_raffle
+from gasolinera.simulation.waiting import until
 from gasolinera.station.models import Station
 from gasolinera.station.models_employees import Employee
+from gasolinera.terminal.device import Device
 
 _SQL: Final = load_sql("gasolinera.simulation", "opening.sql")
 _IN_ONE_TABLE: Final = 2_000
-_PATIENCE_S: Final = 300.0
 _ALL_FUELS: Final = ("REGULAR", "PREMIUM", "DIESEL")
 
 
 class Opened(msgspec.Struct, frozen=True):
     """`employees` and `managers` as they log in, the former by user, the latter by station; codes on paper as QR texts;
-    `late`: who bought an hour ago, and under which reference.
+    `late`: who bought an hour ago, and under which reference. `approver`: the second administrator.
     """
 
     administrator: Caller
+    approver: Caller
+    witnesses: tuple[Device, ...]
     employees: dict[UUID, Caller]
     managers: dict[str, Caller]
     paper: tuple[str, ...]
@@ -54,8 +60,13 @@ class Opened(msgspec.Struct, frozen=True):
     late: dict[UUID, str]
 
 
-async def open_day(api: Api, conn: "asyncpg.Connection[asyncpg.Record]", plan: Plan) -> Opened:
-    """Raises ConflictError `simulation.seed_used` when this seed had its day in this database already."""
+async def open_day(
+    api: Api, conn: "asyncpg.Connection[asyncpg.Record]", plan: Plan, *, base_url: str, operator: str, folder: Path
+) -> Opened:
+    """`folder`: where the terminals keep their keys; `operator`: the key that draws are signed with, in hex.
+
+    Raises ConflictError `simulation.seed_used` when this seed had its day in this database already.
+    """
     first, second = (_administrator(user) for user in plan.administrators)
     people = everybody(plan)
     try:
@@ -65,7 +76,10 @@ async def open_day(api: Api, conn: "asyncpg.Connection[asyncpg.Record]", plan: P
         raise ConflictError("simulation.seed_used", f"seed {plan.names.seed} had its day here", hint) from None
     await _stations(api, first, plan)
     staff = await _staff(api, first, plan)
+    await open_raffle(api, conn, first, plan)
+    witnesses = await enrol_witnesses(api, base_url, first, plan, operator=operator, folder=folder)
     await _campaigns(api, first, second, plan)
+    await open_advertising(api, first, second, plan)
     paper = await _issue(api, first, plan.names.paper, plan.paper_coupons)
     rush = await _issue(api, first, plan.names.rush, plan.count(Kind.RUSH))
     await _fill_wallets(api, conn, first, plan)
@@ -79,6 +93,8 @@ async def open_day(api: Api, conn: "asyncpg.Connection[asyncpg.Record]", plan: P
     late = await _late(conn, plan, staff)
     return Opened(
         administrator=first,
+        approver=second,
+        witnesses=tuple(witnesses),
         employees={till.user_id: staff[till.user_id] for till in plan.tills},
         managers={code: staff[user] for code, user in zip(plan.stations, plan.managers, strict=True)},
         paper=paper,
@@ -94,15 +110,6 @@ async def close_day(conn: "asyncpg.Connection[asyncpg.Record]", plan: Plan) -> N
             sys.stderr.write("the administrators of the day stay active: there is no other one\n")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         sys.stderr.write(f"the administrators of the day stay active: {error}\n")
-
-
-async def until(is_so: Callable[[], Awaitable[bool]], what: str, *, patience_s: float = _PATIENCE_S) -> None:
-    """Asks again and again. Raises UnavailableError `simulation.waiting` when it takes too long."""
-    end = asyncio.get_running_loop().time() + patience_s
-    while not await is_so():
-        if asyncio.get_running_loop().time() > end:
-            raise UnavailableError("simulation.waiting", f"after {patience_s:.0f} s it is not so that {what}")
-        await asyncio.sleep(0.2)
 
 
 def _administrator(user: UUID) -> Caller:
@@ -155,9 +162,6 @@ async def _campaigns(api: Api, first: Caller, second: Caller, plan: Plan) -> Non
         draft = good(await api.post(first, "/api/campaigns", terms), Campaign)
         good(await api.post(second, f"/api/campaigns/{code}/approval", {}, version=draft.version), Campaign)
         good(await api.post(first, f"/api/campaigns/{code}/status", {"status": "ACTIVE"}), Campaign)
-    now = datetime.now(UTC)
-    raffle = {"opens_at": now - timedelta(days=1), "closes_at": now + timedelta(days=30), "free_entries_per_day": 1}
-    good(await api.put(first, f"/api/tickets/raffles/{plan.names.raffle}", raffle), msgspec.Raw)
 
 
 def _terms(plan: Plan) -> Sequence[Mapping[str, object]]:

@@ -43,3 +43,8 @@ RETURNING transaction_reference;
 UPDATE redemption_schema.redemptions
    SET status = 'COMPLETED', completed_at = created_at, tickets_earned = $2, base_tickets = $2
  WHERE transaction_reference = $1;
+
+-- name: is_raffle_known
+-- Whether the redemption service sends tickets to the raffle $1.
+SELECT EXISTS (SELECT FROM redemption_schema.ticket_raffles WHERE raffle_code = $1 AND opens_at <= now()
+                AND now() < closes_at);

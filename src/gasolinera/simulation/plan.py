@@ -47,6 +47,13 @@ class Kind(StrEnum):
     FREE = "FREE"  # enters the raffle without buying anything
     LATE = "LATE"  # wants to undo what was bought an hour ago
     HOME = "HOME"  # only looks into the wallet
+    # These show the wallet's code, and watch advertisements afterwards.
+    WATCHING = "WATCHING"  # one
+    CHAINING = "CHAINING"  # two, one after the other
+    SPONSORED = "SPONSORED"  # at the same time as too many others for a small budget
+    HASTY = "HASTY"  # says that it is over before it can be, and gives up
+    HIDING = "HIDING"  # hurries, and hides the player: found out, and nothing is earned
+    UNDOING = "UNDOING"  # earns the bonus, then cancels what was bought
 
 
 # Of a thousand customers; the rest is PLAIN.
@@ -68,10 +75,19 @@ _SHARES: Final = {
     Kind.RUSH: 50,
     Kind.FREE: 30,
     Kind.LATE: 5,
-    Kind.HOME: 150,
+    Kind.HOME: 100,
+    Kind.WATCHING: 20,
+    Kind.CHAINING: 5,
+    Kind.SPONSORED: 10,
+    Kind.HASTY: 1,
+    Kind.HIDING: 1,
+    Kind.UNDOING: 2,
 }
+_LEAST: Final = {Kind.SPONSORED: 3}
+_MOST_OF_A_KIND_THAT_WATCH: Final = 40  # all of them come from one address, of which so many views are believed
 _GUESSES: Final = (Kind.MISTYPED, Kind.FORGED)
 ON_PAPER: Final = (Kind.PAPER, Kind.FORFEITED, Kind.PUMP_COUPON)
+WATCHING: Final = (Kind.WATCHING, Kind.CHAINING, Kind.SPONSORED, Kind.HASTY, Kind.HIDING, Kind.UNDOING)
 
 
 class Purchase(msgspec.Struct, frozen=True):
@@ -129,6 +145,19 @@ class Names(msgspec.Struct, frozen=True):
     def raffle(self) -> str:
         return f"SIM{self.seed:04}-RAFFLE"
 
+    @property
+    def advertiser(self) -> str:
+        return f"SIM{self.seed:04}-SPONSOR"
+
+    @property
+    def small_ads(self) -> str:
+        """Of the budget that is not enough."""
+        return f"SIM{self.seed:04}-SMALL"
+
+    @property
+    def plenty_ads(self) -> str:
+        return f"SIM{self.seed:04}-PLENTY"
+
     def station(self, number: int) -> str:
         return f"SIM{self.seed:04}S{number:03}"
 
@@ -166,6 +195,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """For how many the budget is enough."""
         return max(1, self.count(Kind.RUSH) * 3 // 5)
 
+    @property
+    def paid_views(self) -> int:
+        """For how many of the views at the same time the advertiser's budget is enough."""
+        return max(1, self.count(Kind.SPONSORED) * 3 // 5)
+
+    def who(self, *kinds: Kind) -> tuple[Customer, ...]:
+        return tuple(customer for customer in self.customers if customer.kind in kinds)
+
 
 def make_plan(seed: int, *, stations: int, customers: int) -> Plan:
     """The last of the stations serves only those who come there by mistake, so there are two at least."""
@@ -202,7 +239,9 @@ def _kinds(customers: int, *, most_guesses: int) -> list[Kind]:
     """Each kind once at least."""
     kinds: deque[Kind] = deque()
     for kind, share in _SHARES.items():
-        count = max(1, customers * share // 1000)
+        count = max(_LEAST.get(kind, 1), customers * share // 1000)
+        if kind in WATCHING:
+            count = min(count, _MOST_OF_A_KIND_THAT_WATCH)
         kinds.extend([kind] * (min(count, most_guesses // len(_GUESSES)) if kind in _GUESSES else count))
     kinds.extend([Kind.PLAIN] * (customers - len(kinds)))
     return list(kinds)

@@ -17,18 +17,24 @@ from gasolinera.database import load_sql
 from gasolinera.errors import UnavailableError
 from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Role
+from gasolinera.raffle.models import Standing
 from gasolinera.redemption.models_points import PointsBalance, PointsRule
 from gasolinera.redemption.models_reports import Report
 from gasolinera.redemption.models_tickets import BalanceLine, TicketStatus
+from gasolinera.simulation import reckoning_raffles
 from gasolinera.simulation.asking import Api, good
-from gasolinera.simulation.opening import Opened, until
+from gasolinera.simulation.opening import Opened
 from gasolinera.simulation.plan import Kind, Plan
+from gasolinera.simulation.reckoning_raffles import questions
 from gasolinera.simulation.totals import Totals
+from gasolinera.simulation.waiting import until
 
 _SQL: Final = load_sql("gasolinera.simulation", "reckoning.sql")
+_STATEMENTS: Final = {**_SQL, **reckoning_raffles.SQL}
 _AT_ONCE: Final = 32
 _PATIENCE_S: Final = 120.0
-_VALID: Final = frozenset({TicketStatus.ACTIVE, TicketStatus.ENTERED})
+_IN_RAFFLE: Final = frozenset({TicketStatus.ENTERED, TicketStatus.USED})  # used is what was drawn
+_VALID: Final = _IN_RAFFLE | {TicketStatus.ACTIVE}
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -60,6 +66,8 @@ class Holdings(msgspec.Struct):
     tickets: int = 0
     tickets_in_raffle: int = 0
     points: int = 0
+    entries: int = 0
+    raffle_tickets: int = 0
 
 
 def reckon(expected: Totals, told: Totals, found: Totals, reported: Totals) -> tuple[Row, ...]:
@@ -109,11 +117,12 @@ async def find(conn: "asyncpg.Connection[asyncpg.Record]", plan: Plan, began: da
         ("told_to_nobody", (began,)),
         ("uses", (campaigns,)),
         ("both_schemas", (stations,)),
+        *questions(plan, users),
     )
     found: dict[str, int | Decimal] = {}
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         for name, values in asked:
-            row = await conn.fetchrow(_SQL[name], *values)
+            row = await conn.fetchrow(_STATEMENTS[name], *values)
             assert row is not None
             found |= dict(row.items())
     return msgspec.convert(found, Totals)
@@ -126,7 +135,7 @@ async def ask(api: Api, plan: Plan, opened: Opened, told: Totals, asked: Callabl
 
     async def look(caller: Caller) -> None:
         async with places:
-            await _look(api, caller, holdings)
+            await _look(api, caller, plan.names.raffle, holdings)
         asked()
 
     await asyncio.gather(*(look(Caller(role=Role.CUSTOMER, user_id=customer.user_id)) for customer in plan.customers))
@@ -144,19 +153,24 @@ async def ask(api: Api, plan: Plan, opened: Opened, told: Totals, asked: Callabl
         tickets_valid=holdings.tickets,
         tickets_in_raffle=holdings.tickets_in_raffle,
         points=holdings.points,
+        raffle_entries=holdings.entries,
+        raffle_tickets=holdings.raffle_tickets,
         coupons_in_wallets=holdings.coupons,
     )
 
 
-async def _look(api: Api, caller: Caller, holdings: Holdings) -> None:
+async def _look(api: Api, caller: Caller, raffle: str, holdings: Holdings) -> None:
     """Answers are added in one go: nobody else adds in between."""
     coupons = good(await api.get(caller, "/api/coupons/mine"), Page[WalletCoupon])
     tickets = good(await api.get(caller, "/api/tickets/balance"), _Balance)
     points = good(await api.get(caller, "/api/points"), PointsBalance)
+    standing = good(await api.get(caller, f"/api/raffles/{raffle}/standing"), Standing)
     holdings.coupons += len(coupons.items)
     holdings.tickets += sum(line.count for line in tickets.items if line.status in _VALID)
-    holdings.tickets_in_raffle += sum(line.count for line in tickets.items if line.status is TicketStatus.ENTERED)
+    holdings.tickets_in_raffle += sum(line.count for line in tickets.items if line.status in _IN_RAFFLE)
     holdings.points += points.balance
+    holdings.entries += standing.entries
+    holdings.raffle_tickets += standing.tickets
 
 
 async def report(api: Api, conn: "asyncpg.Connection[asyncpg.Record]", plan: Plan, opened: Opened) -> Totals:

@@ -54,10 +54,10 @@ SELECT count(*) FILTER (WHERE r.status = 'COMPLETED') AS redemptions_completed,
 -- name: tickets
 -- Of the users $1.
 SELECT count(*) AS tickets_issued,
-       count(*) FILTER (WHERE t.redemption_id IS NOT NULL) AS tickets_of_redemptions,
-       count(*) FILTER (WHERE t.status = 'CANCELLED') AS tickets_taken_back,
-       count(*) FILTER (WHERE t.status IN ('ACTIVE', 'ENTERED')) AS tickets_valid,
-       count(*) FILTER (WHERE t.status = 'ENTERED') AS tickets_in_raffle
+       count(*) FILTER (WHERE t.source = 'COUPON_REDEMPTION') AS tickets_of_redemptions,
+       count(*) FILTER (WHERE t.source = 'COUPON_REDEMPTION' AND t.status = 'CANCELLED') AS tickets_taken_back,
+       count(*) FILTER (WHERE t.status IN ('ACTIVE', 'ENTERED', 'USED')) AS tickets_valid,
+       count(*) FILTER (WHERE t.status IN ('ENTERED', 'USED')) AS tickets_in_raffle
   FROM redemption_schema.raffle_tickets AS t
  WHERE t.user_id = ANY ($1::uuid[]);
 
@@ -116,14 +116,28 @@ SELECT count(*) AS told_twice
         SELECT FROM coupon_schema.outbox_events AS e
          WHERE e.event_type IN ('coupon.consumed', 'coupon.restored')
            AND e.payload ->> 'campaign_code' = ANY ($1::text[])
-         GROUP BY e.event_type, e.payload ->> 'reference' HAVING count(*) > 1) AS twice;
+         GROUP BY e.event_type, e.payload ->> 'reference' HAVING count(*) > 1
+        UNION ALL
+        SELECT FROM ad_schema.outbox_events AS e
+         WHERE e.event_type IN ('ad.view.completed', 'ad.view.rejected')
+           AND e.payload ->> 'user_id' = ANY (SELECT u::text FROM unnest($2::uuid[]) AS u)
+         GROUP BY e.event_type, e.payload ->> 'view_id' HAVING count(*) > 1
+        UNION ALL
+        SELECT FROM raffle_schema.outbox_events AS e
+         WHERE e.event_type IN ('raffle.winner.selected', 'prize.claimed')
+           AND e.payload ->> 'user_id' = ANY (SELECT u::text FROM unnest($2::uuid[]) AS u)
+         GROUP BY e.event_type, e.payload ->> 'winner_id' HAVING count(*) > 1) AS twice;
 
 -- name: waiting
 -- Of the whole database: events on their way since $1, and those that wait for a consumer.
 SELECT (SELECT count(*) FROM coupon_schema.outbox_events WHERE published_at IS NULL AND created_at >= $1)
        + (SELECT count(*) FROM redemption_schema.outbox_events WHERE published_at IS NULL AND created_at >= $1)
        + (SELECT count(*) FROM coupon_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1)
-       + (SELECT count(*) FROM redemption_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1);
+       + (SELECT count(*) FROM redemption_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM ad_schema.outbox_events WHERE published_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM raffle_schema.outbox_events WHERE published_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM ad_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM raffle_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1);
 
 -- name: told_to_nobody
 -- Of the whole database: events that did not leave or had no effect since $1, and those that a consumer gave up.
@@ -131,6 +145,12 @@ SELECT (SELECT count(*) FROM coupon_schema.outbox_events WHERE published_at IS N
        + (SELECT count(*) FROM redemption_schema.outbox_events WHERE published_at IS NULL AND created_at >= $1)
        + (SELECT count(*) FROM coupon_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1)
        + (SELECT count(*) FROM redemption_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM ad_schema.outbox_events WHERE published_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM raffle_schema.outbox_events WHERE published_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM ad_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM raffle_schema.inbox_events WHERE settled_at IS NULL AND created_at >= $1)
+       + (SELECT count(*) FROM ad_schema.dead_letters WHERE created_at >= $1)
+       + (SELECT count(*) FROM raffle_schema.dead_letters WHERE created_at >= $1)
        + (SELECT count(*) FROM coupon_schema.dead_letters WHERE created_at >= $1)
        + (SELECT count(*) FROM redemption_schema.dead_letters WHERE created_at >= $1) AS told_to_nobody;
 
@@ -185,7 +205,7 @@ SELECT count(*) FILTER (WHERE u.redemption_reference IS NOT NULL
           FROM redemption AS r
           LEFT JOIN (SELECT t.redemption_id, count(*) AS tickets
                        FROM redemption_schema.raffle_tickets AS t
-                      WHERE t.status <> 'CANCELLED' GROUP BY t.redemption_id) AS n ON n.redemption_id = r.id
+                      WHERE t.source = 'COUPON_REDEMPTION' AND t.status <> 'CANCELLED' GROUP BY t.redemption_id) AS n ON n.redemption_id = r.id
          WHERE coalesce(n.tickets, 0) <> CASE r.status WHEN 'COMPLETED' THEN r.tickets_earned ELSE 0 END)
            AS tickets_not_earned
   FROM redemption AS r

@@ -4,7 +4,9 @@ from collections import Counter
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Final
+from uuid import UUID
 
+from gasolinera.ads.models_views import View, ViewStatus
 from gasolinera.redemption.models import Redemption, Status
 from gasolinera.simulation.asking import Answer
 from gasolinera.simulation.totals import Totals
@@ -13,13 +15,17 @@ _MAX_TOLD: Final = 20
 
 
 class Tally:
-    """Of one day. `surprises` are answers that the plan does not know, some of them in words."""
+    """Of one day. `surprises` are answers that the plan does not know, some of them in words; `earned`: under which
+    reference those bought who watch afterwards.
+    """
 
     def __init__(self) -> None:
         self.refusals: Counter[str] = Counter()
         self.redemptions: dict[str, Redemption] = {}
         self.surprises: list[str] = []
         self.surprise_count = 0
+        self.earned: dict[UUID, str] = {}
+        self.views: dict[UUID, View] = {}
         self.free_entries = 0
         self.pump_codes = 0
 
@@ -50,6 +56,11 @@ class Tally:
         self.redemptions[redemption.transaction_reference] = redemption
         return redemption
 
+    def seen(self, view: View, status: ViewStatus) -> None:
+        if view.status is not status:
+            self.surprise(Answer(HTTPStatus.OK, view.status.encode(), None), status)
+        self.views[view.view_id] = view
+
     def same(self, one: object, other: object) -> None:
         """What is asked twice has one answer."""
         if one != other:
@@ -64,6 +75,7 @@ class Tally:
         """As far as answers to redemptions tell them."""
         by_status = Counter(redemption.status for redemption in self.redemptions.values())
         kept = [one for one in self.redemptions.values() if one.status is Status.COMPLETED]
+        ended = Counter(view.status for view in self.views.values())
         refused = self.refusals
         return Totals(
             attempts_already_used=refused["coupon.already_used"],
@@ -83,11 +95,18 @@ class Tally:
             final_amount=sum((one.final_amount for one in kept), Decimal()),
             fuel_litres=sum((one.fuel_litres or Decimal() for one in kept), Decimal()),
             tickets_of_redemptions=sum(one.tickets_earned for one in self.redemptions.values()),
-            tickets_issued=sum(one.tickets_earned for one in self.redemptions.values()) + self.free_entries,
+            tickets_issued=sum(one.tickets_earned for one in self.redemptions.values())
+            + self.free_entries
+            + sum(view.bonus_tickets for view in self.views.values()),
             tickets_taken_back=sum(
                 one.tickets_earned for one in self.redemptions.values() if one.status is Status.CANCELLED
             ),
             pump_codes_completed=self.pump_codes,
             blocked=refused["redemption.blocked"],
+            views_started=len(self.views),
+            views_completed=ended[ViewStatus.COMPLETED],
+            views_rejected=ended[ViewStatus.REJECTED],
+            views_abandoned=ended[ViewStatus.ABANDONED],
+            bonus_tickets=sum(view.bonus_tickets for view in self.views.values()),
             surprises=self.surprise_count,
         )

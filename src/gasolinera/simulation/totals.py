@@ -52,6 +52,30 @@ class Totals(msgspec.Struct, kw_only=True, frozen=True):
     assessed: Count = None
     blocked: Count = None
     blocked_falsely: Count = None
+    # The ad engine
+    views_started: Count = None
+    views_completed: Count = None
+    views_unbilled: Count = None  # completed when the budget was spent: they earn, and cost nothing
+    views_rejected: Count = None
+    views_abandoned: Count = None
+    small_ads_spent: Money = None
+    plenty_ads_spent: Money = None
+    bonus_tickets: Count = None
+    bonus_tickets_taken_back: Count = None
+    # The raffle service
+    raffle_entries: Count = None
+    raffle_tickets: Count = None
+    raffle_participants: Count = None
+    raffle_tickets_withdrawn: Count = None
+    raffle_tickets_refused: Count = None
+    positions_drawn: Count = None
+    prizes_awarded: Count = None
+    winners_notified: Count = None  # an alternate who moved up too
+    prizes_claimed: Count = None
+    prizes_delivered: Count = None
+    prizes_forfeited: Count = None
+    alternates_left: Count = None
+    freezes_evidenced: Count = None  # kinds of evidence that held: a timestamp, witnesses
     # Events
     told_coupon_issued: Count = None
     told_coupon_consumed: Count = None
@@ -60,6 +84,8 @@ class Totals(msgspec.Struct, kw_only=True, frozen=True):
     told_redemption_cancelled: Count = None
     told_tickets_issued: Count = None
     told_tickets_revoked: Count = None
+    told_view_completed: Count = None
+    told_winner_selected: Count = None
     told_twice: Count = None
     told_to_nobody: Count = None  # not published, or not settled by a consumer
     # What has to be nothing
@@ -70,3 +96,7 @@ class Totals(msgspec.Struct, kw_only=True, frozen=True):
     redemptions_without_use: Count = None
     amounts_that_differ: Count = None
     tickets_not_earned: Count = None
+    bonuses_that_differ: Count = None  # between what a view earned and the tickets that were made for it
+    ad_budgets_miscounted: Count = None
+    raffle_miscounted: Count = None  # its counters against its rows
+    raffle_tickets_that_differ: Count = None  # those that the redemption service and the raffle do not both hold

@@ -19,7 +19,17 @@ from gasolinera.redemption.queries import PumpCode
 from gasolinera.simulation.asking import Answer, Api, good
 from gasolinera.simulation.expecting import PAPER_TICKETS
 from gasolinera.simulation.opening import Opened
-from gasolinera.simulation.plan import ON_PAPER, PUMP_TICKET, RUSH_AMOUNT, Customer, Kind, Plan, Purchase, Till
+from gasolinera.simulation.plan import (
+    ON_PAPER,
+    PUMP_TICKET,
+    RUSH_AMOUNT,
+    WATCHING,
+    Customer,
+    Kind,
+    Plan,
+    Purchase,
+    Till,
+)
 from gasolinera.simulation.telling import Tally
 
 _A_MINUTE: Final = 60  # visits; a few ask three times for a redemption, of which a user may do 120 a minute
@@ -132,6 +142,13 @@ async def _on_screen(desk: Desk, customer: Customer) -> Mapping[str, str]:
 
 async def _plain(desk: Desk, customer: Customer) -> None:
     desk.tally.completed(await desk.redeem(await _on_screen(desk, customer), customer, customer.purchase))
+
+
+async def _earning(desk: Desk, customer: Customer) -> None:
+    """What it earns is multiplied later."""
+    done = desk.tally.completed(await desk.redeem(await _on_screen(desk, customer), customer, customer.purchase))
+    if done is not None:
+        desk.tally.earned[customer.user_id] = done.transaction_reference
 
 
 async def _typed(desk: Desk, customer: Customer) -> None:
@@ -289,4 +306,5 @@ _VISITS: Final[Mapping[Kind, Callable[[Desk, Customer], Awaitable[None]]]] = {
     Kind.FREE: _free,
     Kind.LATE: _late,
     Kind.HOME: _home,
+    **dict.fromkeys(WATCHING, _earning),
 }
