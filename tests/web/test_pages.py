@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Generator
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from litestar import Litestar
@@ -66,11 +68,17 @@ def test_an_address_in_a_page_is_shown_as_text(client: Client) -> None:
 
 def test_static_files_are_kept_for_good_under_an_address_of_their_content(client: Client) -> None:
     address = asset_url("style.css")
-    assert re.fullmatch(r"/static/style\.[0-9a-f]{16}\.css", address)
+    assert re.fullmatch(r"/static/[0-9a-f]{16}/style\.css", address)
     found = client.get(address)
     assert found.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert found.headers["content-type"] == "text/css; charset=utf-8"
-    for wrong in ("style.css", "style.0000000000000000.css", "..%2f__init__.py", "%2e%2e"):
+    for wrong in (
+        "style.css",
+        "0000000000000000/style.css",
+        address.split("/")[2] + "/..%2f__init__.py",
+        address.split("/")[2] + "/%2e%2e/__init__.py",
+        address.split("/")[2] + "/npm/%40noble/../../pages.py",
+    ):
         assert client.get(f"/static/{wrong}").status_code in (400, 404), wrong
 
 
@@ -92,9 +100,12 @@ def test_the_language_is_the_choice_or_the_browsers_or_spanish(accepted: str, ch
 
 
 def test_both_languages_have_the_same_texts() -> None:
-    for package in ("gasolinera.web", "gasolinera.auth"):
-        spanish, english = (set(load_wording(package).names(language)) for language in ("es", "en"))
-        assert spanish == english != set()
+    folders = sorted(path for path in Path(str(files("gasolinera"))).glob("*/locales/*.ftl"))
+    assert len(folders) > 2
+    for path in folders:
+        package, topic = f"gasolinera.{path.parents[1].name}", path.name.rpartition(".")[0].rpartition(".")[0] or None
+        spanish, english = (set(load_wording(package, topic).names(language)) for language in ("es", "en"))
+        assert spanish == english != set(), path
 
 
 def test_a_chosen_language_stays_and_leads_back_to_the_page(client: Client) -> None:
@@ -114,6 +125,7 @@ def test_a_chosen_language_stays_and_leads_back_to_the_page(client: Client) -> N
         ({"sec-fetch-site": "same-site"}, False, "form.foreign"),
         ({"origin": "https://evil.example"}, False, "form.foreign"),
         ({"origin": "null"}, False, "form.foreign"),
+        ({"origin": "http://testserver.local"}, False, "form.foreign"),
         ({"sec-fetch-site": "same-origin"}, True, "form.expired"),
     ],
 )

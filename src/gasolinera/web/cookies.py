@@ -1,10 +1,11 @@
 """Cookies of pages: the session, and the language that somebody chose.
 
-The session's holds a refresh token and uses it as what it is, 256 random bits that name a session: it is looked up for
-each page, so that a session that was ended is over at once, and never rotated, since two tabs would rotate it at the
-same moment and look like a thief. No script can read it; it ends after seven days.
+The session's holds 256 random bits that name a session of pages. It is looked up for each page, so that a session that
+was ended is over at once, and never rotated, since two tabs would rotate it at the same moment and look like a thief.
+No script can read it; it ends after seven days, and gives no access token.
 """
 
+import hashlib
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
@@ -14,6 +15,8 @@ from gasolinera.config import Environment
 
 LANGUAGE_COOKIE: Final = "language"
 _SESSION: Final = "session"
+_MAX_TOKEN: Final = 100
+_OF_PROGRAMS: Final = ("/api/", "/static/", "/health/", "/metrics", "/openapi.json", "/.well-known/")
 _LIFE_S: Final = 7 * 86_400
 _YEAR_S: Final = 365 * 86_400
 
@@ -39,6 +42,18 @@ def language_cookie(language: str, environment: Environment) -> Cookie:
 def session_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     """What the browser shows; nobody has looked yet whether it is good."""
     return connection.cookies.get(session_cookie_name(connection.app.state["settings"].environment)) or None
+
+
+def hash_session(token: str) -> bytes | None:
+    """How a session is looked up; None for what no session of ours has."""
+    if len(token) > _MAX_TOKEN or not token.isascii():
+        return None
+    return hashlib.sha256(token.encode()).digest()
+
+
+def is_for_programs(path: str) -> bool:
+    """Addresses that answer programs, whatever they accept and whatever cookie they show."""
+    return path.startswith(_OF_PROGRAMS)
 
 
 def _cookie(name: str, value: str, environment: Environment, *, max_age_s: int) -> Cookie:

@@ -1,0 +1,3 @@
+ads = Advertising today
+none = Nothing was spent today
+before = A week ago, the whole day: { $amount }

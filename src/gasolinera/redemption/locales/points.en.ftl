@@ -1,0 +1,39 @@
+title = My points
+balance = Balance
+ends = End on { $at }
+ends-about = Use them before
+redeem = Redeem points
+redeem-about = Points that end first are used first. What was redeemed cannot be taken back.
+how-many = How many points?
+what-for = What for?
+what-for-hint = For example: car wash. It will stand among your movements.
+go-on = Continue
+redeem-title = { $points ->
+    [one] Redeem 1 point?
+   *[other] Redeem { $points } points?
+ }
+redeem-text = You will have { $left } left. What was redeemed cannot be taken back.
+redeem-yes = Yes, redeem
+said-redeemed = Done: your points were redeemed.
+list = Movements
+refuel = see the refuel
+good-until = good until { $at }
+balance-after = balance { $balance }
+none = You have no points yet. Each refuel earns some.
+to-wallet = See my coupons
+kind-earned = Earned
+kind-redeemed = Redeemed
+kind-expired = Expired
+kind-adjusted = Adjustment
+kind-bonus = Bonus
+refused-points-too-few = You do not have as many points. Enter a smaller number.
+refused-points-reference-used = This was redeemed already with another number. Load the page again.
+refused-points-running = This is being redeemed already. Wait a moment.
+refused-other = That could not be done. Check what you entered and try again.
+sheet-name = points
+sheet-when = Date
+sheet-kind = Movement
+sheet-points = Points
+sheet-balance = Balance
+sheet-what = What for
+sheet-reference = Reference

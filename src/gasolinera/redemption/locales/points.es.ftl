@@ -1,0 +1,39 @@
+title = Mis puntos
+balance = Saldo
+ends = Vencen el { $at }
+ends-about = Úsalos antes
+redeem = Canjear puntos
+redeem-about = Se usan primero los puntos que vencen antes. Un canje no se puede deshacer.
+how-many = ¿Cuántos puntos?
+what-for = ¿Para qué?
+what-for-hint = Por ejemplo: autolavado. Aparecerá en tus movimientos.
+go-on = Continuar
+redeem-title = { $points ->
+    [one] ¿Canjear 1 punto?
+   *[other] ¿Canjear { $points } puntos?
+ }
+redeem-text = Te quedarán { $left }. Un canje no se puede deshacer.
+redeem-yes = Sí, canjear
+said-redeemed = Listo: tus puntos se canjearon.
+list = Movimientos
+refuel = ver la carga
+good-until = válidos hasta el { $at }
+balance-after = saldo { $balance }
+none = Todavía no tienes puntos. Se ganan con cada carga.
+to-wallet = Ver mis cupones
+kind-earned = Ganados
+kind-redeemed = Canjeados
+kind-expired = Vencidos
+kind-adjusted = Ajuste
+kind-bonus = Bono
+refused-points-too-few = No tienes tantos puntos. Escribe un número menor.
+refused-points-reference-used = Este canje ya se hizo con otra cantidad. Carga la página de nuevo.
+refused-points-running = Este canje ya está en proceso. Espera un momento.
+refused-other = No se pudo hacer. Revisa los datos y vuelve a intentarlo.
+sheet-name = puntos
+sheet-when = Fecha
+sheet-kind = Movimiento
+sheet-points = Puntos
+sheet-balance = Saldo
+sheet-what = Concepto
+sheet-reference = Referencia
