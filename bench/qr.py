@@ -21,8 +21,8 @@ from tests.coupon.camera import held_by_hand
 
 from gasolinera.coupon import base45, qr
 from gasolinera.coupon.codes import new_codes, number_of
-from gasolinera.coupon.drawing import svg, symbol_of
 from gasolinera.coupon.qr_keys import public_half
+from gasolinera.drawing import svg, symbol_of
 from gasolinera.key_file import new_keys
 
 _PAGE = Path(__file__).parents[1] / "docs" / "reference" / "qr-benchmarks.md"

@@ -6,7 +6,7 @@
 import os
 import shutil
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -133,9 +133,9 @@ def production(server: Server, clone_of: Clone) -> Generator[Connection]:
     drop(server, name)
 
 
-@pytest.fixture
-def browser() -> Generator[Browser]:
-    """The system's Chromium, headless. Without one the test is skipped, which `make test-all` takes for a failure."""
+@contextmanager
+def chromium() -> Generator[Browser]:
+    """The system's, headless. Without one the test is skipped, which `make test-all` takes for a failure."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("there is no chromium")
@@ -144,3 +144,9 @@ def browser() -> Generator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def browser() -> Generator[Browser]:
+    with chromium() as opened:
+        yield opened

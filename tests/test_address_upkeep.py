@@ -32,6 +32,10 @@ WRITE = {
     " SELECT 'NONE', 'INVALID_CODE', 'MANUAL_ENTRY', '203.0.113.7', 'old phone',",
     "redemption": "fraud_detection_log (detection_id, risk_score, action_taken, ip_address, user_agent, created_at)"
     " SELECT gen_random_uuid(), 0, 'ALLOWED', '203.0.113.7', 'old phone',",
+    "ads": "ad_audit_log (action, subject_type, subject_reference, ip_address, user_agent, created_at)"
+    " SELECT 'UPDATE', 'ad_campaigns', 'ADC-REFRESCO', '203.0.113.7', 'old phone',",
+    "raffle": "raffle_audit_log (event_type, raffle_code, ip_address, user_agent, created_at)"
+    " SELECT 'RAFFLE_OPEN', 'MONTHLY-2026-12', '203.0.113.7', 'old phone',",
 }
 PERSONAL = dict.fromkeys(WRITE, "(ip_address, user_agent)") | {"auth": "(ip_address, user_agent, phone_hash)"}
 

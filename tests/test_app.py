@@ -61,7 +61,7 @@ def test_making_the_application_opens_nothing(settings_without: Settings) -> Non
 
 
 def test_the_services_that_keep_templates_are_those_that_have_pages() -> None:
-    keep = {folder.parent.name for folder in Path(gasolinera.__file__).parent.glob("*/templates")} - {"web"}
+    keep = {folder.parent.name for folder in Path(gasolinera.__file__).parent.glob("*/templates")} - {"web", "ops"}
     assert {part.name for part in ALL_PARTS if part.has_pages} == keep
 
 

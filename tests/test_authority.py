@@ -29,6 +29,7 @@ from gasolinera.keyring import Keyring, PublicKey
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token, verify_access_token
 from gasolinera.serving import served_parts
+from gasolinera.web.cookies import hash_session
 
 
 def test_production_serves_nothing_that_cannot_ask_the_auth_service(settings: Settings) -> None:
@@ -138,7 +139,10 @@ def test_a_stranger_may_not_ask_the_database_about_ever_new_keys_and_pushes_out_
     async def no_news(_cursor: str | None) -> Revocations:
         return Revocations((), "1")
 
-    gate = Gate(Keyring(()), Authority(revocations=no_news, find_api_key=find), frozenset())
+    async def find_nobody(_token_hash: bytes) -> None:
+        return None
+
+    gate = Gate(Keyring(()), Authority(revocations=no_news, find_api_key=find, find_session=find_nobody), frozenset())
 
     async def ask(api_key: str, address: str = "192.0.2.1") -> str:
         try:
@@ -156,5 +160,40 @@ def test_a_stranger_may_not_ask_the_database_about_ever_new_keys_and_pushes_out_
         await asyncio.sleep(1.05)
         assert await ask(good) == "POS"  # asked anew, and not counted
         assert await ask(f"gjsm_{'n' * 8}_{'x' * 43}", "192.0.2.2") == "auth.api_key_invalid"
+
+    asyncio.run(attack())
+
+
+def test_a_stranger_may_not_ask_the_database_about_ever_new_sessions_and_keeps_nobody_out_who_is_known() -> None:
+    asked: list[bytes] = []
+
+    async def find(token_hash: bytes) -> Caller | None:
+        asked.append(token_hash)
+        return Caller(role=Role.CUSTOMER) if token_hash == hash_session("good") else None
+
+    async def no_news(_cursor: str | None) -> Revocations:
+        return Revocations((), "1")
+
+    async def no_key(_digest: bytes) -> None:
+        return None
+
+    gate = Gate(Keyring(()), Authority(revocations=no_news, find_api_key=no_key, find_session=find), frozenset())
+
+    async def ask(session: str, address: str = "192.0.2.1") -> str:
+        try:
+            found = await gate.identify_session(session, address)
+        except GasolineraError as refused:
+            return refused.code
+        return "nobody" if found is None else found.caller.role
+
+    async def attack() -> None:
+        assert await ask("good") == "CUSTOMER"
+        assert [await ask("over") for _ in range(5)] == ["nobody"] * 5
+        assert len(asked) == 2
+        answers = [await ask(f"junk-{number}") for number in range(40)]
+        assert answers == ["nobody"] * 30 + ["rate.limited"] * 10
+        assert len(asked) == 32
+        assert await ask("good") == "CUSTOMER"
+        assert await ask("junk", "192.0.2.2") == "nobody"
 
     asyncio.run(attack())

@@ -1,10 +1,11 @@
 """Whatever comes in a body, the answer is a problem that says what is wrong, and never a 500."""
 
+import asyncio
 from collections.abc import Generator
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import pytest
@@ -138,3 +139,38 @@ def test_an_address_that_nobody_has_is_not_found(path: str, client: TestClient[L
 def test_a_header_that_makes_no_sense_is_no_trouble(client: TestClient[Litestar]) -> None:
     for name, value in (("host", b"\xff"), ("accept", b"\xff"), ("cookie", b"\xff=;;"), ("x-forwarded-for", b"\xff")):
         assert client.post("/test/things", json=GOOD, headers={name: value}).status_code in (201, 400)  # type: ignore[dict-item]
+
+
+def test_who_leaves_while_sending_is_no_bug_of_ours(
+    client: TestClient[Litestar], capfd: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[Any] = []
+    parts = [{"type": "http.request", "body": b'{"name"', "more_body": True}, {"type": "http.disconnect"}]
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"100")]
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": "/test/things",
+        "raw_path": b"/test/things",
+        "headers": headers,
+    }
+    scope |= {
+        "raw_path": b"/test/things",
+        "query_string": b"",
+        "root_path": "",
+        "scheme": "http",
+        "server": ("testserver", 80),
+        "client": ("x", 1),
+    }
+    scope |= {"http_version": "1.1", "asgi": {"version": "3.0"}, "extensions": {}, "state": {}}
+
+    async def receive() -> Any:
+        return parts.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    application = cast("Any", client).app
+    asyncio.run(application(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert "unexpected_error" not in "".join(capfd.readouterr())

@@ -1,6 +1,7 @@
 """`gasolinera demo` as a newcomer runs it: from nothing, again, with signals, and away with it."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = (sys.executable, "-c", "from gasolinera.cli.main import main; main()", "demo")
+PROGRAM = (sys.executable, "-c", "from gasolinera.cli.main import main; main()")
+COMMAND = (*PROGRAM, "demo")
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("GASOLINERA_")}
 
 
@@ -24,8 +26,12 @@ def folder() -> Generator[Path]:
 
 
 def ran(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return ran_program(folder, "demo", *arguments, **environ)
+
+
+def ran_program(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [*PROGRAM, *arguments],
         cwd=folder,
         env={**ENVIRON, **environ},
         capture_output=True,
@@ -45,6 +51,9 @@ def test_from_nothing_then_from_what_is_there_then_fresh_then_gone(folder: Path)
     first = ran(folder, "--once", "--day")
     assert first.returncode == 0, first.stderr
     assert "customers at 3 stations was played" in first.stderr
+    told = next(line for line in first.stderr.splitlines() if line.startswith("gasolinera raffle verify "))
+    again = ran_program(folder, *shlex.split(told)[1:])
+    assert (again.returncode, "VERIFIED" in again.stdout) == (0, True), again.stdout + again.stderr
     assert "GET /health/ready answers 200" in first.stderr
     for schema in ("auth", "station", "coupon", "redemption", "ad", "raffle"):
         assert f" {schema}_schema " in first.stdout
@@ -60,8 +69,11 @@ def test_from_nothing_then_from_what_is_there_then_fresh_then_gone(folder: Path)
     assert "V1__" in fresh.stderr
 
     assert ran(folder, "--remove").returncode == 0
-    # The keys stay: another database of the same developer may need them.
-    assert [path for path in folder.rglob("*") if path.is_file()] == [folder / ".local" / "keys.json"]
+    # The keys stay: another database of the same developer may need them. So does what the draw published: that is what
+    # it is for.
+    left = [path.relative_to(folder / ".local") for path in folder.rglob("*") if path.is_file()]
+    assert {str(path.parent) for path in left} == {".", "draws/SIM0001-RAFFLE"}
+    assert [str(path) for path in left if path.parent == Path()] == ["keys.json"]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, (0, 130)), (signal.SIGTERM, (0,))])

@@ -13,8 +13,27 @@ from gasolinera.permissions import MATRIX, PARTNER_SCOPES, Caller, Permission, R
 # What a stranger may ask. A route that joins this list was decided on; nothing gets here by itself.
 OPEN_ROUTES = {
     "GET /.well-known/jwks.json",
+    "GET /api/ads/media/{sha256:str}",  # a picture's address holds no token; the hash is known from the advertisement
+    "GET /api/ads/callbacks/{network:str}",  # the network signs it
     "GET /api/coupons/qr/keys",
     "GET /api/coupons/qr/revocations",
+    "GET /api/raffles",
+    "GET /api/raffles/draws",  # what a draw publishes is for everybody; a proof opens an entry to its holder alone
+    "GET /api/raffles/draws/{number:int}",
+    "GET /api/raffles/draws/{number:int}/bundle",
+    "GET /api/raffles/draws/{number:int}/entries",
+    "GET /api/raffles/draws/{number:int}/excluded",
+    "GET /api/raffles/draws/{number:int}/manifest",
+    "GET /api/raffles/draws/{number:int}/signature",
+    "GET /api/raffles/draws/{number:int}/void",
+    "GET /api/raffles/proofs/{ticket:str}",
+    "GET /api/raffles/verifier/verify_draw.mjs",
+    "GET /api/raffles/verifier/verify_draw.py",
+    "GET /api/raffles/{code:str}",
+    "GET /api/raffles/{code:str}/draw",
+    "GET /api/raffles/{code:str}/evidence",
+    "GET /api/raffles/{code:str}/terms",
+    "GET /api/raffles/{code:str}/winners",
     "GET /api/stations",
     "GET /api/stations/nearby",
     "GET /api/stations/{code:str}",
@@ -22,11 +41,40 @@ OPEN_ROUTES = {
     "GET /dev/inbox",
     "GET /docs",
     "GET /docs/style.css",
+    "GET /fairness",  # pages of what the routes of draws and raffles above tell everybody
+    "GET /fairness.csv",
+    "GET /fairness/tickets",
+    "GET /fairness/{code:str}",
+    "GET /fairness/{code:str}/bundle",
+    "GET /fairness/{code:str}/excluded",
+    "GET /fairness/{code:str}/list",
+    "GET /fairness/{code:str}/manifest",
+    "GET /fairness/{code:str}/state",
+    "GET /fairness/{code:str}/terms",
+    "GET /raffles",
+    "GET /raffles/{code:str}",
+    "GET /verify",
     "GET /health/live",
     "GET /health/ready",
     "GET /metrics",
     "GET /openapi.json",
-    "GET /static/{name:str}",
+    "GET /",
+    "GET /login",  # the door, and what is told before it
+    "GET /login/code",
+    "GET /register",
+    "GET /terms",
+    "GET /manifest.webmanifest",
+    "GET /offline",  # what the wallet shows without a connection holds nothing of anybody
+    "GET /sw.js",
+    "GET /stations",
+    "GET /stations.csv",
+    "GET /stations/{code:str}",
+    "GET /static/{digest:str}/{name:path}",
+    "POST /login",
+    "POST /login/code",
+    "POST /login/code/again",
+    "POST /logout",  # of a session that has ended already, too
+    "POST /register",
     "POST /api/auth/login/otp",
     "POST /api/auth/login/verify",
     "POST /api/auth/otp/resend",
@@ -35,6 +83,9 @@ OPEN_ROUTES = {
     "POST /language",
     "POST /api/redemptions/offline/entries",  # a terminal signs them
     "POST /api/redemptions/offline/leases",
+    "POST /api/raffles/witnesses",  # a terminal signs these three
+    "POST /api/raffles/witnesses/draws",
+    "POST /api/raffles/witnesses/signatures",
     "POST /api/stations/terminals",
     "POST /api/stations/terminals/heartbeat",
 }
@@ -100,7 +151,12 @@ WITHOUT_SECOND_FACTOR = {
     Permission.REDEMPTIONS_PROCESS: "who serves at the pump; the statement refuses whoever works at no station",
     Permission.REDEMPTIONS_CANCEL: "who serves at the pump; of the chain's administrators the use case demands it",
 }
-SHIFTS = {"POST /api/stations/employees/{number:str}/shifts", "POST /api/stations/shifts/{shift_id:uuid}/cancel"}
+SHIFTS = {
+    "POST /api/stations/employees/{number:str}/shifts",
+    "POST /api/stations/shifts/{shift_id:uuid}/cancel",
+    "POST /office/employees/{number:str}/shifts",
+    "POST /office/employees/{number:str}/shifts/{shift_id:uuid}/cancel",
+}
 
 
 def test_what_changes_things_everywhere_needs_the_second_factor_and_asks_whether_the_access_has_ended() -> None:

@@ -155,7 +155,6 @@ def test_what_is_refused_at_the_commit_is_the_failure_of_its_event_alone(setting
         UnavailableError("calls.unavailable", "not there"),
         TimeoutError(),
         asyncpg.QueryCanceledError(),
-        asyncpg.LockNotAvailableError(),
         asyncpg.DeadlockDetectedError(),
         asyncpg.SerializationError(),
         asyncpg.TooManyConnectionsError(),
@@ -182,6 +181,23 @@ def test_what_is_only_away_is_waited_for_and_never_given_up(
 
     asyncio.run(run())
     assert effects(admin) == {"u1": [1]}
+    assert count(admin, "station_schema.dead_letters") == 0
+
+
+def test_what_waits_for_a_lock_lets_the_others_pass_and_is_never_given_up(settings: Settings, admin: Admin) -> None:
+    async def held(conn: Connection, event: Event) -> None:
+        if event.subject == "u1":
+            raise asyncpg.LockNotAvailableError
+        await note(conn, event)
+
+    async def run() -> None:
+        async with databases(settings) as dbs:
+            await publish(dbs["auth"], "u1", 1)
+            await publish(dbs["auth"], "u2", 2)
+            await drain(dbs, *straight(dbs, held))
+
+    asyncio.run(run())
+    assert effects(admin) == {"u2": [2]}
     assert count(admin, "station_schema.dead_letters") == 0
 
 

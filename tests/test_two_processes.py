@@ -1,4 +1,4 @@
-"""Auth and station as two processes with databases of their own, and a worker between them: one system.
+"""Auth and the other services as two processes with databases of their own, and a worker between them: one system.
 
 The station process has no key that signs access tokens: it verifies them by what auth publishes.
 """
@@ -37,7 +37,7 @@ from tests.conftest import drop, project_at
 from vuelo.embedded import Server
 
 # The services of the second process, which has no key for access tokens.
-STATIONS = ("station", "coupon", "redemption")
+STATIONS = ("station", "coupon", "redemption", "ads", "raffle")
 COMMAND = (sys.executable, "-c", "from gasolinera.cli.main import main; main()")
 Conn = psycopg.Connection[Any]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from gasolinera.database import Database
-from gasolinera.jobs import Job, report_progress
+from gasolinera.database import Connection, Database
+from gasolinera.jobs import Job, in_batches
 
 _AT_ONCE = 5_000
 
@@ -12,16 +12,12 @@ def address_upkeep_job(service: str, schema: str, *, at_once: int = _AT_ONCE) ->
     """Needs the schema's `forget_addresses`, which knows what is old enough, and alone may change an audit log."""
     forget = f"SELECT {schema}.forget_addresses($1)"
 
+    async def batch(conn: Connection, at_most: int) -> int:
+        return int(await conn.fetchval(forget, at_most))
+
     async def run(database: Database, _arguments: Mapping[str, str]) -> str:
-        total = 0
-        while True:
-            async with database.transaction() as conn:
-                forgotten = await conn.fetchval(forget, at_once)
-            assert isinstance(forgotten, int)
-            total += forgotten
-            if forgotten < at_once:
-                return f"took the addresses out of {total} entries of the log"
-            await report_progress(f"{total} entries so far")
+        total = await in_batches(database, batch, at_once, "{} entries so far")
+        return f"took the addresses out of {total} entries of the log"
 
     return Job(
         name=f"{service}.forget_addresses",

@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from gasolinera import health, idempotency, reference
+from gasolinera.ads.parts import PARTS as ADS
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import DEPENDENCIES, Gate, authenticate, open_gate, tokens_of
 from gasolinera.calls import FindUser, TokenFor, open_users
@@ -24,9 +25,11 @@ from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.metrics import metrics_route
 from gasolinera.observing import finish_observing
 from gasolinera.openapi import openapi_config, openapi_route
+from gasolinera.ops.pages import ops_router
 from gasolinera.partitions import make_partitions
 from gasolinera.parts import Parts
 from gasolinera.personal_data import ASKER, Elsewhere, open_elsewhere, personal_data_router
+from gasolinera.raffle.parts import PARTS as RAFFLE
 from gasolinera.redemption.parts import PARTS as REDEMPTION
 from gasolinera.requests import provide_context
 from gasolinera.station.parts import PARTS as STATION
@@ -50,7 +53,7 @@ _COMMON = (
     asset_route,
     language_route,
 )
-ALL_PARTS: tuple[Parts, ...] = (AUTH, STATION, COUPON, REDEMPTION)
+ALL_PARTS: tuple[Parts, ...] = (AUTH, STATION, COUPON, REDEMPTION, ADS, RAFFLE)
 
 
 def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: Sequence[Lifespan] = ()) -> Litestar:
@@ -58,13 +61,13 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
     given, which find the databases in the application's state.
     """
     app = Litestar(
-        route_handlers=[*_COMMON, *(router for part in parts for router in _routers(part))],
+        route_handlers=[*_COMMON, ops_router(), *(router for part in parts for router in _routers(part))],
         lifespan=[_lifespan(settings, parts), *also],
-        state=State({"settings": settings, "refusals": refusals_of(parts)}),
+        state=State({"settings": settings, "refusals": refusals_of(parts), "parts": parts}),
         dependencies={"context": Provide(provide_context, sync_to_thread=False), **DEPENDENCIES},
         middleware=layers(settings, authenticate),
         exception_handlers={**for_browsers(EXCEPTION_HANDLERS), **idempotency.EXCEPTION_HANDLERS},
-        template_config=template_config([part.name for part in parts if part.has_pages]),
+        template_config=template_config(["ops", *(part.name for part in parts if part.has_pages)]),
         openapi_config=openapi_config(),
         request_max_body_size=_MAX_BODY_BYTES,
         logging_config=None,  # ours is set up by the command that runs

@@ -1,9 +1,11 @@
 """Who asks, and may they: the middleware that reads credentials, the guards that name a permission.
 
-A request shows an access token or a service token (`Authorization: Bearer …`), or a partner's key (`X-API-Key`).
+A request shows an access token or a service token (`Authorization: Bearer …`), or a partner's key (`X-API-Key`); a
+browser that goes to a page shows the cookie of its session, which opens nothing that is for programs.
 """
 
 import hashlib
+import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -28,13 +30,14 @@ from gasolinera.authority import (
     remote_authority,
 )
 from gasolinera.database import Connection, Database
-from gasolinera.errors import ForbiddenError, UnauthenticatedError
+from gasolinera.errors import ForbiddenError, TooManyError, UnauthenticatedError, UnavailableError, unavailable
 from gasolinera.keyring import Keyring, UnknownKeyError
-from gasolinera.limits import Limit, SlidingWindows, network_of
+from gasolinera.limits import Limit, SlidingWindows, network_of, too_many
 from gasolinera.permissions import Caller, Permission, Reach, Role
 from gasolinera.requests import context_of
 from gasolinera.security import VerifiedToken, read_access_token
 from gasolinera.service_tokens import is_service_token, issue_service_token, verify_service_token
+from gasolinera.web.cookies import hash_session, is_for_programs, session_of
 
 API_KEY_PREFIX: Final = "gjsm_"
 _API_KEY_CHARACTERS: Final = len(API_KEY_PREFIX) + 8 + 1 + 43
@@ -42,10 +45,15 @@ _MAX_KNOWN_API_KEYS: Final = 4096
 _API_KEY_GOOD_FOR_S: Final = 5.0  # how long after its revocation a partner's key may still be taken
 # Each key that this process has not seen good is a question to the database.
 _NEW_API_KEYS: Final = Limit("ip", 30, 60)
+# So is each session that is not live. Only these count: many people may share an address.
+_UNKNOWN_SESSIONS: Final = Limit("ip", 30, 60)
+_MAX_KNOWN_SESSIONS: Final = 20_000
+_SESSION_UNKNOWN_FOR_S: Final = 5.0
 
 IsCurrent: TypeAlias = Callable[[Connection, Caller], Awaitable[bool]]
 AnyConnection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 Kept = TypeVar("Kept")
+Name = TypeVar("Name", bytes, str)
 
 
 class Gate:
@@ -69,6 +77,9 @@ class Gate:
         # Two memories: unknown keys, of which anybody can make up any number, must not push out the good ones.
         self._holders: OrderedDict[bytes, tuple[float, KeyHolder]] = OrderedDict()
         self._unknown_until: OrderedDict[bytes, float] = OrderedDict()
+        self._unknown_sessions: OrderedDict[bytes, float] = OrderedDict()
+        self._seen_sessions: OrderedDict[bytes, None] = OrderedDict()
+        self._closed_until: OrderedDict[str, float] = OrderedDict()
         self._windows = SlidingWindows()
 
     def listening(self) -> AbstractAsyncContextManager[None]:
@@ -89,6 +100,35 @@ class Gate:
         if self.lost_access.covers(found):
             raise access_ended()
         return found
+
+    async def identify_session(self, session: str, ip_address: str | None) -> VerifiedToken | None:
+        """Who looks at a page, by the cookie of the browser; None for a session that is over or never was.
+
+        Asked anew for each page while it is live. That it is not is remembered for five seconds, and an address that
+        has shown thirty such in a minute gets no more new ones looked up. Raises TooManyError, UnavailableError.
+        """
+        token_hash = hash_session(session)
+        now = time.monotonic()
+        if token_hash is None or now < self._unknown_sessions.get(token_hash, 0.0):
+            return None
+        network = network_of(ip_address)
+        closed_for_s = self._closed_until.get(network, 0.0) - now
+        if closed_for_s > 0 and token_hash not in self._seen_sessions:
+            raise too_many(math.ceil(closed_for_s))
+        try:
+            caller = await self._authority.find_session(token_hash)
+        except Exception as error:
+            raise unavailable(error) or error from error
+        if caller is not None:
+            _remember(self._seen_sessions, token_hash, None, _MAX_KNOWN_SESSIONS)
+            return VerifiedToken(caller, time.time(), time.time())
+        self._seen_sessions.pop(token_hash, None)
+        _remember(self._unknown_sessions, token_hash, now + _SESSION_UNKNOWN_FOR_S)
+        try:
+            self._windows.take("unknown-session", [(_UNKNOWN_SESSIONS, network)])
+        except TooManyError as error:
+            _remember(self._closed_until, network, now + error.retry_after_s)
+        return None
 
     async def identify_partner(self, api_key: str, ip_address: str | None) -> Caller:
         """Raises UnauthenticatedError `auth.api_key_invalid`, TooManyError, UnavailableError."""
@@ -129,10 +169,10 @@ class Gate:
         return holder
 
 
-def _remember(memory: OrderedDict[bytes, Kept], digest: bytes, value: Kept) -> None:
+def _remember(memory: OrderedDict[Name, Kept], digest: Name, value: Kept, most: int | None = None) -> None:
     memory[digest] = value
     memory.move_to_end(digest)
-    if len(memory) > _MAX_KNOWN_API_KEYS:
+    if len(memory) > (most or _MAX_KNOWN_API_KEYS):
         memory.popitem(last=False)
 
 
@@ -171,6 +211,7 @@ def access_ended() -> UnauthenticatedError:
 def authenticate(app: ASGIApp) -> ASGIApp:
     """Sets `request.user` to the caller, or to None. Who shows something that is no good is a stranger with a reason:
     open routes answer (an expired token must not stop its refresh), guarded ones give the reason.
+    So it is when nobody can be asked.
     """
 
     async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
@@ -178,7 +219,7 @@ def authenticate(app: ASGIApp) -> ASGIApp:
             scope["user"] = scope["auth"] = None
             try:
                 found = await _who_asks(scope)
-            except UnauthenticatedError as error:
+            except (UnauthenticatedError, UnavailableError) as error:
                 scope["auth"] = error
             else:
                 if found is not None:
@@ -190,11 +231,14 @@ def authenticate(app: ASGIApp) -> ASGIApp:
 
 async def _who_asks(scope: Scope) -> VerifiedToken | None:
     shown = [(name, value) for name, value in scope["headers"] if name in (b"authorization", b"x-api-key")]
-    if not shown:
+    session = None if shown or is_for_programs(scope["path"]) else session_of(ASGIConnection(scope))
+    if not shown and session is None:
         return None
+    gate: Gate = scope["litestar_app"].state["gate"]
+    if session is not None:
+        return await gate.identify_session(session, context_of(scope).ip_address)
     if len(shown) > 1:
         raise UnauthenticatedError("auth.ambiguous", "the request shows more than one credential", "send one of them")
-    gate: Gate = scope["litestar_app"].state["gate"]
     name, value = shown[0]
     text = value.decode("latin-1").strip()
     if name == b"x-api-key":
@@ -260,7 +304,7 @@ def require_caller(connection: AnyConnection) -> Caller:
     if caller is not None:
         return caller
     reason = connection.scope["auth"]
-    if isinstance(reason, UnauthenticatedError):
+    if isinstance(reason, UnauthenticatedError | UnavailableError):
         raise reason
     raise UnauthenticatedError("auth.no_token", "this needs a login", "send Authorization: Bearer <access token>")
 

@@ -18,12 +18,13 @@ import structlog
 
 from gasolinera.errors import ConfigError, HTTPStatus, UnavailableError
 from gasolinera.keyring import Keyring, PublicKey
-from gasolinera.permissions import Permission
+from gasolinera.permissions import Caller, Permission
 from gasolinera.security import ACCESS_TOKEN_LIFE_S, LEEWAY_S, VerifiedToken
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
 REVOCATIONS_PATH: Final = "/api/auth/internal/revocations"
 API_KEYS_PATH: Final = "/api/auth/internal/api-keys"
+SESSIONS_PATH: Final = "/api/auth/internal/sessions"
 POLL_EVERY_S: Final = 0.5
 JWKS_GOOD_FOR_S: Final = 300.0
 _JWKS_AGAIN_S: Final = 10.0  # between two fetches that unknown keys ask for
@@ -78,10 +79,14 @@ class JsonWebKeys(msgspec.Struct, frozen=True):
 
 
 class Authority(msgspec.Struct, frozen=True, kw_only=True):
-    """How this process asks. `public_keys` is None where the own key ring holds the truth."""
+    """How this process asks. `public_keys` is None where the own key ring holds the truth.
+
+    Keys and the sessions of browsers are asked for by their hashes.
+    """
 
     revocations: Callable[[str | None], Awaitable[Revocations]]
     find_api_key: Callable[[bytes], Awaitable[KeyHolder | None]]
+    find_session: Callable[[bytes], Awaitable[Caller | None]]
     public_keys: Callable[[], Awaitable[tuple[PublicKey, ...]]] | None = None
 
 
@@ -203,10 +208,10 @@ def no_authority() -> Authority:
     async def nothing(_cursor: str | None) -> Revocations:
         raise _no_address()
 
-    async def nobody(_key_hash: bytes) -> KeyHolder | None:
+    async def nobody(_hash: bytes) -> None:
         raise _no_address()
 
-    return Authority(revocations=nothing, find_api_key=nobody)
+    return Authority(revocations=nothing, find_api_key=nobody, find_session=nobody)
 
 
 def _no_address() -> UnavailableError:
@@ -249,13 +254,18 @@ async def remote_authority(auth_url: str, service_token: Callable[[str], str]) -
         async def find_api_key(key_hash: bytes) -> KeyHolder | None:
             return await ask("POST", API_KEYS_PATH, KeyHolder, msgspec.json.encode({"key_hash": key_hash.hex()}))
 
+        async def find_session(token_hash: bytes) -> Caller | None:
+            return await ask("POST", SESSIONS_PATH, Caller, msgspec.json.encode({"token_hash": token_hash.hex()}))
+
         async def public_keys() -> tuple[PublicKey, ...]:
             try:
                 return _usable(await ask("GET", JWKS_PATH, JsonWebKeys) or JsonWebKeys(()))
             except ValueError as error:
                 raise _does_not_answer() from error
 
-        yield Authority(revocations=revocations, find_api_key=find_api_key, public_keys=public_keys)
+        yield Authority(
+            revocations=revocations, find_api_key=find_api_key, find_session=find_session, public_keys=public_keys
+        )
 
 
 def _does_not_answer() -> UnavailableError:

@@ -1,6 +1,8 @@
 """Bringing a table in, whatever its rows are: what is kept of it, what is refused, and the report of both."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -21,6 +23,20 @@ class SheetResult(msgspec.Struct, frozen=True):
     unchanged: int
     rejected: int
     faults: tuple[RowFault, ...]
+
+
+class KnownRow(msgspec.Struct, frozen=True):
+    """What a row of the table would change, as it is before: `code` names it in the table."""
+
+    code: str
+    updated_at: datetime
+
+
+def digest_of(known: Sequence[KnownRow]) -> str:
+    """The same as long as none of them is changed, and none appears: with what somebody was shown it is compared with
+    what would be changed now.
+    """
+    return hashlib.sha256(msgspec.json.encode(sorted((row.code, row.updated_at) for row in known))).hexdigest()
 
 
 class Tally(msgspec.Struct):

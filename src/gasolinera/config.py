@@ -18,6 +18,7 @@ _SCHEMAS = {service: f"{service}_schema" for service in SERVICES} | {"ads": "ad_
 DEVELOPMENT_KEYS = Path(".local/keys.json")
 PREFIX = "GASOLINERA_"
 _SECRET_CHARACTERS = 32
+_MOST_RELAYS = 8
 _READ_ELSEWHERE = {
     *(f"{service}_migration_url" for service in SERVICES),  # by vuelo.toml
     "test_postgres",  # by the tests
@@ -55,8 +56,24 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _http_urls(value: str) -> str:
+    urls = [_http_url(url.strip()) for url in value.split(",")]
+    if len(urls) > _MOST_RELAYS:
+        raise ValueError(f"are more than {_MOST_RELAYS} addresses")
+    return ",".join(urls)
+
+
+def _urls_of_hosts(value: str) -> str:
+    urls = _http_urls(value)
+    hosts = [urlsplit(url).netloc for url in urls.split(",")]
+    if len(set(hosts)) < len(hosts):
+        raise ValueError("names a host twice")
+    return urls
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+RelayUrls = Annotated[str, AfterValidator(_http_urls)]
 ApprovalAbove = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)]
 
 
@@ -113,10 +130,27 @@ class Settings(BaseSettings):
     feed_places_url: HttpUrl | None = None
     feed_prices_url: HttpUrl | None = None
 
+    # The beacon of raffles: quicknet, test, or a file of drand's chain information; and who gives its rounds.
+    beacon_chain: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    beacon_relays: RelayUrls | None = None
+    # Between the freeze of entries and the round that draws, in seconds: the time for evidence, and its distance from
+    # the round. How many of the listed witnesses have to sign.
+    raffle_gap_s: Annotated[int, Field(ge=1, le=604_800)] = 600
+    raffle_quorum: Annotated[int, Field(ge=0, le=1000)] = 1
+
     # The largest budget of a campaign that opens without the approval of a second person; 0: none does.
     campaign_approval_above_mxn: ApprovalAbove = Decimal(50_000)
     campaign_approval_above_crc: ApprovalAbove = Decimal(1_500_000)
     campaign_approval_above_usd: ApprovalAbove = Decimal(3_000)
+
+    # Who states when entries were frozen (RFC 3161), and the file of certificates that they must be under.
+    raffle_timestamp_urls: Annotated[str, AfterValidator(_urls_of_hosts)] | None = None
+    raffle_timestamp_roots: Path | None = None
+
+    # From which value of a prize on two people confirm who the winner is; 0: for each prize.
+    prize_second_person_from_mxn: ApprovalAbove = Decimal(20_000)
+    prize_second_person_from_crc: ApprovalAbove = Decimal(600_000)
+    prize_second_person_from_usd: ApprovalAbove = Decimal(1_200)
 
     # What one raffle ticket costs at the pump, by currency; a currency that is left out earns none there.
     pump_ticket_amounts: Annotated[
@@ -148,6 +182,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _timestamps_are_whole(self) -> Self:
+        if (self.raffle_timestamp_urls is None) != (self.raffle_timestamp_roots is None):
+            raise ValueError("raffle_timestamp_urls and raffle_timestamp_roots are set together")
+        return self
+
+    @model_validator(mode="after")
     def _is_safe(self) -> Self:
         """What only a developer may leave as it comes."""
         if self.sms_sender == "http" and (self.sms_gateway_url is None or self.sms_gateway_secret is None):
@@ -160,6 +200,12 @@ class Settings(BaseSettings):
             raise ValueError("production needs sms_sender http: codes are not to be read in a log or on a page")
         if any(url and not url.startswith("https://") for url in (self.feed_places_url, self.feed_prices_url)):
             raise ValueError("production needs feed addresses that begin with https://")
+        if self.beacon_chain == "test":
+            raise ValueError("production cannot have the test beacon: anybody can know its rounds beforehand")
+        if self.raffle_gap_s < 600:
+            raise ValueError("production needs a raffle_gap_s of 600 at least: evidence of a freeze takes its time")
+        if any(not url.startswith("https://") for url in (self.beacon_relays or "https://").split(",")):
+            raise ValueError("production needs beacon_relays that begin with https://")
         if not self.public_url.startswith("https://"):
             raise ValueError("production needs a public_url that begins with https://")
         if self.sms_gateway_url is None or not self.sms_gateway_url.startswith("https://"):

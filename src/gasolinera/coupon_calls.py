@@ -61,13 +61,14 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     """What a coupon is to be used for. `reference`: the redemption's, by which the use is known for ever.
 
     `at`: when, if not now: its hours and periods are judged by it; what is over by now stays so.
+    `amount` None: nobody knows it yet, so a quote says nothing of the discount and judges no minimum; a use gives it.
     """
 
     reference: str
     coupon_code: str
     user_id: UUID
     station_code: str
-    amount: Decimal
+    amount: Decimal | None
     currency: str
     fuel_type: str | None = None
     employee_number: str | None = None

@@ -53,6 +53,20 @@ async def list_dead_letters(
     return await fetch_all(conn, DeadLetter, statements_of(schema)["list_dead_letters"], after, with_replayed, limit)
 
 
+class LettersWanted(msgspec.Struct, frozen=True, kw_only=True):
+    words: str | None = None
+    with_replayed: bool = False
+    newest_first: bool = False
+
+
+async def find_dead_letters(
+    conn: Connection, schema: str, wanted: LettersWanted, *, after: int | None, limit: int
+) -> list[DeadLetter]:
+    """Those after the letter `after`, as they are sorted, without their events."""
+    values = (after, wanted.with_replayed, limit, wanted.words, wanted.newest_first)
+    return await fetch_all(conn, DeadLetter, statements_of(schema)["find_dead_letters"], *values)
+
+
 async def get_dead_letter(conn: Connection, schema: str, letter_id: int) -> DeadLetter:
     """With its event. Raises UnknownError."""
     found = await fetch_optional(conn, DeadLetter, statements_of(schema)["get_dead_letter"], letter_id)
@@ -64,8 +78,8 @@ async def get_dead_letter(conn: Connection, schema: str, letter_id: int) -> Dead
 async def replay(db: Database, inbox: Inbox, letter_id: int) -> Replay:
     """Have the effect of a dead letter, once however often and by however many it is asked for.
 
-    Raises UnknownError; InputError when its consumer is no more; ConflictError when the consumer fails again, which
-    is counted, or when the outbox has forgotten the event.
+    Raises UnknownError; InputError when its consumer is no more, or when it is no event of ours, which is counted;
+    ConflictError when the consumer fails again, which is counted, or when the outbox has forgotten the event.
     """
     sql = statements_of(inbox.schema)
     failure: Exception | None = None
@@ -75,7 +89,11 @@ async def replay(db: Database, inbox: Inbox, letter_id: int) -> Replay:
             if letter is None:
                 await get_dead_letter(conn, inbox.schema, letter_id)
                 return Replay.DONE_BEFORE
-            event = event_of_document(letter.event)
+            try:
+                event = event_of_document(letter.event)
+            except InputError as error:
+                failure = error
+                raise
             if letter.consumer == RELAY:
                 await _requeue(conn, sql["requeue_unpublished"], event.id)
                 return Replay.QUEUED
@@ -93,6 +111,8 @@ async def replay(db: Database, inbox: Inbox, letter_id: int) -> Replay:
             raise
         async with db.connection() as conn:
             await conn.execute(sql["record_failed_replay"], letter_id, reason(error))
+        if isinstance(failure, InputError) and failure.code == "event.malformed":
+            raise
         raise ConflictError("event.replay_failed", f"dead letter {letter_id} failed again: {reason(error)}") from error
     return Replay.DONE
 

@@ -260,9 +260,15 @@ def _on_invalid(request: Request[Any, Any, Any], error: ValidationException) -> 
     return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", detail, errors=errors)
 
 
+# The framework's only sign that somebody left while he was sending: no bug of ours, and nobody reads the answer.
+_LEFT = "client disconnected prematurely"
+
+
 def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """What the framework raises itself: an unknown path, a wrong method, a body that is too large, not JSON."""
     status = HTTPStatus(error.status_code)
+    if error.detail == _LEFT:
+        return problem_response(HTTPStatus.BAD_REQUEST, "request.malformed", "the request ended within its body")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _on_bug(request, error)
     code, detail = {

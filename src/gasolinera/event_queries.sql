@@ -137,6 +137,17 @@ SELECT id, event_id, consumer, event_type, aggregate_type, aggregate_key, correl
  WHERE id > $1 AND (replayed_at IS NULL OR $2)
  ORDER BY id LIMIT $3;
 
+-- name: find_dead_letters
+-- As $5 says newest or oldest first, after the letter $1 (NULL: from the beginning); $2 with those that were replayed;
+-- $3 at most; $4 in the type, the consumer or the key (NULL: any).
+SELECT id, event_id, consumer, event_type, aggregate_type, aggregate_key, correlation_id, attempts, last_error,
+       first_failed_at, last_failed_at, replayed_at
+  FROM service_schema.dead_letters
+ WHERE ($1::bigint IS NULL OR CASE WHEN $5::boolean THEN id < $1 ELSE id > $1 END) AND (replayed_at IS NULL OR $2)
+   AND ($4::text IS NULL
+        OR strpos(lower(concat_ws(' ', event_type, consumer, aggregate_type, aggregate_key)), lower($4)) > 0)
+ ORDER BY CASE WHEN $5 THEN -id ELSE id END LIMIT $3;
+
 -- name: get_dead_letter
 -- One, with its event.
 SELECT id, event_id, consumer, event_type, aggregate_type, aggregate_key, correlation_id, attempts, last_error,

@@ -4,7 +4,7 @@ The envelope is CloudEvents 1.0 in JSON; `docs/reference/events.md` is the catal
 `inbox` has their effects, `event_flow` runs both.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -45,6 +45,8 @@ class Consumer(msgspec.Struct, frozen=True):
     `handle` changes nothing but through its connection: a transaction that fails is run again. `name` is what the
     inbox knows the consumer by, the function's name unless given; it stays when the function is renamed. `is_alone`:
     its locks are those of requests, in their order, which a second event of the same transaction would break.
+    `handle_many` does the same for events that follow each other, in their order and at once; when it fails, each is
+    tried alone.
     """
 
     service: str
@@ -52,6 +54,7 @@ class Consumer(msgspec.Struct, frozen=True):
     handle: Callable[[Connection, Event], Awaitable[None]]
     name: str = ""
     is_alone: bool = False
+    handle_many: Callable[[Connection, Sequence[Event]], Awaitable[None]] | None = None
 
     @property
     def key(self) -> str:

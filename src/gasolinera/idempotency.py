@@ -9,7 +9,7 @@ Kept is what was decided: nothing after an error on our side, nothing that faile
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
@@ -263,6 +263,35 @@ def _answer_of(held: list[Message]) -> tuple[int, _Answer]:
 
 def _running() -> ConflictError:
     return ConflictError("idempotency.running", f"a request with this {HEADER} still runs", "ask again in a moment")
+
+
+async def once(
+    conn: Connection,
+    service: str,
+    request: Request[Any, Any, Any],
+    fields: Mapping[str, object],
+    make: Callable[[], Awaitable[str]],
+) -> str:
+    """What a page's form makes, once: sent again with the same `key` and the same fields, it gets what was made then.
+
+    `key` is a hidden field that the page made up; a form without one is new each time. Whoever sends it twice at the
+    same moment waits for the first. What is made is kept for a day, readable only with the key.
+    """
+    if not fields.get("key"):
+        return await make()
+    asker = known_caller(request.scope)
+    named = (asker.actor if asker else "", request.method, request.scope["path"], sorted(fields.items()))
+    material = msgspec.msgpack.encode(named)
+    key_hash = hashlib.blake2b(material, digest_size=32, person=b"idempotency-form").digest()
+    box = SecretBox(hashlib.blake2b(material, digest_size=32, person=b"idempotent-made").digest())
+    await conn.execute("SELECT pg_advisory_xact_lock($1)", int.from_bytes(key_hash[:8], signed=True))
+    found = await fetch_optional(conn, _Found, _look_sql(service), key_hash)
+    if found is not None and found.answer is not None:
+        return box.decrypt(found.answer).decode()
+    made = await make()
+    fingerprint = hashlib.sha256(material).digest()
+    await conn.execute(_keep_sql(service), key_hash, fingerprint, int(HTTPStatus.OK), bytes(box.encrypt(made.encode())))
+    return made
 
 
 def _on_replay(_request: Request[Any, Any, Any], _error: _Replayed) -> Response[None]:

@@ -3,7 +3,8 @@
 An event is first kept in the inbox of the consumer's schema, by whatever transport brings it; a second delivery finds
 its row there. Then the row is settled in the transaction of the consumer's effect. The oldest unsettled event of a
 consumer and an aggregate is the one that is locked, so that several processes share the work and keep the order, and
-one that fails holds back the newer ones of its aggregate and no others.
+one that fails holds back the newer ones of its aggregate and no others. A consumer that takes many events at once is
+given those that follow each other in one call.
 """
 
 import asyncio
@@ -24,7 +25,9 @@ from gasolinera.events import Consumer, Event, encode_event, event_of_document
 from gasolinera.polling import RetryPolicy
 
 _BATCH = 50
+_BATCH_OF_MANY = 500  # where a consumer takes many at once, a statement serves them all
 _HANDLE_WITHIN_S = 30.0
+_LET_PASS_S = 10.0  # twice what a statement waits for a lock
 _KEY = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 RETRIES = RetryPolicy()
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -47,6 +50,10 @@ class _HandlingError(Exception):
         self.reason = reason
 
 
+class _TogetherError(Exception):
+    """A consumer failed at several rows, and nobody knows at which."""
+
+
 class Inbox:
     """The inbox of one service, and its consumers. Raises ConfigError when a consumer has no name of its own."""
 
@@ -60,6 +67,8 @@ class Inbox:
         if unfit:
             raise ConfigError("events.consumer_name", f"{unfit[0]!r} cannot be the name of a consumer")
         self._sql = statements_of(schema)
+        takes_many = any(consumer.handle_many is not None for consumer in consumers)
+        self._batch = _BATCH_OF_MANY if takes_many else _BATCH
 
     @property
     def types(self) -> frozenset[str]:
@@ -105,7 +114,7 @@ class Inbox:
         if rows:
             await conn.execute(self._sql["receive"], *map(list, zip(*rows, strict=True)))
 
-    async def work(self, db: Database, *, batch: int = _BATCH, retries: RetryPolicy = RETRIES) -> int:
+    async def work(self, db: Database, *, batch: int | None = None, retries: RetryPolicy = RETRIES) -> int:
         """Have the effects of a batch of events; gives how many rows were settled, set back or given up.
 
         A failure undoes the transaction of its batch: the event is set back or given up in the next one, and the
@@ -114,7 +123,7 @@ class Inbox:
         tried: list[_Claimed] = []
         try:
             async with db.transaction() as conn:
-                await self._settle(conn, batch, tried)
+                await self._settle(conn, batch or self._batch, tried)
             for row in tried:
                 metrics.count_event(self.service, str(row.event["type"]), "handled")
         except _HandlingError as failure:
@@ -133,29 +142,66 @@ class Inbox:
         await conn.execute(self._sql["read_in_order"], "off")
         rows = await fetch_all(conn, _Claimed, self._sql["claim_unsettled"], batch, list(self.consumers))
         await conn.execute(self._sql["read_in_order"], "on")  # for the consumers' statements
+        waiting: list[tuple[_Claimed, Event]] = []
+        for row, event in self._due(rows):
+            if waiting and (waiting[0][0].consumer != row.consumer or not self._takes_many(row)):
+                await self._handle_waiting(conn, waiting, tried)
+                waiting = []
+            waiting.append((row, event))
+        await self._handle_waiting(conn, waiting, tried)
+        if tried:
+            status = await conn.execute(self._sql["settle"], [row.id for row in tried])
+            assert status == f"UPDATE {len(tried)}", "a row was settled elsewhere while its aggregate was locked"
+
+    def _due(self, rows: Sequence[_Claimed]) -> list[tuple[_Claimed, Event]]:
+        """Those that may be handled now, in their order: none whose older ones wait, and one alone that must be so."""
+        due: list[tuple[_Claimed, Event]] = []
         held: set[tuple[str, str, str]] = set()
         for row in rows:
             event = event_of_document(row.event)
             place = (row.consumer, event.aggregate, event.subject)
-            if place in held or not row.is_due:
-                held.add(place)
-                continue
             is_alone = self.consumers[row.consumer].is_alone
-            if is_alone and tried:
+            if place in held or not row.is_due or (is_alone and due):
                 held.add(place)
                 continue
-            tried.append(row)
-            try:
-                await self.handle(conn, row.consumer, event)
-            except asyncpg.InFailedSQLTransactionError:
-                raise  # whoever came before may have hidden its error
-            except Exception as error:
-                raise _HandlingError(row, error) from error
+            due.append((row, event))
             if is_alone:
                 break
-        if tried:
-            status = await conn.execute(self._sql["settle"], [row.id for row in tried])
-            assert status == f"UPDATE {len(tried)}", "a row was settled elsewhere while its aggregate was locked"
+        return due
+
+    def _takes_many(self, row: _Claimed) -> bool:
+        return self.consumers[row.consumer].handle_many is not None
+
+    async def _handle_waiting(
+        self, conn: Connection, waiting: Sequence[tuple[_Claimed, Event]], tried: list[_Claimed]
+    ) -> None:
+        """One event, or several of one consumer that takes them together. Raises _HandlingError for one alone."""
+        if not waiting:
+            return
+        row = waiting[0][0]
+        tried.extend(one for one, _ in waiting)
+        try:
+            if len(waiting) == 1:
+                await self.handle(conn, row.consumer, waiting[0][1])
+            else:
+                await self._handle_many(conn, row.consumer, [event for _, event in waiting])
+        except asyncpg.InFailedSQLTransactionError:
+            raise  # whoever came before may have hidden its error
+        except Exception as error:
+            if len(waiting) > 1:  # whose fault it was shows when each goes alone
+                raise _TogetherError(f"consumer {row.consumer} failed") from error
+            raise _HandlingError(row, error) from error
+
+    async def _handle_many(self, conn: Connection, consumer: str, events: Sequence[Event]) -> None:
+        """With the publisher as the context, and the correlation id that all have, if they have the same."""
+        handle_many = self.consumers[consumer].handle_many
+        assert handle_many is not None, "it was asked for before"
+        first = events[0]
+        is_one = all(event.correlation_id == first.correlation_id for event in events)
+        correlation_id = first.correlation_id if is_one else None
+        await conn.execute(self._sql["set_context"], f"service:{first.publisher}", correlation_id or "", "")
+        async with asyncio.timeout(_HANDLE_WITHIN_S):
+            await handle_many(conn, events)
 
     async def handle(self, conn: Connection, consumer: str, event: Event) -> None:
         """One effect, with the event's publisher, correlation id and trace as the context of the transaction."""
@@ -171,6 +217,8 @@ class Inbox:
                 await conn.execute(self._sql["bury_effect"], row.id, row.attempts, reason(cause))
             else:
                 delay_s = retries.delay_s(row.attempts + 1)
+                if isinstance(cause, asyncpg.LockNotAvailableError):  # the others go first, and not behind it again
+                    delay_s = max(delay_s, _LET_PASS_S)
                 await conn.execute(self._sql["delay_effect"], row.id, row.attempts, reason(cause), delay_s)
         metrics.count_event(self.service, str(row.event["type"]), "dead" if is_final else "failed")
         _log.warning(

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 import msgspec
 
 from gasolinera.config import Settings
-from gasolinera.database import Database
+from gasolinera.database import Connection, Database, RequestContext
 
 _reporter: ContextVar[Callable[[str], Awaitable[None]] | None] = ContextVar("reporter", default=None)
 
@@ -39,6 +39,29 @@ async def report_progress(sentence: str) -> None:
     report = _reporter.get()
     if report is not None:
         await report(sentence)
+
+
+async def in_batches(
+    db: Database,
+    work: Callable[[Connection, int], Awaitable[int]],
+    at_once: int,
+    progress: str,
+    *,
+    context: RequestContext | None = None,
+) -> int:
+    """How much `work` did in all, which is told to do so many at most, until it does fewer.
+
+    Each batch is a transaction of its own: nobody waits long for its locks, and a run that is stopped has done what it
+    has done. `progress` is the sentence about the number so far, with `{}` for it.
+    """
+    total = 0
+    while True:
+        async with db.transaction(context) as conn:
+            done = await work(conn, at_once)
+        total += done
+        if done < at_once:
+            return total
+        await report_progress(progress.format(total))
 
 
 def reported_to(report: Callable[[str], Awaitable[None]]) -> None:

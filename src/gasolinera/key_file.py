@@ -30,6 +30,7 @@ Purpose = Literal[
     "coupon",
     "display",
     "receipt",
+    "raffle",
     "coupon_root",
 ]
 ALL_PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
@@ -37,7 +38,7 @@ ALL_PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
 OFFLINE: Final[frozenset[Purpose]] = frozenset(("coupon_root",))
 PURPOSES: Final[tuple[Purpose, ...]] = tuple(purpose for purpose in ALL_PURPOSES if purpose not in OFFLINE)
 # Keys that sign for others to verify: a process without them verifies by what is published.
-SIGNING: Final[frozenset[Purpose]] = frozenset(("token", "coupon", "receipt", "coupon_root"))
+SIGNING: Final[frozenset[Purpose]] = frozenset(("token", "coupon", "receipt", "raffle", "coupon_root"))
 
 # How long what a key made may still come back. None: it is stored, so the key stays until somebody retires it.
 LIFE: Final[dict[Purpose, timedelta | None]] = {
@@ -51,6 +52,7 @@ LIFE: Final[dict[Purpose, timedelta | None]] = {
     "coupon": None,
     "display": timedelta(minutes=5),  # a code shown live is good for one
     "receipt": None,  # its holder keeps it
+    "raffle": None,  # draws are verified for ever
     "coupon_root": None,  # terminals hold its public half
 }
 # How long a new key is in the file before it is used: every process must have read it, and the tokens' public half.

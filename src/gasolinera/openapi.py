@@ -41,6 +41,11 @@ _ONCE = {
 }
 
 
+def good(kind: Any, description: str, example: object) -> ResponseSpec:
+    """What a route answers with when it did what it was asked. The example is shown as it is, none is made up."""
+    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
+
+
 @dataclass
 class _OnceOperation(Operation):
     """An operation that needs an Idempotency-Key, which the edge reads and no handler has as an argument."""

@@ -14,7 +14,7 @@ import msgspec
 
 from gasolinera.errors import InputError
 
-MAX_CURSOR = 512
+MAX_CURSOR = 2000  # a name of 200 letters, each of four bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BIGINT = 2**63
 Item = TypeVar("Item")

@@ -74,6 +74,18 @@ class Permission(StrEnum):
     # terminals without a connection
     OFFLINE_REVIEW = "offline:review"
     OFFLINE_LIMITS = "offline:limits"
+    # ads
+    ADS_WATCH = "ads:watch"
+    ADS_READ = "ads:read"
+    ADS_MANAGE = "ads:manage"
+    ADS_APPROVE = "ads:approve"
+    ADS_REVIEW = "ads:review"
+    # raffles
+    RAFFLE_ENTRIES = "raffles:entries"
+    RAFFLES_MANAGE = "raffles:manage"
+    RAFFLES_DRAW = "raffles:draw"
+    RAFFLES_FULFIL = "raffles:fulfil"
+    RAFFLES_WITNESS = "raffles:witness"
     # operations
     EVENTS_REPLAY = "events:replay"
     JOBS_RUN = "jobs:run"
@@ -100,6 +112,8 @@ _FOR_ONESELF = frozenset(
         Permission.PUMP_SCAN,
         Permission.TICKETS_USE,
         Permission.POINTS_REDEEM,
+        Permission.ADS_WATCH,
+        Permission.RAFFLE_ENTRIES,
     }
 )
 _CUSTOMER = dict.fromkeys(
@@ -111,6 +125,7 @@ _EMPLOYEE = _CUSTOMER | {
     Permission.REDEMPTIONS_PROCESS: Reach.STATION,
     Permission.REDEMPTIONS_READ: Reach.STATION,
     Permission.REDEMPTIONS_CANCEL: Reach.STATION,
+    Permission.RAFFLES_WITNESS: Reach.STATION,
 }
 _STATION_ADMIN = _EMPLOYEE | {
     Permission.STATION_UPDATE: Reach.STATION,

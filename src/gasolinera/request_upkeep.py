@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from gasolinera.database import Database
-from gasolinera.jobs import Job
+from gasolinera.database import Connection, Database
+from gasolinera.jobs import Job, in_batches
 
 _AT_ONCE = 10_000
 
@@ -12,15 +12,12 @@ def request_upkeep_job(service: str, schema: str) -> Job:
     """Needs the tables of `add_request_tables`; their function knows what is old enough."""
     forget = f"SELECT {schema}.forget_old_requests($1)"
 
+    async def batch(conn: Connection, at_most: int) -> int:
+        return int(await conn.fetchval(forget, at_most))
+
     async def run(database: Database, _arguments: Mapping[str, str]) -> str:
-        total = 0
-        while True:
-            async with database.transaction() as conn:
-                forgotten = await conn.fetchval(forget, _AT_ONCE)
-            assert isinstance(forgotten, int)
-            total += forgotten
-            if forgotten < _AT_ONCE:
-                return f"forgot {total} answers and windows of limits"
+        total = await in_batches(database, batch, _AT_ONCE, "{} so far")
+        return f"forgot {total} answers and windows of limits"
 
     return Job(
         name=f"{service}.forget_requests",

@@ -17,6 +17,7 @@ from gasolinera.errors import public_name
 from gasolinera.idempotency import join
 from gasolinera.openapi import describe
 from gasolinera.requests import MalformedError
+from gasolinera.web.cookies import is_for_programs
 
 
 def service_router(service: str, path: str, handlers: Sequence[HTTPRouteHandler]) -> Router:
@@ -57,7 +58,13 @@ def well_asked(app: ASGIApp) -> ASGIApp:
 
 
 def only_known_parameters(scope: Scope, handler: BaseRouteHandler) -> None:
-    """A misspelt filter must not silently answer a wider question. Raises MalformedError."""
+    """A misspelt filter must not silently answer a wider question. Raises MalformedError.
+
+    `opt={"any_parameters": True}` is for a query that somebody else makes, and signs as a whole. Addresses of pages
+    travel, and pick up what others add to them.
+    """
+    if handler.opt.get("any_parameters") or not is_for_programs(scope["path"]):
+        return
     query: bytes = scope["query_string"]
     known = _query_names(handler)
     if not query or _are_plainly_known(query, known):

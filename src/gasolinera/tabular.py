@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -194,8 +195,8 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return "|".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  enums
-    if isinstance(value, float):
-        return repr(value)  # a negative number begins like a formula, and is none
+    if isinstance(value, int | float | Decimal):
+        return str(value)  # a negative number begins like a formula, and is none
     return _plain(str(value))
 
 

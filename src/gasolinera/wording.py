@@ -36,14 +36,15 @@ class Wording:
 
 
 @cache
-def load_wording(package: str) -> Wording:
-    """The messages of `<package>/locales/{es,en}.ftl`."""
+def load_wording(package: str, topic: str | None = None) -> Wording:
+    """The messages of `<package>/locales/{es,en}.ftl`, or of one topic's `<topic>.{es,en}.ftl`."""
     bundles: dict[str, FluentBundle] = {}
     names: dict[str, tuple[str, ...]] = {}
     for language in LANGUAGES:
         # Marks of direction around arguments would be counted, and paid for, in a text message.
         bundle = FluentBundle([_LOCALES[language]], use_isolating=False)
-        source = files(package).joinpath("locales", f"{language}.ftl").read_text(encoding="utf-8")
+        name = f"{language}.ftl" if topic is None else f"{topic}.{language}.ftl"
+        source = files(package).joinpath("locales", name).read_text(encoding="utf-8")
         resource = FluentResource(source)
         bundle.add_resource(resource)
         names[language] = tuple(entry.id.name for entry in resource.body if isinstance(entry, Message))

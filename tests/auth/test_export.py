@@ -117,14 +117,16 @@ def test_strangers_others_and_people_at_the_internal_route_get_nothing(
     for shown in (ana, headers(settings), headers(settings, EMPLOYEE, role=Role.EMPLOYEE)):
         assert problem(client.get(INTERNAL, headers=shown)) == (403, "auth.not_permitted")
     keyring = load_keyring(settings)
-    # The process serves auth, station, coupon and redemption; only auth may ask, and the station alone may be told.
+    # The process serves all services; only auth may ask, and the station alone may be told.
     for asker, audience, status in (
         ("auth", "station", 200),
         ("auth", "auth", 403),
         ("auth", "coupon", 403),
         ("redemption", "station", 403),
         ("station", "station", 403),
-        ("auth", "raffle", 401),
+        ("auth", "ads", 403),
+        ("auth", "raffle", 403),
+        ("auth", "ops", 401),
     ):
         token = issue_service_token(keyring, asker, audience, now=keyring.clock())
         assert (asker, audience, client.get(INTERNAL, headers=bearer(token)).status_code) == (asker, audience, status)

@@ -99,7 +99,7 @@ def run(settings: Settings, work: Callable[[Database], Any]) -> None:
 def test_every_text_of_every_kind_exists_in_both_languages() -> None:
     arguments: dict[str, str | int] = {
         "active": "yes", "station_code": "JSM001", "employee_number": "EMP000001", "raffle_code": "V",
-        "ticket_number": "T", "reference": "R", "count": 2,
+        "ticket_number": "T", "reference": "R", "count": 2, "prize_name": "P", "claim_deadline": "2026-12-31 06:00 UTC",
     }  # fmt: skip
     for kind in KINDS.values():
         parts = ["title", "body", *(["sms"] if "SMS" in kind.channels else [])]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gasolinera.auth.phones import country_prefix, normalize_phone
+from gasolinera.auth.phones import country_prefix, normalize_phone, shown_phone, with_country
 from gasolinera.errors import InputError
 
 SERVED = frozenset(["+52", "+506", "+502", "+503", "+504", "+505", "+507", "+501", "+1"])
@@ -90,3 +90,24 @@ def test_what_was_normalised_stays_as_it_is(typed: str) -> None:
     assert normalize_phone(found, SERVED) == found
     assert country_prefix(found) in SERVED
     assert found.startswith(country_prefix(found))
+
+
+@pytest.mark.parametrize(
+    ("typed", "prefix", "whole"),
+    [
+        ("55 1234 5678", "+52", "+525512345678"),
+        ("(55) 1234-5678", "+52", "+525512345678"),
+        ("8888 8888", "+506", "+50688888888"),
+        ("0052 55 1234 5678", "+506", "+52 55 1234 5678"),
+        ("+1 787 555 0123", "+52", "+1 787 555 0123"),
+        ("ana", "+52", "ana"),
+        ("1" * 50, "+52", "1" * 50),
+    ],
+)
+def test_a_number_beside_a_choice_of_country_is_written_whole(typed: str, prefix: str, whole: str) -> None:
+    assert with_country(typed, prefix) == whole
+
+
+def test_a_number_is_shown_in_groups() -> None:
+    assert shown_phone("+525551000051") == "+52 55 5100 0051"
+    assert shown_phone("+50688888888") == "+506 8888 8888"

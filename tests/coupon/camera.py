@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from gasolinera.coupon.drawing import QUIET_ZONE, Symbol
+from gasolinera.drawing import QUIET_ZONE, Symbol
 
 Picture = npt.NDArray[np.uint8]
 Levels = npt.NDArray[np.float64]

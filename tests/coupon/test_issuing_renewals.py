@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+import pytest
 
 from gasolinera.config import Settings
 from gasolinera.coupon import consuming, coupons, qr
@@ -22,6 +23,12 @@ from tests.schema.coupon_rows import new_campaign
 Admin = psycopg.Connection[Any]
 Row = tuple[str, int, bytes, bytes]
 CONTEXT = RequestContext(actor="somebody")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_to_sign(admin: Admin) -> None:
+    """The sample's coupons wait for whoever has the key."""
+    admin.execute("DELETE FROM coupon_schema.code_renewals")
 
 
 def issued(admin: Admin) -> list[Row]:

@@ -21,6 +21,12 @@ Admin = psycopg.Connection[Any]
 LAST = datetime(2051, 11, 24, 20, 15, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left_to_sign(admin: Admin) -> None:
+    """The sample's coupons wait for whoever has the key."""
+    admin.execute("DELETE FROM coupon_schema.code_renewals")
+
+
 def with_issuer(settings: Settings, work: Any) -> Any:
     async def opened() -> Any:
         async with open_database(settings, "coupon") as db:

@@ -26,8 +26,9 @@ NEW = UUID("b0000000-0000-4000-8000-000000000001")
 
 @pytest.fixture(autouse=True)
 def nobody_is_welcome(admin: Admin) -> None:
-    """Each test says itself which campaigns welcome; the sample has one that does."""
+    """Each test says itself which campaigns welcome; the sample has one that does, and coupons yet to be signed."""
     admin.execute("DELETE FROM coupon_schema.welcome_campaigns")
+    admin.execute("DELETE FROM coupon_schema.code_renewals")
 
 
 def event(kind: str, user_id: UUID = NEW, role: str = "CUSTOMER") -> Event:

@@ -15,8 +15,8 @@ from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.coupon import codes, qr, qr_documents, qr_keys, revocations
 from gasolinera.coupon.display import require_live
-from gasolinera.coupon.drawing import svg, symbol_of
 from gasolinera.database import open_database
+from gasolinera.drawing import svg, symbol_of
 from gasolinera.keyring import Keyring
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token

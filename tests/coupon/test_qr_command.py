@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from gasolinera.coupon import codes, qr, qr_documents, qr_keys
-from gasolinera.coupon.drawing import characters, svg, symbol_of
 from gasolinera.coupon.qr_documents import PublishedKey
+from gasolinera.drawing import characters, svg, symbol_of
 from gasolinera.key_file import Key, new_keys
 from gasolinera.keyring import Keyring, to_base64url
 from tests.coupon.test_qr import body

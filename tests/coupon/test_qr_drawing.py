@@ -9,7 +9,7 @@ import pytest
 import zxingcpp
 
 from gasolinera.coupon import base45
-from gasolinera.coupon.drawing import QUIET_ZONE, Symbol, characters, svg, symbol_of
+from gasolinera.drawing import QUIET_ZONE, Symbol, characters, svg, symbol_of
 from gasolinera.errors import InputError
 from tests.coupon.camera import Picture, held_by_hand, photo, printed
 from tests.coupon.qr_vectors import EXAMPLES, vector

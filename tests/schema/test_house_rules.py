@@ -28,6 +28,8 @@ GUIDE_TABLES = {
 }
 # Rows that a production migration makes on purpose, and why it may.
 SEEDED: dict[str, str] = {
+    "ad_schema.ad_analytics_states": "its one row is how far the figures are, and the lock of who folds them",
+    "ad_schema.ad_view_rules": "its one row is how views are judged",
     "redemption_schema.fraud_rules": "no redemption goes unassessed until somebody has written rules",
     "redemption_schema.fraud_thresholds": "its one row is the thresholds",
     "redemption_schema.fraud_audit_log": "that these rules and thresholds were made",

@@ -428,7 +428,7 @@ $function$;
 COMMENT ON FUNCTION auth_schema.log_api_key_change() IS 'AFTER row trigger of api_keys: writes the event of its argument.';
 REVOKE EXECUTE ON FUNCTION auth_schema.log_api_key_change() FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth_schema.log_in(p_session_hash bytea, p_code_hash bytea, p_refresh_hash bytea, p_device_id uuid, p_device_name text)
+CREATE OR REPLACE FUNCTION auth_schema.log_in(p_session_hash bytea, p_code_hash bytea, p_refresh_hash bytea, p_device_id uuid, p_device_name text, p_is_page_session boolean DEFAULT false)
  RETURNS TABLE(outcome text, retry_after_s integer, tries_left integer, is_new boolean, user_id uuid, role text, first_name text, last_name text, preferred_language text, terms_version text, has_second_factor boolean, family_id uuid, station_code text, employee_number text)
  LANGUAGE plpgsql
 AS $function$
@@ -486,8 +486,9 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO auth_schema.refresh_tokens AS t (
-        user_id, token_hash, expires_at, family_expires_at, device_id, device_name)
-    VALUES (v_user.id, p_refresh_hash, now() + interval '7 days', now() + interval '90 days', p_device_id, p_device_name)
+        user_id, token_hash, expires_at, family_expires_at, device_id, device_name, is_page_session)
+    VALUES (v_user.id, p_refresh_hash, now() + interval '7 days', now() + interval '90 days', p_device_id,
+            p_device_name, p_is_page_session)
     RETURNING t.family_id INTO v_family_id;
     INSERT INTO auth_schema.auth_audit_log (event_type, user_id, family_id, reason)
     VALUES ('OTP_VERIFIED', v_user.public_id, NULL, v_try.session_purpose),
@@ -503,9 +504,9 @@ BEGIN
          WHERE e.user_id = v_user.public_id AND e.is_active ORDER BY e.as_of DESC LIMIT 1) AS w ON true;
 END
 $function$;
-COMMENT ON FUNCTION auth_schema.log_in(p_session_hash bytea, p_code_hash bytea, p_refresh_hash bytea, p_device_id uuid, p_device_name text) IS 'The right code of a login or a registration becomes a session, and a registration becomes a user with its event. Everything else is returned as try_code says, or INACTIVE; each outcome is in the audit log.';
-REVOKE EXECUTE ON FUNCTION auth_schema.log_in(p_session_hash bytea, p_code_hash bytea, p_refresh_hash bytea, p_device_id uuid, p_device_name text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth_schema.log_in(p_session_hash bytea, p_code_hash bytea, p_refresh_hash bytea, p_device_id uuid, p_device_name text) TO auth_app;
+COMMENT ON FUNCTION auth_schema.log_in(p_session_hash bytea, p_code_hash bytea, p_refresh_hash bytea, p_device_id uuid, p_device_name text, p_is_page_session boolean) IS 'The right code of a login or a registration becomes a session, and a registration becomes a user with its event. Everything else is returned as try_code says, or INACTIVE; each outcome is in the audit log. p_is_page_session: the session is that of a browser.';
+REVOKE EXECUTE ON FUNCTION auth_schema.log_in(p_session_hash bytea, p_code_hash bytea, p_refresh_hash bytea, p_device_id uuid, p_device_name text, p_is_page_session boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_schema.log_in(p_session_hash bytea, p_code_hash bytea, p_refresh_hash bytea, p_device_id uuid, p_device_name text, p_is_page_session boolean) TO auth_app;
 
 CREATE OR REPLACE FUNCTION auth_schema.log_partner_change()
  RETURNS trigger
@@ -879,7 +880,7 @@ BEGIN
        FOR NO KEY UPDATE;
     SELECT t.* INTO v_token FROM auth_schema.refresh_tokens AS t WHERE t.token_hash = p_token_hash FOR UPDATE;
     v_outcome := CASE
-        WHEN v_token.id IS NULL THEN 'UNKNOWN'
+        WHEN v_token.id IS NULL OR v_token.is_page_session THEN 'UNKNOWN'
         WHEN v_token.used_at IS NOT NULL THEN 'REUSED'
         WHEN v_token.revoked_at IS NOT NULL THEN 'REVOKED'
         WHEN v_token.expires_at <= now() THEN 'EXPIRED'
@@ -915,7 +916,7 @@ BEGIN
          WHERE e.user_id = v_user.public_id AND e.is_active ORDER BY e.as_of DESC LIMIT 1) AS w ON true;
 END
 $function$;
-COMMENT ON FUNCTION auth_schema.rotate_refresh_token(p_token_hash bytea, p_new_hash bytea) IS 'GOOD: the token is used and its successor stands. REUSED: its family is revoked. UNKNOWN, EXPIRED, REVOKED and INACTIVE change nothing. Each outcome is in the audit log. Keeps the user''s row locked.';
+COMMENT ON FUNCTION auth_schema.rotate_refresh_token(p_token_hash bytea, p_new_hash bytea) IS 'GOOD: the token is used and its successor stands. REUSED: its family is revoked. UNKNOWN, EXPIRED, REVOKED and INACTIVE change nothing; a session of pages is UNKNOWN here. Each outcome is in the audit log. Keeps the user''s row locked.';
 REVOKE EXECUTE ON FUNCTION auth_schema.rotate_refresh_token(p_token_hash bytea, p_new_hash bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_schema.rotate_refresh_token(p_token_hash bytea, p_new_hash bytea) TO auth_app;
 
@@ -1969,6 +1970,7 @@ CREATE TABLE auth_schema.refresh_tokens (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     second_factor_at timestamp with time zone,
+    is_page_session boolean DEFAULT false NOT NULL,
     CONSTRAINT refresh_tokens_device_name_check CHECK (length(device_name) >= 1 AND length(device_name) <= 100 AND auth_schema.has_visible_character(device_name)),
     CONSTRAINT refresh_tokens_expires_at_check CHECK (expires_at > issued_at AND (expires_at - issued_at) <= '7 days'::interval AND expires_at <= family_expires_at),
     CONSTRAINT refresh_tokens_family_lifetime_check CHECK ((family_expires_at - issued_at) <= '90 days'::interval),
@@ -2016,6 +2018,8 @@ GRANT SELECT (created_at) ON TABLE auth_schema.refresh_tokens TO auth_ro;
 GRANT SELECT (updated_at) ON TABLE auth_schema.refresh_tokens TO auth_ro;
 COMMENT ON COLUMN auth_schema.refresh_tokens.second_factor_at IS 'When the session proved its second factor; handed from token to token.';
 GRANT INSERT (second_factor_at), UPDATE (second_factor_at) ON TABLE auth_schema.refresh_tokens TO auth_app;
+COMMENT ON COLUMN auth_schema.refresh_tokens.is_page_session IS 'The cookie of a browser holds it: looked up for each page, never rotated, and no access token is made from it.';
+GRANT INSERT (is_page_session) ON TABLE auth_schema.refresh_tokens TO auth_app;
 
 CREATE INDEX refresh_tokens_family_expires_at_idx ON auth_schema.refresh_tokens USING btree (family_expires_at);
 

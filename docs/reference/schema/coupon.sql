@@ -1624,14 +1624,15 @@ CREATE TABLE coupon_schema.coupon_grants (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT coupon_grants_coupon_id_key UNIQUE (coupon_id),
     CONSTRAINT coupon_grants_pk PRIMARY KEY (campaign_id, user_id),
-    CONSTRAINT coupon_grants_source_check CHECK (source = ANY (ARRAY['WELCOME'::text, 'LIST'::text]))
+    CONSTRAINT coupon_grants_source_check CHECK (source = ANY (ARRAY['WELCOME'::text, 'LIST'::text, 'OFFER'::text]))
 );
-COMMENT ON TABLE coupon_schema.coupon_grants IS 'Who is owed a coupon of a campaign: by being new, or by a list. The coupon is made and signed by whoever has the key, in the transaction that writes coupon_id.';
+COMMENT ON TABLE coupon_schema.coupon_grants IS 'Who is owed a coupon of a campaign: by being new, by a list, or by having taken an offer. The coupon is made and signed by whoever has the key, in the transaction that writes coupon_id.';
 GRANT DELETE, SELECT ON TABLE coupon_schema.coupon_grants TO coupon_app;
 GRANT INSERT (campaign_id) ON TABLE coupon_schema.coupon_grants TO coupon_app;
 GRANT SELECT (campaign_id) ON TABLE coupon_schema.coupon_grants TO coupon_ro;
 COMMENT ON COLUMN coupon_schema.coupon_grants.user_id IS 'Personal data: users.public_id. Stays after erasure, when it leads to nobody.';
 GRANT INSERT (user_id) ON TABLE coupon_schema.coupon_grants TO coupon_app;
+COMMENT ON COLUMN coupon_schema.coupon_grants.source IS 'WELCOME: by being new. LIST: by a list. OFFER: taken by the person; its coupon is good as often as the campaign is for one person.';
 GRANT INSERT (source) ON TABLE coupon_schema.coupon_grants TO coupon_app;
 GRANT SELECT (source) ON TABLE coupon_schema.coupon_grants TO coupon_ro;
 COMMENT ON COLUMN coupon_schema.coupon_grants.coupon_id IS 'NULL until it is issued.';

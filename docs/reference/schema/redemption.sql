@@ -1330,10 +1330,12 @@ BEGIN
         RAISE EXCEPTION 'ticket % is in raffle % already', OLD.ticket_number, OLD.raffle_code
             USING ERRCODE = 'restrict_violation';
     END IF;
-    -- ENTERED to ACTIVE: the raffle was cancelled or would not take the ticket, so its holder chooses again.
+    -- ENTERED to ACTIVE: the raffle was cancelled or would not take the ticket, so its holder chooses again. From USED
+    -- as well: a ticket on its way ends with its raffle, and then the raffle says that it was never in the draw.
     IF OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (
         ('ACTIVE', 'ENTERED'), ('ACTIVE', 'EXPIRED'), ('ACTIVE', 'CANCELLED'),
-        ('ENTERED', 'ACTIVE'), ('ENTERED', 'USED'), ('ENTERED', 'CANCELLED')) THEN
+        ('ENTERED', 'ACTIVE'), ('ENTERED', 'USED'), ('ENTERED', 'CANCELLED'),
+        ('USED', 'ACTIVE'), ('USED', 'CANCELLED')) THEN
         RAISE EXCEPTION 'ticket % cannot go from % to %', OLD.ticket_number, OLD.status, NEW.status
             USING ERRCODE = 'check_violation';
     END IF;
@@ -1343,7 +1345,7 @@ BEGIN
     RETURN NEW;
 END
 $function$;
-COMMENT ON FUNCTION redemption_schema.guard_raffle_ticket() IS 'The allowed transitions of a ticket: to one raffle at most, none after its expiry, none back from a draw.';
+COMMENT ON FUNCTION redemption_schema.guard_raffle_ticket() IS 'The allowed transitions of a ticket: to one raffle at most, none after its expiry, back from a draw only when the raffle says that it was not in it.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.guard_raffle_ticket() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION redemption_schema.guard_redemption()
@@ -1909,6 +1911,117 @@ COMMENT ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p
 REVOKE EXECUTE ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.start_redemption(p_context_names text[], p_context_values text[], p_reference text, p_request_sha256 bytea, p_asked_by uuid, p_employee_number text, p_station_code text, p_fuel_type text, p_fuel_litres numeric, p_price_per_litre numeric, p_amount numeric) TO redemption_app;
 
+CREATE OR REPLACE FUNCTION redemption_schema.take_ad_bonus(p_view_id uuid, p_user_id uuid, p_reference text, p_chain_step integer, p_multiplier integer, p_tickets integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_id bigint;
+    v_own integer;
+    v_raffle_code text;
+    v_expires_at timestamptz;
+    v_count integer := 0;
+    v_status text;
+    v_issuance uuid;
+BEGIN
+    -- Of a view without a redemption nothing is kept: there is nothing to earn, to take back or to tell apart.
+    IF p_reference IS NULL THEN
+        RETURN 'NOTHING';
+    END IF;
+    -- Until this transaction ends nobody else writes about the view.
+    PERFORM pg_advisory_xact_lock(hashtextextended('bonus of ad view ' || p_view_id, 0));
+    IF EXISTS (SELECT FROM redemption_schema.ad_bonuses AS b WHERE b.view_id = p_view_id) THEN
+        RETURN 'REPEATED';
+    END IF;
+    -- Shared: a cancellation comes before it, and nothing is made, or after it, and takes what is made. Of two views
+    -- of one step the second waits at the index below.
+    SELECT r.id, r.tickets_earned, r.raffle_code,
+           coalesce(r.tickets_expire_at,
+                    (SELECT max(t.expires_at) FROM redemption_schema.raffle_tickets AS t
+                      WHERE t.redemption_id = r.id AND t.source = 'COUPON_REDEMPTION'))
+      INTO v_id, v_own, v_raffle_code, v_expires_at
+      FROM redemption_schema.redemptions AS r
+     WHERE r.transaction_reference = p_reference AND r.user_id = p_user_id AND r.status = 'COMPLETED'
+       FOR SHARE;
+    -- By the own tickets, whatever was told: a view multiplies them by ten at most.
+    v_count := least(p_tickets, v_own * (least(p_multiplier, 10) - 1), 10000);
+    v_status := CASE
+        WHEN v_id IS NULL THEN 'NOT_COMPLETED'
+        WHEN EXISTS (SELECT FROM redemption_schema.erased_users AS u WHERE u.user_id = p_user_id) THEN 'ERASED'
+        -- No bonus outlives the tickets that it multiplies.
+        WHEN v_count <= 0 OR v_expires_at <= now() THEN 'NOTHING'
+        WHEN EXISTS (
+            SELECT FROM redemption_schema.ad_bonuses AS b
+             WHERE b.transaction_reference = p_reference AND b.chain_step = p_chain_step AND b.status = 'ISSUED')
+        THEN 'STEP_TAKEN'
+        ELSE 'ISSUED' END;
+    IF v_status = 'ISSUED' THEN
+        -- Where the holder has sent all of the redemption's own tickets to one raffle, the bonus goes there too, as long
+        -- as it takes tickets; else it waits to be sent.
+        IF v_raffle_code IS NULL THEN
+            SELECT min(t.raffle_code) INTO v_raffle_code
+              FROM redemption_schema.raffle_tickets AS t
+             WHERE t.redemption_id = v_id AND t.source = 'COUPON_REDEMPTION' AND t.status IN ('ACTIVE', 'ENTERED')
+            HAVING count(*) = count(t.raffle_code) AND min(t.raffle_code) = max(t.raffle_code)
+               AND EXISTS (
+                   SELECT FROM redemption_schema.ticket_raffles AS f
+                    WHERE f.raffle_code = min(t.raffle_code) AND f.takes_choices
+                      AND f.opens_at <= now() AND now() < f.closes_at);
+        END IF;
+        SELECT i.issuance_id INTO STRICT v_issuance
+          FROM redemption_schema.issue_tickets(
+                   'AD_ENGAGEMENT', ARRAY[p_view_id::text], ARRAY[p_user_id], ARRAY[v_count],
+                   p_raffle_codes => ARRAY[v_raffle_code], p_transaction_references => ARRAY[p_reference],
+                   p_expires_at => ARRAY[v_expires_at]) AS i
+         WHERE i.outcome IN ('ISSUED', 'ALREADY_ISSUED');
+    END IF;
+    INSERT INTO redemption_schema.ad_bonuses
+           (view_id, transaction_reference, user_id, chain_step, status, ticket_count, issuance_id)
+    VALUES (p_view_id, p_reference, p_user_id, p_chain_step, v_status,
+            CASE v_status WHEN 'ISSUED' THEN v_count ELSE 0 END, v_issuance);
+    RETURN v_status;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.take_ad_bonus(p_view_id uuid, p_user_id uuid, p_reference text, p_chain_step integer, p_multiplier integer, p_tickets integer) IS 'Makes the bonus tickets of a completed ad view, once: ISSUED. NOTHING: it earns none, or the redemption''s own tickets are over; NOT_COMPLETED: the redemption is none of this user''s that holds, as after its cancellation; STEP_TAKEN; ERASED; REPEATED: the view was told of before, or its rejection was. Without a redemption nothing is kept. Locks the view, then the redemption (shared).';
+REVOKE EXECUTE ON FUNCTION redemption_schema.take_ad_bonus(p_view_id uuid, p_user_id uuid, p_reference text, p_chain_step integer, p_multiplier integer, p_tickets integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.take_ad_bonus(p_view_id uuid, p_user_id uuid, p_reference text, p_chain_step integer, p_multiplier integer, p_tickets integer) TO redemption_app;
+
+CREATE OR REPLACE FUNCTION redemption_schema.take_ad_bonus_back(p_view_id uuid, p_user_id uuid, p_reference text, p_chain_step integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_issuance uuid;
+    v_count integer;
+BEGIN
+    IF p_reference IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('bonus of ad view ' || p_view_id, 0));
+    INSERT INTO redemption_schema.ad_bonuses AS b
+           (view_id, transaction_reference, user_id, chain_step, status, taken_back_at)
+    VALUES (p_view_id, p_reference, p_user_id, p_chain_step, 'TAKEN_BACK', now())
+    ON CONFLICT (view_id) DO UPDATE
+       SET status = 'TAKEN_BACK', taken_back_at = now() WHERE b.status <> 'TAKEN_BACK'
+    RETURNING b.issuance_id INTO v_issuance;
+    -- A ticket whose draw has been held stays; the raffle's own rules deal with a winner.
+    UPDATE redemption_schema.raffle_tickets AS t
+       SET status = 'CANCELLED'
+     WHERE t.issuance_id = v_issuance AND t.status IN ('ACTIVE', 'ENTERED');
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.take_ad_bonus_back(p_view_id uuid, p_user_id uuid, p_reference text, p_chain_step integer) IS 'Takes back what a view earned that was rejected, once, and remembers it where the view itself is not told of yet; how many tickets. Those of a draw that was held stay. Locks the view, then its tickets.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.take_ad_bonus_back(p_view_id uuid, p_user_id uuid, p_reference text, p_chain_step integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION redemption_schema.take_ad_bonus_back(p_view_id uuid, p_user_id uuid, p_reference text, p_chain_step integer) TO redemption_app;
+
 CREATE OR REPLACE FUNCTION redemption_schema.take_offline_entries(p_context_names text[], p_context_values text[], p_terminal_code text, p_entries jsonb)
  RETURNS TABLE(sequence bigint, outcome text)
  LANGUAGE plpgsql
@@ -2062,6 +2175,32 @@ COMMENT ON FUNCTION redemption_schema.take_points_back(p_reference text) IS 'Wha
 REVOKE EXECUTE ON FUNCTION redemption_schema.take_points_back(p_reference text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION redemption_schema.take_points_back(p_reference text) TO redemption_app;
 
+CREATE OR REPLACE FUNCTION redemption_schema.tell_cancelled_after_draw()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- A ticket that is just ending is waited for, and then seen as it is.
+    PERFORM FROM redemption_schema.raffle_tickets AS t
+      WHERE t.redemption_id = NEW.id ORDER BY t.id FOR NO KEY UPDATE;
+    INSERT INTO redemption_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+    SELECT 'tickets.revoked', 'issuance', t.issuance_id::text,
+           jsonb_build_object(
+               'issuance_id', t.issuance_id, 'user_id', t.user_id, 'source', t.source, 'count', count(*),
+               'numbers', jsonb_agg(t.ticket_number ORDER BY t.ordinal), 'raffle_code', t.raffle_code,
+               'revoked_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+      FROM redemption_schema.raffle_tickets AS t
+     WHERE t.redemption_id = NEW.id AND t.status = 'USED'
+     GROUP BY t.issuance_id, t.user_id, t.source, t.raffle_code
+     ORDER BY t.issuance_id;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION redemption_schema.tell_cancelled_after_draw() IS 'Writes tickets.revoked for tickets of a cancelled redemption that had their draw: they stay USED, and the raffle knows it before it hands a prize over. Locks the redemption''s tickets.';
+REVOKE EXECUTE ON FUNCTION redemption_schema.tell_cancelled_after_draw() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION redemption_schema.tell_changed_tickets()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2135,6 +2274,41 @@ check character. The alphabet is Crockford''s base 32 (no I, L, O, U); a charact
 Check: read the values as elements of GF(32) with x^5 = x^2 + 1; sum(v[i] * x^(16 - i), i = 1..16) = 0, where v[16] is
 the check character. x has order 31, so every wrong character and every swap of two characters changes the sum.';
 REVOKE EXECUTE ON FUNCTION redemption_schema.ticket_number(p_seed uuid, p_ordinal integer) FROM PUBLIC;
+
+CREATE TABLE redemption_schema.ad_bonuses (
+    view_id uuid NOT NULL,
+    transaction_reference text NOT NULL,
+    user_id uuid NOT NULL,
+    chain_step smallint NOT NULL,
+    status text NOT NULL,
+    ticket_count integer DEFAULT 0 NOT NULL,
+    issuance_id uuid,
+    taken_back_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ad_bonuses_chain_step_check CHECK (chain_step >= 1 AND chain_step <= 10),
+    CONSTRAINT ad_bonuses_issuance_id_key UNIQUE (issuance_id),
+    CONSTRAINT ad_bonuses_issued_check CHECK (
+CASE status
+    WHEN 'ISSUED'::text THEN issuance_id IS NOT NULL AND ticket_count > 0
+    WHEN 'TAKEN_BACK'::text THEN true
+    ELSE issuance_id IS NULL AND ticket_count = 0
+END),
+    CONSTRAINT ad_bonuses_pk PRIMARY KEY (view_id),
+    CONSTRAINT ad_bonuses_status_check CHECK (status = ANY (ARRAY['ISSUED'::text, 'NOTHING'::text, 'NOT_COMPLETED'::text, 'STEP_TAKEN'::text, 'ERASED'::text, 'TAKEN_BACK'::text])),
+    CONSTRAINT ad_bonuses_taken_back_check CHECK ((status = 'TAKEN_BACK'::text) = (taken_back_at IS NOT NULL)),
+    CONSTRAINT ad_bonuses_transaction_reference_check CHECK (transaction_reference ~ '^RDM-[0-9]{8}-[0-9]{6,18}$'::text)
+);
+COMMENT ON TABLE redemption_schema.ad_bonuses IS 'What became of each ad view of a redemption that the ad engine told of: one row a view, so its tickets are made once. TAKEN_BACK also where the rejection came first: then they are never made.';
+GRANT SELECT ON TABLE redemption_schema.ad_bonuses TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.ad_bonuses TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.ad_bonuses.user_id IS 'Personal data: public id of the viewer.';
+
+CREATE UNIQUE INDEX ad_bonuses_step_idx ON redemption_schema.ad_bonuses USING btree (transaction_reference, chain_step) WHERE (status = 'ISSUED'::text);
+
+CREATE INDEX ad_bonuses_user_id_created_at_idx ON redemption_schema.ad_bonuses USING btree (user_id, created_at DESC);
+
+CREATE TRIGGER ad_bonuses_set_updated_at BEFORE UPDATE ON redemption_schema.ad_bonuses FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
 CREATE TABLE redemption_schema.code_refusals (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -2242,6 +2416,27 @@ CREATE INDEX dead_letters_open_id_idx ON redemption_schema.dead_letters USING bt
 CREATE INDEX dead_letters_replayed_at_idx ON redemption_schema.dead_letters USING btree (replayed_at) WHERE (replayed_at IS NOT NULL);
 
 CREATE TRIGGER dead_letters_set_updated_at BEFORE UPDATE ON redemption_schema.dead_letters FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
+
+CREATE TABLE redemption_schema.drawn_raffles (
+    raffle_code text NOT NULL,
+    drawn_at timestamp with time zone NOT NULL,
+    tickets_ended_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT drawn_raffles_pk PRIMARY KEY (raffle_code),
+    CONSTRAINT drawn_raffles_raffle_code_check CHECK (raffle_code ~ '^[A-Z0-9][A-Z0-9-]{2,49}$'::text)
+);
+COMMENT ON TABLE redemption_schema.drawn_raffles IS 'Raffles that told of their draw. Ten million tickets are not ended by one event: a job does it in batches.';
+GRANT SELECT ON TABLE redemption_schema.drawn_raffles TO redemption_app;
+GRANT SELECT ON TABLE redemption_schema.drawn_raffles TO redemption_ro;
+GRANT INSERT (raffle_code) ON TABLE redemption_schema.drawn_raffles TO redemption_app;
+GRANT INSERT (drawn_at) ON TABLE redemption_schema.drawn_raffles TO redemption_app;
+COMMENT ON COLUMN redemption_schema.drawn_raffles.tickets_ended_at IS 'When the last ENTERED ticket became USED.';
+GRANT UPDATE (tickets_ended_at) ON TABLE redemption_schema.drawn_raffles TO redemption_app;
+
+CREATE INDEX drawn_raffles_unended_idx ON redemption_schema.drawn_raffles USING btree (drawn_at) WHERE (tickets_ended_at IS NULL);
+
+CREATE TRIGGER drawn_raffles_set_updated_at BEFORE UPDATE ON redemption_schema.drawn_raffles FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
 CREATE TABLE redemption_schema.employments (
     employee_number text NOT NULL,
@@ -3340,6 +3535,7 @@ COMMENT ON COLUMN redemption_schema.raffle_tickets.redemption_id IS 'The redempt
 GRANT UPDATE (raffle_code) ON TABLE redemption_schema.raffle_tickets TO redemption_app;
 GRANT UPDATE (status) ON TABLE redemption_schema.raffle_tickets TO redemption_app;
 COMMENT ON COLUMN redemption_schema.raffle_tickets.expires_at IS 'When an ACTIVE ticket is lost, within two years; an entered one does not expire.';
+GRANT UPDATE (expires_at) ON TABLE redemption_schema.raffle_tickets TO redemption_app;
 
 CREATE INDEX raffle_tickets_active_expires_at_idx ON redemption_schema.raffle_tickets USING btree (expires_at) WHERE (status = 'ACTIVE'::text);
 
@@ -3692,6 +3888,8 @@ CREATE TRIGGER redemptions_set_updated_at BEFORE UPDATE ON redemption_schema.red
 
 CREATE TRIGGER redemptions_settle_offline AFTER UPDATE OF status ON redemption_schema.redemptions FOR EACH ROW WHEN (new.flow = 'OFFLINE'::text AND (old.status = ANY (ARRAY['PENDING'::text, 'IN_PROGRESS'::text])) AND (new.status = ANY (ARRAY['COMPLETED'::text, 'FAILED'::text, 'CANCELLED'::text]))) EXECUTE FUNCTION redemption_schema.settle_offline_redemption();
 
+CREATE TRIGGER redemptions_tell_cancelled_after_draw AFTER UPDATE OF status ON redemption_schema.redemptions FOR EACH ROW WHEN (old.status = 'COMPLETED'::text AND new.status = 'CANCELLED'::text) EXECUTE FUNCTION redemption_schema.tell_cancelled_after_draw();
+
 CREATE TABLE redemption_schema.report_changes (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     redemption_id bigint NOT NULL,
@@ -3813,6 +4011,7 @@ CREATE TABLE redemption_schema.ticket_raffles (
     changed_by text DEFAULT redemption_schema.request_context('actor'::text),
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_told boolean DEFAULT false NOT NULL,
     CONSTRAINT ticket_raffles_changed_by_check CHECK (length(changed_by) <= 128),
     CONSTRAINT ticket_raffles_free_entries_per_day_check CHECK (free_entries_per_day >= 0 AND free_entries_per_day <= 10),
     CONSTRAINT ticket_raffles_pk PRIMARY KEY (raffle_code),
@@ -3841,6 +4040,9 @@ COMMENT ON COLUMN redemption_schema.ticket_raffles.changed_by IS 'Personal data:
 GRANT UPDATE (changed_by) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
 GRANT SELECT (created_at) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
 GRANT SELECT (updated_at) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
+COMMENT ON COLUMN redemption_schema.ticket_raffles.is_told IS 'Whether the raffle service has told what stands here: the staff changes it there and not here.';
+GRANT INSERT (is_told), UPDATE (is_told) ON TABLE redemption_schema.ticket_raffles TO redemption_app;
+GRANT SELECT (is_told) ON TABLE redemption_schema.ticket_raffles TO redemption_ro;
 
 CREATE TRIGGER ticket_raffles_set_updated_at BEFORE UPDATE ON redemption_schema.ticket_raffles FOR EACH ROW EXECUTE FUNCTION redemption_schema.set_updated_at();
 
@@ -3934,6 +4136,8 @@ CREATE VIEW redemption_schema.redemption_summary WITH (security_invoker=true) AS
 COMMENT ON VIEW redemption_schema.redemption_summary IS 'Each station in figures, from redemption_days.';
 GRANT SELECT ON TABLE redemption_schema.redemption_summary TO redemption_app;
 GRANT SELECT ON TABLE redemption_schema.redemption_summary TO redemption_ro;
+
+ALTER TABLE redemption_schema.ad_bonuses ADD CONSTRAINT ad_bonuses_issuance_id_fk FOREIGN KEY (issuance_id) REFERENCES redemption_schema.ticket_issuances(issuance_id) ON DELETE RESTRICT;
 
 ALTER TABLE redemption_schema.fraud_standings ADD CONSTRAINT fraud_standings_review_id_fk FOREIGN KEY (review_id) REFERENCES redemption_schema.fraud_reviews(id) ON DELETE RESTRICT;
 

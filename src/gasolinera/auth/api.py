@@ -3,7 +3,7 @@
 Who asks for a code gets the same answer whether the phone has an account or not, before anything is sent.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -11,8 +11,6 @@ from litestar import Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter
 
 from gasolinera.auth import codes, service, sessions
@@ -38,6 +36,7 @@ from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, UnknownError, problem_spec
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.permissions import Permission
 
 INVALID = problem_spec(HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", "the request has wrong values")
@@ -120,10 +119,6 @@ class VerifyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refresh_token: RefreshToken
-
-
-def good(kind: Any, description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
 
 
 def provide_courier(state: State) -> Courier:

@@ -29,7 +29,6 @@ from gasolinera.auth.api import (
     PhoneNumber,
     SessionToken,
     asked,
-    good,
     phone_of,
     way_of,
 )
@@ -50,6 +49,7 @@ from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.permissions import Caller, Permission
 
 _OWN = requires(Permission.PROFILE)

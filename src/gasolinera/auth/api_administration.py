@@ -10,13 +10,14 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gasolinera.auth import administration, statistics
-from gasolinera.auth.api import INVALID, MALFORMED, UNAVAILABLE, good, phone_of
+from gasolinera.auth.api import INVALID, MALFORMED, UNAVAILABLE, phone_of
 from gasolinera.auth.api_account import EndedSessions
 from gasolinera.auth.models_administration import ListedUser, Statistics, User, UserFilter, UserPosition
 from gasolinera.auth.phones import MAX_TYPED
 from gasolinera.authentication import requires
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page, decode_cursor
 from gasolinera.permissions import Caller, Permission, Role
 

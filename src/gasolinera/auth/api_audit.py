@@ -22,7 +22,6 @@ from gasolinera.auth.api import (
     Code,
     SessionToken,
     asked,
-    good,
     way_of,
 )
 from gasolinera.auth.api_administration import PROBLEMS, UNKNOWN, CursorText, PageLimit, UserId
@@ -41,6 +40,7 @@ from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, InputError, problem_spec
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.paging import Page, decode_cursor
 from gasolinera.permissions import Caller, Permission
 from gasolinera.personal_data import Elsewhere
@@ -129,7 +129,7 @@ def _provide_elsewhere(state: State) -> Elsewhere:
     return found
 
 
-_ELSEWHERE = {"elsewhere": Provide(_provide_elsewhere, sync_to_thread=False)}
+ELSEWHERE = {"elsewhere": Provide(_provide_elsewhere, sync_to_thread=False)}
 
 
 class ErasureBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -211,7 +211,7 @@ async def own_audit_route(
     "newest. Where one of them does not answer nothing is given.",
     guards=_OWN_NOW,
     opt={"limits": (Limit("user", 5, 3600),)},
-    dependencies=_ELSEWHERE,
+    dependencies=ELSEWHERE,
     responses={200: good(ExportedPerson, "Your data.", _DATA), **PROBLEMS, 503: _MISSING},
 )
 async def export_route(
@@ -228,7 +228,7 @@ async def export_route(
     "/users/{public_id:uuid}/export",
     summary="Get the data of a person who asked for it",
     guards=_MANAGE,
-    dependencies=_ELSEWHERE,
+    dependencies=ELSEWHERE,
     responses={200: good(ExportedPerson, "The person's data.", _DATA), 404: UNKNOWN, **PROBLEMS, 503: _MISSING},
 )
 async def export_user_route(

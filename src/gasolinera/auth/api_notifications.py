@@ -6,8 +6,6 @@ from uuid import UUID
 import msgspec
 from litestar import get, post, put
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gasolinera.auth import notifications, preferences
@@ -15,6 +13,7 @@ from gasolinera.auth.models_notifications import Notification, NotificationPosit
 from gasolinera.authentication import requires
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page, decode_cursor
 from gasolinera.permissions import Caller, Permission
 
@@ -39,10 +38,6 @@ class Marked(msgspec.Struct, frozen=True):
     marked: int
 
 
-def _good(kind: object, description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])  # pyright: ignore[reportArgumentType]  a generic struct is a type
-
-
 def _user_of(caller: Caller) -> UUID:
     assert caller.user_id is not None, "only people have notifications"
     return caller.user_id
@@ -53,7 +48,7 @@ def _user_of(caller: Caller) -> UUID:
     summary="List the own notifications",
     guards=_OWN,
     responses={
-        200: _good(
+        200: good(
             Page[Notification],
             "The newest first, in the language of the account.",
             {"items": [_EXAMPLE], "next_cursor": None},
@@ -98,7 +93,7 @@ async def read_route(
     summary="Mark all notifications as read",
     status_code=200,
     guards=_OWN,
-    responses={200: _good(Marked, "How many were unread.", {"marked": 3})},
+    responses={200: good(Marked, "How many were unread.", {"marked": 3})},
 )
 async def read_all_route(
     db: NamedDependency[Database], caller: NamedDependency[Caller], context: NamedDependency[RequestContext]
@@ -111,7 +106,7 @@ async def read_all_route(
     "/notifications/preferences",
     summary="What one wants to be told",
     guards=_OWN,
-    responses={200: _good(Preferences, "Each category and channel, and the quiet hours.", _PREFERENCES_EXAMPLE)},
+    responses={200: good(Preferences, "Each category and channel, and the quiet hours.", _PREFERENCES_EXAMPLE)},
 )
 async def preferences_route(db: NamedDependency[Database], caller: NamedDependency[Caller]) -> Preferences:
     async with db.connection() as conn:
@@ -124,7 +119,7 @@ async def preferences_route(db: NamedDependency[Database], caller: NamedDependen
     description="Choices that are not named stay as they are. Quiet hours become what is said here; null: none. "
     "Messages of security come always.",
     guards=_OWN,
-    responses={200: _good(Preferences, "As they are now.", _PREFERENCES_EXAMPLE)},
+    responses={200: good(Preferences, "As they are now.", _PREFERENCES_EXAMPLE)},
 )
 async def change_preferences_route(
     db: NamedDependency[Database],

@@ -6,11 +6,9 @@ from typing import Annotated
 import msgspec
 from litestar import Response, get, patch, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from gasolinera.auth import partners, queries_partners, revocations
+from gasolinera.auth import partners
 from gasolinera.auth.models_partners import (
     DEFAULT_OVERLAP,
     MAX_KEY_DAYS,
@@ -22,10 +20,9 @@ from gasolinera.auth.models_partners import (
     PartnerPage,
 )
 from gasolinera.authentication import requires
-from gasolinera.authority import JWKS_GOOD_FOR_S, JsonWebKeys, KeyHolder, Revocations, as_json_web_keys
 from gasolinera.database import Database, RequestContext
-from gasolinera.errors import HTTPStatus, UnknownError, problem_spec
-from gasolinera.keyring import Keyring
+from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.permissions import Permission
 
 _MALFORMED = problem_spec(HTTPStatus.BAD_REQUEST, "request.malformed", "the request is not well-formed")
@@ -43,7 +40,6 @@ _UNAVAILABLE = problem_spec(HTTPStatus.SERVICE_UNAVAILABLE, "database.unavailabl
 _PROBLEMS = {400: _MALFORMED, 401: _STRANGER, 403: _FORBIDDEN, 422: _INVALID, 503: _UNAVAILABLE}
 
 _MANAGE = [requires(Permission.PARTNERS_MANAGE, second_factor=True, fresh=True)]
-_OF_SERVICES = [requires(Permission.ACCESS_CHECK)]
 
 _PARTNER_EXAMPLE = {
     "partner_code": "POS-NORTE",
@@ -110,10 +106,6 @@ class _Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overlap_hours: Annotated[int, msgspec.Meta(ge=0, le=720)] = int(DEFAULT_OVERLAP.total_seconds() // 3600)
 
 
-class _KeyQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    key_hash: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
-
-
 class ApiKeys(msgspec.Struct, frozen=True):
     items: tuple[ApiKey, ...]
 
@@ -122,16 +114,12 @@ class History(msgspec.Struct, frozen=True):
     items: tuple[HistoryEntry, ...]
 
 
-def _good(kind: type[msgspec.Struct], description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
-
-
 @get(
     "/partners",
     summary="List partners",
     guards=_MANAGE,
     responses={
-        200: _good(PartnerPage, "A page of partners.", {"items": [_PARTNER_EXAMPLE], "next_cursor": None}),
+        200: good(PartnerPage, "A page of partners.", {"items": [_PARTNER_EXAMPLE], "next_cursor": None}),
         **_PROBLEMS,
     },
 )
@@ -150,7 +138,7 @@ async def list_route(
     "/partners",
     summary="Create a partner",
     guards=_MANAGE,
-    responses={201: _good(Partner, "The partner.", _PARTNER_EXAMPLE), 409: _EXISTS, **_PROBLEMS},
+    responses={201: good(Partner, "The partner.", _PARTNER_EXAMPLE), 409: _EXISTS, **_PROBLEMS},
 )
 async def create_route(
     db: NamedDependency[Database], context: NamedDependency[RequestContext], data: JSONBody[_NewPartner]
@@ -163,7 +151,7 @@ async def create_route(
     "/partners/{code:str}",
     summary="Change, deactivate or activate a partner",
     guards=_MANAGE,
-    responses={200: _good(Partner, "The partner.", _PARTNER_EXAMPLE), 404: _UNKNOWN, **_PROBLEMS},
+    responses={200: good(Partner, "The partner.", _PARTNER_EXAMPLE), 404: _UNKNOWN, **_PROBLEMS},
 )
 async def change_route(
     db: NamedDependency[Database], context: NamedDependency[RequestContext], code: _Code, data: JSONBody[_PartnerChange]
@@ -178,7 +166,7 @@ async def change_route(
     "/partners/{code:str}/keys",
     summary="List a partner's API keys",
     guards=_MANAGE,
-    responses={200: _good(ApiKeys, "The newest first.", {"items": [_KEY_EXAMPLE]}), 404: _UNKNOWN, **_PROBLEMS},
+    responses={200: good(ApiKeys, "The newest first.", {"items": [_KEY_EXAMPLE]}), 404: _UNKNOWN, **_PROBLEMS},
 )
 async def list_keys_route(db: NamedDependency[Database], code: _Code) -> ApiKeys:
     async with db.connection() as conn:
@@ -189,7 +177,7 @@ async def list_keys_route(db: NamedDependency[Database], code: _Code) -> ApiKeys
     "/partners/{code:str}/history",
     summary="What was done to a partner and its keys",
     guards=[requires(Permission.AUDIT_READ, second_factor=True)],
-    responses={200: _good(History, "The newest first.", {"items": [_HISTORY_EXAMPLE]}), 404: _UNKNOWN, **_PROBLEMS},
+    responses={200: good(History, "The newest first.", {"items": [_HISTORY_EXAMPLE]}), 404: _UNKNOWN, **_PROBLEMS},
 )
 async def history_route(db: NamedDependency[Database], code: _Code) -> History:
     async with db.connection() as conn:
@@ -202,7 +190,7 @@ async def history_route(db: NamedDependency[Database], code: _Code) -> History:
     description="The key itself is in this answer and can never be read again.",
     guards=_MANAGE,
     responses={
-        201: _good(NewApiKey, "The key.", _NEW_KEY_EXAMPLE),
+        201: good(NewApiKey, "The key.", _NEW_KEY_EXAMPLE),
         404: _UNKNOWN,
         409: _TOO_MANY_KEYS,
         **_PROBLEMS,
@@ -229,7 +217,7 @@ async def create_key_route(
     description="It has the same rights. The old key is good for some hours more: 168 if not said.",
     guards=_MANAGE,
     responses={
-        201: _good(NewApiKey, "The key.", _NEW_KEY_EXAMPLE),
+        201: good(NewApiKey, "The key.", _NEW_KEY_EXAMPLE),
         404: _UNKNOWN,
         409: _ROTATED,
         410: _OVER,
@@ -255,7 +243,7 @@ async def rotate_key_route(
     status_code=200,
     guards=_MANAGE,
     responses={
-        200: _good(ApiKey, "The key.", _KEY_EXAMPLE | {"revoked_at": "2026-11-21T09:00:00Z"}),
+        200: good(ApiKey, "The key.", _KEY_EXAMPLE | {"revoked_at": "2026-11-21T09:00:00Z"}),
         404: problem_spec(HTTPStatus.NOT_FOUND, "api_key.unknown", "this partner has no such key"),
         **_PROBLEMS,
     },
@@ -272,86 +260,6 @@ def _unkept(made: NewApiKey) -> Response[NewApiKey]:
     return Response(made, status_code=201, headers={"cache-control": "no-store"})
 
 
-@get(
-    "/internal/revocations",
-    summary="Who lost access of late",
-    description="For the other processes of the platform.",
-    guards=_OF_SERVICES,
-    responses={
-        200: _good(Revocations, "What came since the cursor, or more.", {"items": [], "cursor": "4711"}),
-        **_PROBLEMS,
-    },
-)
-async def revocations_route(
-    db: NamedDependency[Database],
-    since: Annotated[
-        str | None, QueryParameter(pattern=r"^[0-9]{1,18}$(?!\n)", description="`cursor` of the answer before.")
-    ] = None,
-) -> Revocations:
-    async with db.connection() as conn:
-        return await revocations.list_revocations(conn, since)
-
-
-@post(
-    "/internal/api-keys",
-    summary="Whose an API key is",
-    description="For the other processes of the platform.",
-    status_code=200,
-    guards=_OF_SERVICES,
-    responses={
-        200: _good(
-            KeyHolder,
-            "What the key may.",
-            {
-                "partner_code": "POS-NORTE",
-                "prefix": "k3Jx9_Qa",
-                "scopes": ["prices:set"],
-                "station_code": "JSM001",
-                "requests_per_minute": 300,
-                "expires_at": 1826726400.0,
-            },
-        ),
-        404: problem_spec(HTTPStatus.NOT_FOUND, "api_key.unknown", "there is no such live key"),
-        **_PROBLEMS,
-    },
-)
-async def find_key_route(db: NamedDependency[Database], data: JSONBody[_KeyQuestion]) -> KeyHolder:
-    async with db.connection() as conn:
-        found = await queries_partners.find_api_key(conn, bytes.fromhex(data.key_hash))
-    if found is None:
-        raise UnknownError("api_key.unknown", "there is no such live key")
-    return found
-
-
-@get(
-    "/.well-known/jwks.json",
-    summary="The public keys of access tokens",
-    description="A JSON Web Key Set (RFC 7517, RFC 8037). May be kept for five minutes.",
-    opt={"open": True},
-    responses={
-        200: _good(
-            JsonWebKeys,
-            "The keys.",
-            {
-                "keys": [
-                    {
-                        "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
-                        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-                        "kty": "OKP",
-                        "crv": "Ed25519",
-                        "alg": "EdDSA",
-                        "use": "sig",
-                    }
-                ]
-            },
-        )
-    },
-)
-async def jwks_route(keyring: NamedDependency[Keyring]) -> Response[JsonWebKeys]:
-    headers = {"cache-control": f"public, max-age={int(JWKS_GOOD_FOR_S)}"}
-    return Response(as_json_web_keys(keyring.public_keys()), headers=headers)
-
-
 HANDLERS = (
     list_route,
     create_route,
@@ -361,7 +269,4 @@ HANDLERS = (
     create_key_route,
     rotate_key_route,
     revoke_key_route,
-    revocations_route,
-    find_key_route,
 )
-OPEN_HANDLERS = (jwks_route,)  # at the root of the address, where clients look for it

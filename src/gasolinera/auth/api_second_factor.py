@@ -8,13 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from gasolinera.auth import second_factor
-from gasolinera.auth.api import INACTIVE, INVALID, LOCKED, MALFORMED, UNAVAILABLE, good
+from gasolinera.auth.api import INACTIVE, INVALID, LOCKED, MALFORMED, UNAVAILABLE
 from gasolinera.auth.models_administration import Confirmed, Enrolment, FactorUse, Proved
 from gasolinera.authentication import requires
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.permissions import Caller, Permission
 
 _OWN_NOW = requires(Permission.PROFILE, fresh=True)

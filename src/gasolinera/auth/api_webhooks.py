@@ -8,8 +8,6 @@ import msgspec
 from litestar import Response, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gasolinera.auth import webhooks
@@ -30,6 +28,7 @@ from gasolinera.config import Settings
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.keyring import Keyring
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page, decode_cursor
 from gasolinera.permissions import Permission
 from gasolinera.texts import text
@@ -113,10 +112,6 @@ class Endpoints(msgspec.Struct, frozen=True):
     items: tuple[Endpoint, ...]
 
 
-def _good(kind: object, description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])  # pyright: ignore[reportArgumentType]  a generic struct is a type
-
-
 def _environment_check(state: State, url: str | None) -> None:
     if url is not None:
         settings: Settings = state["settings"]
@@ -131,7 +126,7 @@ def _distinct(types: tuple[PartnerEvent, ...]) -> tuple[str, ...]:
     "/partners/{code:str}/webhooks",
     summary="List a partner's webhooks",
     guards=_MANAGE,
-    responses={200: _good(Endpoints, "The oldest first.", {"items": [_ENDPOINT_EXAMPLE]}), 404: _UNKNOWN_PARTNER},
+    responses={200: good(Endpoints, "The oldest first.", {"items": [_ENDPOINT_EXAMPLE]}), 404: _UNKNOWN_PARTNER},
 )
 async def list_route(db: NamedDependency[Database], code: _Code) -> Endpoints:
     async with db.connection() as conn:
@@ -145,7 +140,7 @@ async def list_route(db: NamedDependency[Database], code: _Code) -> Endpoints:
     "https:// and leads to a public address.",
     guards=_MANAGE,
     responses={
-        201: _good(NewEndpoint, "The webhook.", _NEW_EXAMPLE),
+        201: good(NewEndpoint, "The webhook.", _NEW_EXAMPLE),
         404: _UNKNOWN_PARTNER,
         409: _TOO_MANY,
         422: _BAD_URL,
@@ -176,7 +171,7 @@ async def create_route(
     summary="Change, disable or enable a webhook",
     description="What waits for a webhook that is disabled is given up; it can be delivered again later.",
     guards=_MANAGE,
-    responses={200: _good(Endpoint, "The webhook.", _ENDPOINT_EXAMPLE), 404: _UNKNOWN, 422: _BAD_URL},
+    responses={200: good(Endpoint, "The webhook.", _ENDPOINT_EXAMPLE), 404: _UNKNOWN, 422: _BAD_URL},
 )
 async def change_route(
     db: NamedDependency[Database],
@@ -202,7 +197,7 @@ async def change_route(
     summary="Make a new secret of a webhook",
     description="Until the overlap is over, 24 hours if not said, each delivery has two signatures.",
     guards=_MANAGE,
-    responses={201: _good(NewEndpoint, "The webhook.", _NEW_EXAMPLE), 404: _UNKNOWN},
+    responses={201: good(NewEndpoint, "The webhook.", _NEW_EXAMPLE), 404: _UNKNOWN},
 )
 async def rotate_route(
     db: NamedDependency[Database],
@@ -224,7 +219,7 @@ async def rotate_route(
     description="An event `webhook.test`, delivered as all others are.",
     status_code=202,
     guards=_MANAGE,
-    responses={202: _good(Delivery, "The delivery.", _DELIVERY_EXAMPLE), 404: _UNKNOWN},
+    responses={202: good(Delivery, "The delivery.", _DELIVERY_EXAMPLE), 404: _UNKNOWN},
 )
 async def test_route(
     db: NamedDependency[Database], context: NamedDependency[RequestContext], code: _Code, endpoint_id: _EndpointId
@@ -239,7 +234,7 @@ async def test_route(
     description="Kept for 30 days.",
     guards=_MANAGE,
     responses={
-        200: _good(Page[Delivery], "The newest first.", {"items": [_DELIVERY_EXAMPLE], "next_cursor": None}),
+        200: good(Page[Delivery], "The newest first.", {"items": [_DELIVERY_EXAMPLE], "next_cursor": None}),
         404: _UNKNOWN,
     },
 )
@@ -262,7 +257,7 @@ async def deliveries_route(
     "/partners/{code:str}/webhooks/{endpoint_id:uuid}/deliveries/{delivery_id:uuid}",
     summary="A delivery, and every try of it",
     guards=_MANAGE,
-    responses={200: _good(DeliveryLog, "With its log, the newest first.", _LOG_EXAMPLE), 404: _UNKNOWN_DELIVERY},
+    responses={200: good(DeliveryLog, "With its log, the newest first.", _LOG_EXAMPLE), 404: _UNKNOWN_DELIVERY},
 )
 async def delivery_route(
     db: NamedDependency[Database], code: _Code, endpoint_id: _EndpointId, delivery_id: _DeliveryId
@@ -277,7 +272,7 @@ async def delivery_route(
     description="With the same id and body; whoever has had it knows it by its id.",
     status_code=202,
     guards=_MANAGE,
-    responses={202: _good(Delivery, "The delivery.", _DELIVERY_EXAMPLE), 404: _UNKNOWN_DELIVERY, 409: _UNDER_WAY},
+    responses={202: good(Delivery, "The delivery.", _DELIVERY_EXAMPLE), 404: _UNKNOWN_DELIVERY, 409: _UNDER_WAY},
 )
 async def redeliver_route(
     db: NamedDependency[Database],

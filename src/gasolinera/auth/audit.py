@@ -40,14 +40,14 @@ def _is_sane(time: datetime) -> bool:
 
 
 async def search(conn: Connection, wanted: AuditFilter, *, after: AuditPosition | None, limit: int) -> Page[AuditEntry]:
-    found = await queries.search_audit(conn, wanted, before=_before(after), limit=limit + 1)
-    return page_of(found, limit=limit, position=lambda entry: _position(entry.created_at, entry.id))
+    found = await queries.search_audit(conn, wanted, before=before_of(after), limit=limit + 1)
+    return page_of(found, limit=limit, position=position_of)
 
 
 async def list_own(conn: Connection, user_id: UUID, *, after: AuditPosition | None, limit: int) -> Page[OwnAuditEntry]:
     """Of the last year."""
-    found = await queries.list_own_audit(conn, user_id, before=_before(after), limit=limit + 1)
-    return page_of(found, limit=limit, position=lambda entry: _position(entry.created_at, entry.id))
+    found = await queries.list_own_audit(conn, user_id, before=before_of(after), limit=limit + 1)
+    return page_of(found, limit=limit, position=position_of)
 
 
 def latest() -> tuple[datetime, int]:
@@ -55,9 +55,19 @@ def latest() -> tuple[datetime, int]:
     return _LATEST
 
 
-def _before(after: AuditPosition | None) -> tuple[datetime, int]:
-    return latest() if after is None else (_EPOCH + timedelta(microseconds=after.at_us), after.id)
+def before_of(after: AuditPosition | None) -> tuple[datetime, int]:
+    """Where a page begins."""
+    return latest() if after is None else _moment_of(after)
 
 
-def _position(at: datetime, number: int) -> AuditPosition:
-    return AuditPosition((at - _EPOCH) // timedelta(microseconds=1), number)
+def after_of(after: AuditPosition | None) -> tuple[datetime, int]:
+    """Where a page begins that has the oldest first."""
+    return (_EPOCH, 0) if after is None else _moment_of(after)
+
+
+def _moment_of(position: AuditPosition) -> tuple[datetime, int]:
+    return _EPOCH + timedelta(microseconds=position.at_us), position.id
+
+
+def position_of(entry: AuditEntry | OwnAuditEntry) -> AuditPosition:
+    return AuditPosition((entry.created_at - _EPOCH) // timedelta(microseconds=1), entry.id)

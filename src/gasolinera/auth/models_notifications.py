@@ -36,6 +36,9 @@ class Arguments(msgspec.Struct, frozen=True, omit_defaults=True):
     ticket_number: str | None = None
     reference: str | None = None
     count: int | None = None
+    # What was told before these two were shown has none of them.
+    prize_name: str = "-"
+    claim_deadline: str = "-"
 
     def named(self) -> dict[str, str | int]:
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}

@@ -4,6 +4,7 @@ An event carries references alone. Its row keeps those; names, numbers and texts
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,6 +38,7 @@ class Kind(msgspec.Struct, frozen=True):
     category: Category
     channels: tuple[Channel, ...]
     read: Callable[[Mapping[str, Any]], Told]
+    always_in_app: bool = False
 
 
 class _AboutUser(msgspec.Struct, frozen=True):
@@ -66,6 +68,8 @@ class _AboutPrize(msgspec.Struct, frozen=True):
     user_id: UUID
     raffle_code: str
     ticket_number: str
+    prize_name: str | None = None
+    claim_deadline: datetime | None = None
 
 
 def _of_user(data: Mapping[str, Any]) -> Told:
@@ -90,7 +94,16 @@ def _of_redemption(data: Mapping[str, Any]) -> Told:
 
 def _of_prize(data: Mapping[str, Any]) -> Told:
     found = msgspec.convert(data, _AboutPrize)
-    return Told(found.user_id, Arguments(raffle_code=found.raffle_code, ticket_number=found.ticket_number))
+    until = found.claim_deadline
+    return Told(
+        found.user_id,
+        Arguments(
+            raffle_code=found.raffle_code,
+            ticket_number=found.ticket_number,
+            prize_name=found.prize_name or "-",
+            claim_deadline="-" if until is None else f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        ),
+    )
 
 
 _APP, _SMS, _EMAIL = Channel.IN_APP, Channel.SMS, Channel.EMAIL
@@ -100,7 +113,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "employee.changed": Kind("employment", Category.SECURITY, (_APP, _SMS), _of_employment),
     "tickets.issued": Kind("tickets", Category.TICKETS, (_APP,), _of_tickets),
     "redemption.completed": Kind("redemption", Category.PURCHASES, (_APP, _EMAIL), _of_redemption),
-    "raffle.winner.selected": Kind("winner", Category.PRIZES, (_APP, _SMS, _EMAIL), _of_prize),
+    # The days of the claim begin with it, and a prize is lost after them: the application tells it in any case.
+    "raffle.winner.selected": Kind("winner", Category.PRIZES, (_APP, _SMS, _EMAIL), _of_prize, always_in_app=True),
     "prize.claimed": Kind("prize-claimed", Category.PRIZES, (_APP, _EMAIL), _of_prize),
 }
 
@@ -110,7 +124,13 @@ async def notify(conn: Connection, event: Event) -> None:
     kind = KINDS[event.type]
     told = kind.read(event.data)
     await queries.create_notifications(
-        conn, event.id, told, template=kind.template, category=kind.category, channels=kind.channels
+        conn,
+        event.id,
+        told,
+        template=kind.template,
+        category=kind.category,
+        channels=kind.channels,
+        always_in_app=kind.always_in_app,
     )
 
 

@@ -29,10 +29,18 @@ async def create_partner(conn: Connection, code: str, *, name: str, contact_emai
 
 
 async def change_partner(
-    conn: Connection, code: str, *, name: str | None, contact_email: str | None, is_active: bool | None
+    conn: Connection,
+    code: str,
+    *,
+    name: str | None = None,
+    contact_email: str | None = None,
+    is_active: bool | None = None,
+    removes_email: bool = False,
 ) -> Partner:
-    """None leaves a value as it is. Raises UnknownError `partner.unknown`."""
-    changed = await queries.change_partner(conn, code, name=name, contact_email=contact_email, is_active=is_active)
+    """None leaves a value as it is; no address is a choice too. Raises UnknownError `partner.unknown`."""
+    changed = await queries.change_partner(
+        conn, code, name=name, contact_email=contact_email, is_active=is_active, removes_email=removes_email
+    )
     if changed is None:
         raise _unknown_partner()
     return changed

@@ -46,6 +46,31 @@ def normalize_phone(typed: str, countries: frozenset[str]) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def with_country(typed: str, prefix: str) -> str:
+    """What somebody typed beside a choice of country: `55 1234 5678` of `+52` is written with it; a `+` stays as it is.
+
+    Says nothing about whether it is a phone number: `normalize_phone` does.
+    """
+    plain = typed.strip()
+    if plain.startswith("+") or len(plain) > MAX_TYPED or not set(plain) <= _TYPED:
+        return plain
+    if plain.startswith("00"):
+        return f"+{plain[2:]}"
+    region = phonenumbers.region_code_for_country_code(int(prefix.removeprefix("+")))
+    try:
+        number = phonenumbers.parse(plain, region)
+    except NumberParseException:
+        return plain
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def shown_phone(phone_number: str) -> str:
+    """`+52 55 5100 0051` of a number that normalize_phone gave: in groups, as people read and compare them."""
+    return phonenumbers.format_number(
+        phonenumbers.parse(phone_number, None), phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    )
+
+
 def country_prefix(phone_number: str) -> str:
     """`+52` of a number that normalize_phone gave."""
     return f"+{phonenumbers.parse(phone_number, None).country_code}"

@@ -155,10 +155,18 @@ async def put_into_inbox(conn: Connection, message_id: UUID, phone_number: str, 
 
 
 async def log_in(
-    conn: Connection, session_hash: bytes, code_hash: bytes, refresh_hash: bytes, device: Device
+    conn: Connection, session_hash: bytes, code_hash: bytes, refresh_hash: bytes, device: Device, *, is_page: bool
 ) -> LoginOutcome:
     return await fetch_one(
-        conn, LoginOutcome, _LOG_IN, session_hash, code_hash, refresh_hash, device.device_id, device.device_name
+        conn,
+        LoginOutcome,
+        _LOG_IN,
+        session_hash,
+        code_hash,
+        refresh_hash,
+        device.device_id,
+        device.device_name,
+        is_page,
     )
 
 

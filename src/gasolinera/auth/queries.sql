@@ -39,7 +39,7 @@ ON CONFLICT ON CONSTRAINT development_inbox_message_id_key DO NOTHING;
 -- by the same clock.
 SELECT outcome, retry_after_s, tries_left, is_new, user_id, role, first_name, last_name, preferred_language,
        terms_version, has_second_factor, family_id, station_code, employee_number, clock_timestamp() AS issued_at
-  FROM auth_schema.log_in($1, $2, $3, $4, $5);
+  FROM auth_schema.log_in($1, $2, $3, $4, $5, $6);
 
 -- name: change_phone
 -- The same for the code that went to a new number.

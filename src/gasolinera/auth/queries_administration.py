@@ -54,6 +54,7 @@ _EXPORT_EMPLOYMENTS = _SQL["export_employments"]
 _EXPORT_ACTS = _SQL["export_acts"]
 _EXPORT_NOTIFICATIONS = _SQL["export_notifications"]
 _RECORD_EXPORT = _SQL["record_export"]
+_RECORD_LIST_EXPORT = _SQL["record_list_export"]
 _TRY_OWN_CODE = _SQL["try_own_code"]
 _GET_OWN_PHONE = _SQL["get_own_phone"]
 _LOCK_PHONE = _SQL["lock_phone"]
@@ -200,6 +201,10 @@ async def export_notifications(conn: Connection, user_id: UUID, limit: int) -> l
 
 async def record_export(conn: Connection, user_id: UUID) -> None:
     await conn.execute(_RECORD_EXPORT, user_id)
+
+
+async def record_list_export(conn: Connection, what: str) -> None:
+    await conn.execute(_RECORD_LIST_EXPORT, what)
 
 
 async def try_own_code(conn: Connection, user_id: UUID, *, session_hash: bytes, code_hash: bytes) -> CodeTry:

@@ -250,6 +250,10 @@ SELECT n.category, n.channel, n.template, n.arguments, n.status, n.created_at, n
 -- Who was given whose data.
 INSERT INTO auth_schema.auth_audit_log (event_type, user_id) VALUES ('DATA_EXPORTED', $1);
 
+-- name: record_list_export
+-- Who took a list out, of many people at once: which one is the reason.
+INSERT INTO auth_schema.auth_audit_log (event_type, reason) VALUES ('DATA_EXPORTED', $1);
+
 -- name: try_own_code
 -- A fresh code that went to the own phone; counted as every code is.
 SELECT outcome, retry_after_s, tries_left FROM auth_schema.try_code($1, $2, ARRAY['PHONE_VERIFICATION'], $3);

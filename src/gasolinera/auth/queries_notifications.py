@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import time
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -44,10 +45,17 @@ class _Preferences(msgspec.Struct, frozen=True):
 
 
 async def create_notifications(
-    conn: Connection, event_id: UUID, told: Told, *, template: str, category: Category, channels: Sequence[Channel]
+    conn: Connection,
+    event_id: UUID,
+    told: Told,
+    *,
+    template: str,
+    category: Category,
+    channels: Sequence[Channel],
+    always_in_app: bool,
 ) -> None:
-    arguments = told.arguments.named()
-    await conn.execute(_CREATE, event_id, told.user_id, category, template, arguments, list(channels))
+    arguments: dict[str, Any] = msgspec.to_builtins(told.arguments)
+    await conn.execute(_CREATE, event_id, told.user_id, category, template, arguments, list(channels), always_in_app)
 
 
 async def claim_notifications(conn: Connection, *, limit: int, claim_s: float, max_attempts: int) -> list[Claimed]:

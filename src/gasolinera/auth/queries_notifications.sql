@@ -1,7 +1,8 @@
 -- The statements of notifications: made by events, claimed by senders, read by people.
 
 -- name: create_notifications
--- What the person of an event wants to know of it, one row a channel; an event that comes again makes none.
+-- What the person of an event wants to know of it, one row a channel; an event that comes again makes none. $7: the
+-- application shows it whatever was turned off.
 INSERT INTO auth_schema.notifications
        (event_id, user_id, channel, category, template, arguments, status, send_after, sent_at)
 SELECT $1, u.public_id, c.channel, $3, $4, $5, CASE WHEN c.channel = 'IN_APP' THEN 'SENT' ELSE 'PENDING' END, now(),
@@ -10,7 +11,8 @@ SELECT $1, u.public_id, c.channel, $3, $4, $5, CASE WHEN c.channel = 'IN_APP' TH
  CROSS JOIN unnest($6::text[]) AS c (channel)
   LEFT JOIN auth_schema.notification_preferences AS p
     ON p.user_id = u.public_id AND p.category = $3 AND p.channel = c.channel
- WHERE u.public_id = $2 AND u.is_active AND p.is_wanted IS NOT FALSE
+ WHERE u.public_id = $2 AND u.is_active
+   AND (p.is_wanted IS NOT FALSE OR $7::boolean AND c.channel = 'IN_APP')
    AND (c.channel <> 'EMAIL' OR u.email IS NOT NULL)
 ON CONFLICT ON CONSTRAINT notifications_event_id_user_id_channel_key DO NOTHING;
 

@@ -51,9 +51,15 @@ async def create_partner(conn: Connection, code: str, name: str, contact_email: 
 
 
 async def change_partner(
-    conn: Connection, code: str, *, name: str | None, contact_email: str | None, is_active: bool | None
+    conn: Connection,
+    code: str,
+    *,
+    name: str | None,
+    contact_email: str | None,
+    is_active: bool | None,
+    removes_email: bool,
 ) -> Partner | None:
-    return await fetch_optional(conn, Partner, _CHANGE_PARTNER, code, name, contact_email, is_active)
+    return await fetch_optional(conn, Partner, _CHANGE_PARTNER, code, name, contact_email, is_active, removes_email)
 
 
 async def get_partner(conn: Connection, code: str) -> Partner | None:

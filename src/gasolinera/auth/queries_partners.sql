@@ -7,7 +7,8 @@ RETURNING partner_code, name, contact_email, is_active, created_at;
 -- name: change_partner
 -- NULL leaves a value as it is. Deactivating works on the next request that shows a key, within the gate's five seconds.
 UPDATE auth_schema.partners
-   SET name = coalesce($2, name), contact_email = coalesce($3, contact_email), is_active = coalesce($4, is_active)
+   SET name = coalesce($2, name), is_active = coalesce($4, is_active),
+       contact_email = CASE WHEN $5::boolean THEN NULL ELSE coalesce($3, contact_email) END
  WHERE partner_code = $1
 RETURNING partner_code, name, contact_email, is_active, created_at;
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from gasolinera.auth import queries_partners as queries
+from gasolinera.auth.page_sessions import find_page_caller
 from gasolinera.authority import Authority, KeyHolder, Revocation, Revocations
 from gasolinera.database import Connection, Database
 from gasolinera.jobs import Job
+from gasolinera.permissions import Caller
 
 
 async def revoke_access(conn: Connection, *, user_id: UUID | None = None, session_id: UUID | None = None) -> None:
@@ -40,7 +42,11 @@ def local_authority(db: Database) -> Authority:
         async with db.connection() as conn:
             return await queries.find_api_key(conn, key_hash)
 
-    return Authority(revocations=revocations, find_api_key=find_api_key)
+    async def find_session(token_hash: bytes) -> Caller | None:
+        async with db.connection() as conn:
+            return await find_page_caller(conn, token_hash)
+
+    return Authority(revocations=revocations, find_api_key=find_api_key, find_session=find_session)
 
 
 async def _forget(db: Database, _arguments: Mapping[str, str]) -> str:

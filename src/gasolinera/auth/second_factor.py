@@ -44,7 +44,10 @@ async def enrol(conn: Connection, keyring: Keyring, user_id: UUID) -> Enrolment:
     label = await queries.put_second_factor(conn, user_id, encrypted, key_id)
     if label is None:
         raise _enabled()
-    secret = b32encode(raw).decode()
+    return enrolment_of(b32encode(raw).decode(), label)
+
+
+def enrolment_of(secret: str, label: str) -> Enrolment:
     return Enrolment(secret, TOTP(secret, name=label, issuer=ISSUER).provisioning_uri())
 
 

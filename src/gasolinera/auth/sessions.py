@@ -31,12 +31,17 @@ from gasolinera.security import Keyring, issue_access_token
 
 
 async def log_in(
-    conn: Connection, keyring: Keyring, session_token: str, code: str, device: Device
+    conn: Connection, keyring: Keyring, session_token: str, code: str, device: Device, *, is_page: bool = False
 ) -> OpenSession | Refusal:
-    """One statement decides. A refusal is returned: the try that it counted must be kept."""
+    """One statement decides. A refusal is returned: the try that it counted must be kept.
+
+    `is_page`: the session is for a browser's cookie. Its token opens pages, and is no refresh token of an app.
+    """
     answer = read_answer(keyring, session_token, code)
     refresh_token = _new_refresh_token()
-    made = await queries.log_in(conn, answer.session_hash, answer.code_hash, _hash(refresh_token), device)
+    made = await queries.log_in(
+        conn, answer.session_hash, answer.code_hash, _hash(refresh_token), device, is_page=is_page
+    )
     refusal = refusal_of(made.outcome, made.retry_after_s, made.tries_left)
     if refusal is not None:
         return refusal

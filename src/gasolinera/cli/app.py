@@ -9,6 +9,7 @@ import psycopg
 import typer
 
 from gasolinera.cli import (
+    ads,
     coupons,
     db,
     demo,
@@ -18,6 +19,7 @@ from gasolinera.cli import (
     keys,
     openapi,
     qr,
+    raffle,
     reports,
     serve,
     simulate,
@@ -44,6 +46,7 @@ app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("worker")(worker.command)
 app.command("openapi")(openapi.command)
+app.add_typer(ads.app, name="ads")
 app.add_typer(coupons.app, name="coupons")
 app.add_typer(db.app, name="db")
 app.add_typer(employees.app, name="employees")
@@ -51,6 +54,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(qr.app, name="qr")
+app.add_typer(raffle.app, name="raffle")
 app.add_typer(reports.app, name="reports")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stations.app, name="stations")

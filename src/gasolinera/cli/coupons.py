@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gasolinera.cli.connect import reachable_settings
-from gasolinera.cli.sheets import AsJson, Language, Output
+from gasolinera.cli.data import AsJson, write_json
+from gasolinera.cli.sheets import Language, Output
 from gasolinera.config import Settings
 from gasolinera.coupon import exporting, issuing
 from gasolinera.coupon.issuing import Issuer
@@ -193,6 +194,6 @@ def _tell(batch: Batch, *, as_json: bool) -> None:
 
 def _show(batch: Batch, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(batch), indent=2) + b"\n")
+        write_json(batch)
     else:
         sys.stdout.write(f"{batch.batch_id}  {batch.status}  {batch.issued_count:,} of {batch.requested_count:,}\n")

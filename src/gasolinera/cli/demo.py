@@ -12,7 +12,7 @@ import vuelo
 from gasolinera.cli.connect import reachable_settings
 from gasolinera.cli.db import install_jobs
 from gasolinera.cli.serve import serve, serve_briefly
-from gasolinera.cli.simulate import show, simulate
+from gasolinera.cli.simulate import how_to_verify, show, simulate
 from gasolinera.config import PREFIX, SERVICES, Environment, Settings
 from gasolinera.errors import ConflictError, UnavailableError
 from gasolinera.ops import partitions, roles
@@ -110,14 +110,20 @@ def _play_day(settings: Settings) -> None:
     except ConflictError as error:
         talk.print(f"{error.message}: it is not played again", highlight=False)
         return
-    wrong = [row.total for row in played.rows if not row.agrees]
-    if wrong:
+    if not played.is_reconciled:
         show(played, as_json=False)
         raise typer.Exit(1)
     talk.print(
         f"a day of {_CUSTOMERS} customers at {_STATIONS} stations was played, and its {len(played.rows)} totals agree",
         highlight=False,
     )
+    talk.print(
+        f"its raffle was drawn, and verified by {', '.join(one.verifier for one in played.judgements)}; the draw is in "
+        f"{played.folder}, and this verifies it again:",
+        highlight=False,
+        soft_wrap=True,
+    )
+    talk.print(how_to_verify(played), highlight=False, markup=False, soft_wrap=True)
 
 
 def _ask(base_url: str) -> None:

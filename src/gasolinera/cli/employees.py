@@ -8,7 +8,8 @@ from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import tokens_of
 from gasolinera.bringing_in import SheetResult
 from gasolinera.calls import no_token, open_users
-from gasolinera.cli.sheets import AsJson, DryRun, File, KeepGood, Language, Output, Report, import_table, write_table
+from gasolinera.cli.data import AsJson
+from gasolinera.cli.sheets import DryRun, File, KeepGood, Language, Output, Report, import_table, write_table
 from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
 from gasolinera.keyring import load_keyring

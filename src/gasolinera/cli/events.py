@@ -12,6 +12,7 @@ from rich.table import Table
 
 from gasolinera.app import ALL_PARTS
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.data import AsJson, write_json
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.dead_letters import DeadLetter, Replay, get_dead_letter, list_dead_letters, replay
@@ -27,7 +28,6 @@ app.add_typer(letters, name="dead-letters")
 
 _MAX_LETTERS = 10_000
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Only = Annotated[str | None, typer.Option("--service", help="Only this service's. Default: all that are reachable.")]
 Service = Annotated[str, typer.Argument(help="The service whose consumer failed.")]
 LetterId = Annotated[int, typer.Argument(min=1, help="An id of `events dead-letters list`.")]
@@ -57,7 +57,7 @@ def lag_command(*, service: Only = None, as_json: AsJson = False) -> None:
     with reachable_settings() as settings:
         found = asyncio.run(_lag(settings, _reachable(settings, service)))
     if as_json:
-        _write([{"service": one.service, **msgspec.structs.asdict(one.lag)} for one in found])
+        write_json([{"service": one.service, **msgspec.structs.asdict(one.lag)} for one in found])
         return
     table = Table("Service", "Unpublished", "Oldest", "Unsettled", "Oldest", "Dead letters")
     for one in found:
@@ -93,7 +93,7 @@ def list_command(
     with reachable_settings() as settings:
         found = asyncio.run(_list(settings, _reachable(settings, service), replayed, limit))
     if as_json:
-        _write([_row(one) for one in found])
+        write_json([_row(one) for one in found])
         return
     table = Table("Service", "Id", "Consumer", "Event", "About", "Tries", "Last failed", "Why", "Replayed")
     for one in found:
@@ -128,7 +128,7 @@ def show_command(service: Service, letter_id: LetterId, *, as_json: AsJson = Fal
         letter = asyncio.run(_get(settings, _part(service), letter_id))
     row = _row(ListedLetter(service, letter)) | {"event": letter.event}
     if as_json:
-        _write(row)
+        write_json(row)
         return
     for name, value in row.items():
         shown = msgspec.json.format(msgspec.json.encode(value), indent=2).decode() if name == "event" else value
@@ -155,7 +155,7 @@ def replay_command(
         configure_logs(settings)
         outcomes, failures = asyncio.run(_replay(settings, _part(service), letter_ids or []))
     if as_json:
-        _write(outcomes)
+        write_json(outcomes)
     else:
         for one in outcomes:
             sys.stdout.write(f"{one.service} {one.id}: {one.outcome}\n")
@@ -215,10 +215,6 @@ def _row(one: ListedLetter) -> dict[str, Any]:
     row = msgspec.to_builtins(one.letter)
     del row["event"]
     return {"service": one.service, **row}
-
-
-def _write(value: Any) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
 def _show(table: Table) -> None:

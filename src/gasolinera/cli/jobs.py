@@ -2,25 +2,21 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
-from procrastinate import App
-from procrastinate.exceptions import ConnectorException
-from psycopg_pool import PoolTimeout
 from rich.console import Console
 from rich.table import Table
 
 from gasolinera.app import ALL_PARTS
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.data import AsJson, write_json
 from gasolinera.config import Settings
 from gasolinera.database import open_database
-from gasolinera.errors import InputError, UnavailableError
-from gasolinera.job_queue import check_reachable, make_app, run_here
-from gasolinera.job_reports import JobRun, JobStates, check_installed, job_states, recent_runs, retry_job
+from gasolinera.errors import InputError
+from gasolinera.job_queue import run_here
+from gasolinera.job_reports import JobRun, JobStates, job_states, opened_queue, recent_runs, retry_job
 from gasolinera.jobs import Job
 from gasolinera.logs import configure_logs
 from gasolinera.worker import jobs_of
@@ -29,7 +25,6 @@ app = typer.Typer(help="Scheduled and queued work.", no_args_is_help=True)
 
 _MAX_RUNS = 1000
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Name = Annotated[str, typer.Argument(help="A name of `gasolinera jobs list`.")]
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="What the job is told.")]
 Only = Annotated[str | None, typer.Argument(help="Only jobs of this name.")]
@@ -54,7 +49,7 @@ def list_command(*, as_json: AsJson = False) -> None:
     """List the jobs. Schedules are in UTC."""
     listed = [ListedJob(job.name, job.service, job.schedule, job.summary) for job in jobs_of(ALL_PARTS)]
     if as_json:
-        _write(listed)
+        write_json(listed)
         return
     table = _table("Name", "Schedule", "What it does")
     for job in listed:
@@ -71,13 +66,13 @@ def run_command(name: Name, arguments: Arguments = None, *, as_json: AsJson = Fa
         configure_logs(settings)
         result = asyncio.run(_run(settings, job, given))
     if as_json:
-        _write({"name": name, "result": result})
+        write_json({"name": name, "result": result})
     else:
         sys.stdout.write(f"{result}\n")
 
 
 async def _run(settings: Settings, job: Job, arguments: dict[str, str]) -> str:
-    async with _queue(settings):
+    async with opened_queue(settings):
         pass  # says what is missing before the job's own pool is opened
     async with open_database(settings, job.service) as db:
         return await run_here(settings, job, db, arguments)
@@ -89,7 +84,7 @@ def status_command(name: Only = None, *, limit: Limit = 20, as_json: AsJson = Fa
     with reachable_settings() as settings:
         report = asyncio.run(_report(settings, name, limit))
     if as_json:
-        _write(report)
+        write_json(report)
         return
     states = report.states
     sys.stdout.write(
@@ -106,7 +101,7 @@ def status_command(name: Only = None, *, limit: Limit = 20, as_json: AsJson = Fa
 
 
 async def _report(settings: Settings, name: str | None, limit: int) -> Report:
-    async with _queue(settings) as queue:
+    async with opened_queue(settings) as queue:
         return Report(await job_states(queue), await recent_runs(queue, limit=limit, name=name))
 
 
@@ -116,27 +111,14 @@ def retry_command(job_id: JobId, *, as_json: AsJson = False) -> None:
     with reachable_settings() as settings:
         asyncio.run(_retry(settings, job_id))
     if as_json:
-        _write({"id": job_id, "state": "todo"})
+        write_json({"id": job_id, "state": "todo"})
     else:
         sys.stdout.write(f"job {job_id} waits for a worker\n")
 
 
 async def _retry(settings: Settings, job_id: int) -> None:
-    async with _queue(settings) as queue:
+    async with opened_queue(settings) as queue:
         await retry_job(queue, job_id)
-
-
-@asynccontextmanager
-async def _queue(settings: Settings) -> AsyncGenerator[App]:
-    queue = make_app(settings, [], {})
-    try:
-        await check_reachable(settings)
-        async with queue.open_async():
-            await check_installed(queue)
-            yield queue
-    except (ConnectorException, PoolTimeout) as error:
-        hint = "check GASOLINERA_OPS_DATABASE_URL or GASOLINERA_DATABASE_URL"
-        raise UnavailableError("jobs.unavailable", "the database of jobs cannot be reached", hint) from error
 
 
 def _job(name: str) -> Job:
@@ -156,10 +138,6 @@ def _pairs(arguments: list[str]) -> dict[str, str]:
             raise InputError("jobs.argument", f"{key} is given twice")
         given[key] = value
     return given
-
-
-def _write(value: Any) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
 def _table(*headings: str) -> Table:

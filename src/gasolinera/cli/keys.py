@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from gasolinera import key_file
+from gasolinera.cli.data import AsJson, write_json
 from gasolinera.config import DEVELOPMENT_KEYS, PREFIX, Environment
 from gasolinera.errors import ConfigError, InputError
 from gasolinera.key_file import ALL_PURPOSES, LIFE, MAX_ID, OVERLAP, PURPOSES, SIGNING, Key, KeyFile, Purpose
@@ -22,7 +23,6 @@ File = Annotated[Path | None, typer.Option("--file", help="The key ring. Default
 ForEnvironment = Annotated[
     Environment | None, typer.Option("--environment", "-e", help="Default: GASOLINERA_ENVIRONMENT, development.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
 PurposeName = Annotated[str, typer.Argument(metavar="PURPOSE", help=", ".join(ALL_PURPOSES))]
 
 
@@ -156,7 +156,7 @@ def _show(ring: KeyFile, *, as_json: bool) -> None:
     now = datetime.now(UTC)
     states = [_state_of(key, ring, now) for key in sorted(ring.keys, key=lambda key: (key.purpose, key.id))]
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(states), indent=2) + b"\n")
+        write_json(states)
         return
     for one in states:
         until = f" until {one.retired_at:%Y-%m-%d %H:%M:%S}" if one.retired_at else ""

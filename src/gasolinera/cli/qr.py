@@ -11,15 +11,16 @@ import msgspec
 import typer
 
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.data import AsJson, write_json
 from gasolinera.config import Environment, Settings
 from gasolinera.coupon import codes, qr, qr_documents
 from gasolinera.coupon import queries_qr as queries
-from gasolinera.coupon.drawing import Level, characters, svg, symbol_of
 from gasolinera.coupon.qr import QrKey
 from gasolinera.coupon.qr_keys import endorse_keys
 from gasolinera.coupon.qr_verdict import Verdict, judge
 from gasolinera.coupon.queries_qr import CouponState
 from gasolinera.database import RequestContext, open_database
+from gasolinera.drawing import Level, characters, svg, symbol_of
 from gasolinera.errors import ConfigError, ConflictError, InputError, UnavailableError, UnknownError
 from gasolinera.key_file import Key, current_key, read_key_file
 from gasolinera.keyring import from_base64url, public_key
@@ -42,7 +43,6 @@ ForEnvironment = Annotated[
     Environment | None, typer.Option("--environment", "-e", help="The ring's. Default: GASOLINERA_ENVIRONMENT.")
 ]
 RootFile = Annotated[Path, typer.Option("--root-file", help="A key ring with coupon_root alone, kept away from hosts.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The verdict as JSON.")]
 
 
 @app.command("verify")
@@ -227,7 +227,7 @@ def _fetch(url: str, what: str) -> str:
 
 def _show(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n")
+        write_json(verdict)
         return
     said = {} if verdict.fields is None else msgspec.structs.asdict(verdict.fields)
     said["flags"] = ", ".join(said.get("flags", ()))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gasolinera.cli.connect import reachable_settings
-from gasolinera.cli.sheets import AsJson, Language, Output
+from gasolinera.cli.data import AsJson, write_json
+from gasolinera.cli.sheets import Language, Output
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.errors import InputError
@@ -74,7 +75,7 @@ def show_command(
 
     report = _run(work)
     if as_json:
-        _write(report)
+        write_json(report)
         return
     as_of = "never brought up to date" if report.as_of is None else f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC"
     sys.stdout.write(f"{report.first_day} to {report.last_day}, {as_of}\n")
@@ -108,7 +109,7 @@ def refresh_command(*, as_json: AsJson = False) -> None:
     """Bring the report up to date now. Workers do it each minute."""
     count = _run(reports.refresh)
     if as_json:
-        _write({"changes": count})
+        write_json({"changes": count})
     else:
         sys.stdout.write(f"{count:,} changes are in the report\n")
 
@@ -125,7 +126,7 @@ def check_command(*, first: First = None, last: Last = None, as_json: AsJson = F
 
     found = _run(work)
     if as_json:
-        _write(found)
+        write_json(found)
     else:
         for one in found.differences:
             sys.stdout.write(
@@ -150,7 +151,7 @@ def rebuild_command(*, first: First = None, last: Last = None, as_json: AsJson =
 
     count = _run(work)
     if as_json:
-        _write({"lines": count})
+        write_json({"lines": count})
     else:
         sys.stdout.write(f"{count:,} lines were made anew\n")
 
@@ -215,7 +216,3 @@ def _table(question: Question, report: Report) -> Table:
 
 def _or_nothing(number: Decimal | None) -> str:
     return "nothing" if number is None else str(number)
-
-
-def _write(value: Any) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

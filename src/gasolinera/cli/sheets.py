@@ -7,11 +7,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
-import msgspec
 import typer
 
 from gasolinera.bringing_in import SheetResult
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.data import write_json
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.errors import InputError
@@ -26,7 +26,6 @@ File = Annotated[Path, typer.Argument(help="The table, in UTF-8; its first line 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would be, and keep nothing.")]
 KeepGood = Annotated[bool, typer.Option("--keep-good", help="Keep the good rows of a table that has others.")]
 Report = Annotated[Path | None, typer.Option("--report", help="Write what was refused, and why, as CSV.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 
 
 def write_table(pieces: Callable[[Database], AsyncGenerator[bytes]], output: Path | None) -> None:
@@ -57,7 +56,7 @@ def import_table(
         except OSError as error:
             raise InputError("report.unwritable", f"{report} cannot be written: {error.strerror}") from None
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+        write_json(result)
     else:
         _tell(result)
     if result.faults:

@@ -1,8 +1,10 @@
 """`gasolinera simulate`: a scripted day through the real application, with every total reconciled."""
 
+import shlex
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -13,16 +15,20 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.data import AsJson, write_json
 from gasolinera.cli.serve import serve_briefly
 from gasolinera.config import SERVICES, Environment, Settings
 from gasolinera.errors import ConfigError
 from gasolinera.simulation.day import Day, Progress, play
+from gasolinera.simulation.drawing import GAP_S, QUORUM
+from gasolinera.simulation.judging import command_to_verify
 from gasolinera.simulation.plan import MAX_SEED, MIN_CUSTOMERS, PUMP_TICKET, make_plan
 from gasolinera.simulation.reckoning import Row
 
 app = typer.Typer(help="Play scripted days through the real application.", no_args_is_help=True)
 _MAX_CUSTOMERS = 20_000
 _MAX_STATIONS = 50
+_FOLDER = Path(".local") / "draws"
 _COLUMNS = ("expected", "told", "found", "reported")
 
 Stations = Annotated[int, typer.Option(min=2, max=_MAX_STATIONS, help="The last one is named by no campaign.")]
@@ -31,7 +37,7 @@ Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Which day; each on
 DatabaseUrl = Annotated[
     str | None, typer.Option("--database", help="Default: what the environment names, else the embedded server.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="The totals as JSON.")]
+Folder = Annotated[Path, typer.Option("--folder", help="Where what the draw published is written, by its raffle.")]
 
 
 @app.command("day")
@@ -41,32 +47,49 @@ def day_command(
     customers: Customers = 5_000,
     seed: Seed = 1,
     database: DatabaseUrl = None,
+    folder: Folder = _FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Play a day: coupons issued, shown, redeemed in every way, cancelled, refused; then compare every total by the
-    plan, the API, independent SQL and the reports. Exit 1 when any differs. The seed decides who does what; all of it
-    happens now, as fast as it goes. Never in production; what it makes is called SIM and the seed, and stays.
+    """Play a day: coupons issued, shown, redeemed in every way, cancelled, refused; advertisements watched; a raffle
+    closed, frozen, drawn and fulfilled. Then compare every total by the plan, the API, independent SQL and the reports,
+    and have the draw verified. Exit 1 when a total differs or a verifier does not say verified. The seed decides who
+    does what; all of it happens now, as fast as it goes. Never in production; what it makes is called SIM and the
+    seed, and stays.
     """
     given: dict[str, str | None] = {}
     if database is not None:  # for all services, whatever the environment names for one
         given = {"database_url": database, **{f"{service}_database_url": None for service in SERVICES}}
     with reachable_settings(**given) as settings:
-        day = simulate(settings, seed=seed, stations=stations, customers=customers)
+        day = simulate(settings, seed=seed, stations=stations, customers=customers, folder=folder)
     show(day, as_json=as_json)
     if not day.is_reconciled:
         raise typer.Exit(1)
 
 
-def simulate(settings: Settings, *, seed: int, stations: int, customers: int) -> Day:
-    """With an application of its own on a free port of this host. Raises ConfigError in production."""
+def simulate(settings: Settings, *, seed: int, stations: int, customers: int, folder: Path = _FOLDER) -> Day:
+    """With an application of its own on a free port of this host. What the draw published goes to a folder of its
+    raffle's name in `folder`. Raises ConfigError in production.
+    """
     if settings.environment is Environment.PRODUCTION:
         raise ConfigError("simulation.production", "nobody plays in production", "use a test database")
-    own = {"host": "127.0.0.1", "port": 0, "pump_ticket_amounts": f"MXN={PUMP_TICKET}", "log_level": "warning"}
+    own = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "pump_ticket_amounts": f"MXN={PUMP_TICKET}",
+        "log_level": "warning",
+        "beacon_chain": "test",
+        "beacon_relays": None,
+        "raffle_gap_s": GAP_S,
+        "raffle_quorum": QUORUM,
+        "raffle_timestamp_urls": None,
+        "raffle_timestamp_roots": None,
+    }
     settings = settings.model_copy(update=own)
     days: list[Day] = []
     plan = make_plan(seed, stations=stations, customers=customers)
+    place = folder / plan.names.raffle
     with _shown_progress() as progress:
-        serve_briefly(settings, lambda base_url: days.append(play(settings, plan, base_url, progress)))
+        serve_briefly(settings, lambda base_url: days.append(play(settings, plan, base_url, place, progress)))
     return days[0]
 
 
@@ -74,14 +97,21 @@ def show(day: Day, *, as_json: bool) -> None:
     if as_json:
         shown = msgspec.to_builtins(day)
         shown["is_reconciled"] = day.is_reconciled
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(shown), indent=2) + b"\n")
+        write_json(shown)
         return
     Console(width=None if sys.stdout.isatty() else 100).print(_table(day))
     for surprise in day.surprises:
         sys.stdout.write(f"{surprise}\n")
+    for one in day.judgements:
+        sys.stdout.write(f"{one.verifier}: {one.verdict}\n")
+    sys.stdout.write(f"the draw is in {day.folder}\n{how_to_verify(day)}\n")
     wrong = sum(not row.agrees for row in day.rows)
     verdict = f"{wrong} of {len(day.rows)} totals differ" if wrong else f"all {len(day.rows)} totals agree"
     sys.stdout.write(f"{verdict}; {day.seconds:.1f} s\n")
+
+
+def how_to_verify(day: Day) -> str:
+    return shlex.join(("gasolinera", *command_to_verify(Path(day.folder))))
 
 
 def _table(day: Day) -> Table:

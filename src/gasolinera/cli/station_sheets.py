@@ -1,7 +1,8 @@
 """`gasolinera stations export` and `import-csv`: stations as a table in a CSV file."""
 
 from gasolinera.bringing_in import SheetResult
-from gasolinera.cli.sheets import AsJson, DryRun, File, KeepGood, Language, Output, Report, import_table, write_table
+from gasolinera.cli.data import AsJson
+from gasolinera.cli.sheets import DryRun, File, KeepGood, Language, Output, Report, import_table, write_table
 from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
 from gasolinera.station.sheet import read_sheet

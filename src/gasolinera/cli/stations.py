@@ -19,6 +19,7 @@ from rich.table import Table
 
 from gasolinera.cli import station_sheets
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.data import AsJson, write_json
 from gasolinera.config import Settings
 from gasolinera.database import RequestContext, open_database
 from gasolinera.errors import InputError
@@ -36,7 +37,6 @@ Places = Annotated[Path, typer.Argument(help="places.xml or places.xml.xz of the
 Prices = Annotated[Path, typer.Argument(help="prices.xml or prices.xml.xz of the regulator.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="The day the prices are of, YYYY-MM-DD. Default: today.")]
 Report = Annotated[Path | None, typer.Option("--report", help="Write what was refused, and why, as CSV.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 
 
 app.command("export")(station_sheets.export_command)
@@ -60,7 +60,7 @@ def import_command(
     if as_json:
         shown = msgspec.to_builtins(result)
         del shown["faults"]  # they are the report's
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(shown), indent=2) + b"\n")
+        write_json(shown)
     else:
         Console(width=None if sys.stdout.isatty() else 100).print(_table(result))
 

@@ -14,7 +14,7 @@ from gasolinera.cli.qr import root_half
 from gasolinera.coupon.qr import MAX_TEXT
 from gasolinera.redemption.models import Fuel
 from gasolinera.redemption.models_offline import EntryState, EntryStatus, Lease
-from gasolinera.terminal import device
+from gasolinera.terminal import device, witnessing
 
 app = typer.Typer(help="A station's terminal that works without a connection.", no_args_is_help=True)
 
@@ -105,6 +105,20 @@ def sync(*, folder: Folder = _FOLDER) -> None:
         raise typer.Exit(_CONFLICTS)
 
 
+@app.command("witness")
+def witness(
+    *,
+    operator: Annotated[
+        str | None,
+        typer.Option("--operator", help="Another key, in hex, that draws are signed with from now on."),
+    ] = None,
+    folder: Folder = _FOLDER,
+) -> None:
+    """Check the chain of raffle draws, and sign each freeze while that counts. Exit 1 when the chain is broken."""
+    for seen in witnessing.witness(device.open_device(folder), now=datetime.now(UTC), operator=operator):
+        _show(seen)
+
+
 @app.command("show")
 def show(*, folder: Folder = _FOLDER) -> None:
     """Say which terminal it is, and how many entries wait to be told."""
@@ -113,5 +127,5 @@ def show(*, folder: Folder = _FOLDER) -> None:
     sys.stdout.write(f"{device.waiting(opened)} entries wait\n")
 
 
-def _show(told: _Took | EntryState | Lease) -> None:
+def _show(told: _Took | EntryState | Lease | witnessing.Witnessed) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")

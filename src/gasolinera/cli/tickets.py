@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-import msgspec
 import typer
 
+from gasolinera.cli.data import write_json
 from gasolinera.config import load_settings
 from gasolinera.keyring import load_keyring
 from gasolinera.redemption import receipts
@@ -41,7 +41,7 @@ def verify(
     if holder is not None and not receipts.belongs_to(found, holder):
         raise ReceiptError("receipt.other_holder", "the receipt is good, and belongs to somebody else")
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        write_json(found)
         return
     sys.stderr.write("the receipt is good\n")
     for name, value in (

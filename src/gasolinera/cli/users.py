@@ -20,6 +20,7 @@ from gasolinera.auth.models_administration import Erasure, ListedUser, User, Use
 from gasolinera.auth.parts import PARTS
 from gasolinera.auth.phones import normalize_phone
 from gasolinera.cli.connect import reachable_settings
+from gasolinera.cli.data import AsJson, write_json
 from gasolinera.config import Settings
 from gasolinera.database import Connection, RequestContext, open_database
 from gasolinera.errors import ConflictError, GasolineraError, InputError, UnknownError, refusal
@@ -32,7 +33,6 @@ Result = TypeVar("Result")
 _MAX_LISTED = 1000
 
 Who = Annotated[str, typer.Argument(metavar="USER", help="A phone with its country code, or a public reference.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
 
 
 @app.command("grant-admin")
@@ -51,7 +51,7 @@ def grant_admin(
 
     granted = _run("grant-admin", act)
     if as_json:
-        _print_json(granted)
+        write_json(granted)
         return
     before = f"was {granted.role_before}" if granted.role_before else "is new"
     sys.stdout.write(f"{granted.public_id} is a system administrator ({before})\n")
@@ -79,7 +79,7 @@ def list_users(
 
     found = _run("list", act)
     if as_json:
-        _print_json(found)
+        write_json(found)
         return
     table = Table("reference", "phone", "name", "role", "active", "second factor", "locked until")
     for user in found:
@@ -143,7 +143,7 @@ def erasures(
 
     found = _run("erasures", act)
     if as_json:
-        _print_json(found)
+        write_json(found)
         return
     for one in found:
         sys.stdout.write(f"{one.erased_at:%Y-%m-%d %H:%M:%S}  {one.public_id}  {one.reason}\n")
@@ -215,7 +215,7 @@ def _act(name: str, who: str, use_case: Callable[[Connection, UUID], Awaitable[U
 
     user = _run(name, act)
     if as_json:
-        _print_json(user)
+        write_json(user)
         return
     for field, value in msgspec.structs.asdict(user).items():
         sys.stdout.write(f"{field.replace('_', ' '):20} {'' if value is None else value}\n")
@@ -251,7 +251,3 @@ def _run(name: str, act: Callable[[Connection, Settings], Awaitable[Result]]) ->
     with reachable_settings() as settings:
         configure_logs(settings)
         return asyncio.run(run(settings))
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

@@ -13,10 +13,11 @@ from litestar.response import Stream
 
 from gasolinera.authentication import requires
 from gasolinera.coupon import exporting, issuing, printing, welcome
-from gasolinera.coupon.api_coupons import FORBIDDEN, INVALID, NO_LOGIN, UNAVAILABLE, CampaignCode, Cursor, Limit, good
+from gasolinera.coupon.api_coupons import FORBIDDEN, INVALID, NO_LOGIN, UNAVAILABLE, CampaignCode, Cursor, Limit
 from gasolinera.coupon.models_coupons import Batch, NewBatch, WelcomeCampaign
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import Page
 from gasolinera.permissions import Permission
 

@@ -8,7 +8,6 @@ from litestar import Response, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from gasolinera.authentication import requires
@@ -28,6 +27,7 @@ from gasolinera.coupon.models_campaigns import (
 )
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import ForbiddenError, HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission, Reach
 
@@ -106,10 +106,6 @@ Cursor: TypeAlias = Annotated[
 AtStation: TypeAlias = Annotated[
     str | None, QueryParameter(pattern=r"^[A-Z0-9]{3,20}$(?!\n)", description="At this station.")
 ]
-
-
-def good(kind: type[msgspec.Struct], description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
 
 
 def page(kind: type[msgspec.Struct], *items: object) -> ResponseSpec:

@@ -5,8 +5,6 @@ from uuid import UUID
 
 from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from gasolinera.authentication import requires
@@ -24,6 +22,7 @@ from gasolinera.coupon.models_coupons import (
 )
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.sheet_requests import RESULT_EXAMPLE, file_of
@@ -85,10 +84,6 @@ Cursor: TypeAlias = Annotated[
 CampaignCode: TypeAlias = Annotated[
     str | None, QueryParameter(pattern="^[A-Z0-9_]{3,50}$(?!\n)", description="Of this campaign.")
 ]
-
-
-def good(kind: Any, description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
 
 
 @get(

@@ -20,7 +20,6 @@ from gasolinera.coupon.api_campaigns import (
     CodeInPath,
     Cursor,
     PageLimit,
-    good,
     page,
     require_all,
     user_id,
@@ -31,6 +30,7 @@ from gasolinera.coupon.models_offers import ActiveCampaign, Offer, Purchase
 from gasolinera.coupon.statistics import CampaignFigures, RedemptionFigures
 from gasolinera.database import Database
 from gasolinera.errors import HTTPStatus, InputError, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated, TypeAlias
 
-import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -10,15 +9,14 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, PathParameter
 
 from gasolinera.authentication import requires
-from gasolinera.coupon import queries_qr as queries
-from gasolinera.coupon.codes import normalised
-from gasolinera.coupon.display import REFRESH_S, live_text
-from gasolinera.coupon.drawing import svg, symbol_of
+from gasolinera.coupon import wallet
+from gasolinera.coupon.display import REFRESH_S
+from gasolinera.coupon.models_wallet import WalletCode
 from gasolinera.coupon.qr_documents import LIST_TTL_S
 from gasolinera.coupon.qr_keys import key_set
 from gasolinera.coupon.revocations import newest_list
 from gasolinera.database import Database, RequestContext
-from gasolinera.errors import ConflictError, HTTPStatus, UnknownError, problem_spec
+from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
 from gasolinera.permissions import Caller, Permission
@@ -32,14 +30,6 @@ _PROBLEMS = {422: _INVALID, 429: _LIMITED, 503: _UNAVAILABLE}
 IfNoneMatch: TypeAlias = Annotated[
     str | None, HeaderParameter(name="If-None-Match", max_length=100, description="The ETag of what is at hand.")
 ]
-
-
-class WalletCode(msgspec.Struct, frozen=True):
-    """A code as it is right now. `text` is what the picture says; ask again after `refresh_after_s` seconds."""
-
-    text: str
-    svg: str
-    refresh_after_s: int
 
 
 def _document(description: str, media_type: str) -> ResponseSpec:
@@ -143,18 +133,8 @@ async def wallet_route(
     keyring: NamedDependency[Keyring],
     code: Annotated[str, PathParameter(max_length=60, description="The coupon's code; case and dashes do not matter.")],
 ) -> Response[WalletCode]:
-    typed, owner = normalised(code), caller.user_id
-    shown = None
-    if typed is not None and owner is not None:
-        async with db.connection() as conn:
-            shown = await queries.find_shown_coupon(conn, typed, owner)
-    if shown is None:
-        raise UnknownError("coupon.unknown", "there is no such coupon that you could use")
-    if shown.qr_payload is None or shown.qr_signature is None:
-        raise ConflictError("qr.unsigned", "the coupon has no code", "show its letters instead")
-    text = live_text(shown.qr_payload, shown.qr_signature, keyring, now=keyring.clock())
-    # A picture is remade for each wallet three times a minute: half a millisecond.
-    made = WalletCode(text, svg(symbol_of(text)), REFRESH_S)
+    async with db.connection() as conn:
+        made = await wallet.code_of_now(conn, code, caller.user_id, keyring)
     return Response(made, headers={"cache-control": "no-store"})
 
 

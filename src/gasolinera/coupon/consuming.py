@@ -6,6 +6,7 @@ its locks with anything that its caller does.
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from time import monotonic
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -27,8 +28,9 @@ from gasolinera.coupon_calls import (
     Shown,
 )
 from gasolinera.database import Connection, Database, RequestContext
+from gasolinera.errors import InputError
 from gasolinera.events import Consumer, Event
-from gasolinera.jobs import Job, report_progress
+from gasolinera.jobs import Job, in_batches
 from gasolinera.keyring import Keyring
 
 _FORGOTTEN_AT_ONCE: Final = 10_000
@@ -99,14 +101,23 @@ async def restore(db: Database, context: RequestContext, restoration: Restoratio
 
 
 async def _use(db: Database, context: RequestContext, reference: str | None, purchase: Purchase) -> Answer:
+    if reference is not None and purchase.amount is None:
+        raise InputError("coupon.amount", "a coupon is used for an amount")
     outcome = await db.run_statement(
         lambda conn: queries.use_coupon(conn, context, reference, purchase), is_idempotent=reference is not None
     )
     if outcome.reasons:
         return Refused(outcome.reasons)
+    assert outcome.raffle_tickets is not None, "tickets are counted"
+    if purchase.amount is None:
+        return Given(
+            discount_amount=Decimal(0),
+            final_amount=Decimal(0),
+            raffle_tickets=outcome.raffle_tickets,
+            raffle_code=outcome.raffle_code,
+        )
     assert outcome.discount_amount is not None, "what is given is an amount"
     assert outcome.final_amount is not None, "what is left to pay is an amount"
-    assert outcome.raffle_tickets is not None, "tickets are counted"
     return Given(
         discount_amount=outcome.discount_amount,
         final_amount=outcome.final_amount,
@@ -169,14 +180,8 @@ async def take_redemption_cancelled(conn: Connection, event: Event) -> None:
 
 
 async def _forget(db: Database, _arguments: Mapping[str, str]) -> str:
-    total = 0
-    while True:
-        async with db.transaction() as conn:
-            count = await queries.forget_refused_uses(conn, _FORGOTTEN_AT_ONCE)
-        total += count
-        if count < _FORGOTTEN_AT_ONCE:
-            return f"{total} refusals forgotten"
-        await report_progress(f"{total} refusals so far")
+    count = await in_batches(db, queries.forget_refused_uses, _FORGOTTEN_AT_ONCE, "{} refusals so far")
+    return f"{count} refusals forgotten"
 
 
 DESK: Final = CouponDesk(find=find, quote=quote, consume=consume, restore=restore)

@@ -20,7 +20,7 @@ from gasolinera.coupon.models_coupons import (
 from gasolinera.coupon.queries_issuing import share_with_erasures
 from gasolinera.database import Connection, Database
 from gasolinera.errors import InputError
-from gasolinera.jobs import Job, report_progress
+from gasolinera.jobs import Job, in_batches
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.tabular import Column, Layout, RowFault, Sheet, read_table
 
@@ -31,6 +31,10 @@ People = Mapping[UUID, UserSummary | None]  # None: there is no such person
 
 
 class CouponPosition(Position, frozen=True):
+    id: int
+
+
+class OldestCouponPosition(Position, frozen=True):
     id: int
 
 
@@ -47,8 +51,12 @@ def known_code(text: str) -> str:
     return code
 
 
-async def search(conn: Connection, wanted: CouponFilter, *, cursor: str | None, limit: int) -> Page[Coupon]:
-    """A state is looked for in a campaign or of a user: among all coupons a rare one would be a walk through millions.
+async def search(
+    conn: Connection, wanted: CouponFilter, *, is_up: bool = False, cursor: str | None, limit: int
+) -> Page[Coupon]:
+    """The last issued first, or with `is_up` the first.
+
+    A state is looked for in a campaign or of a user: among all coupons a rare one would be a walk through millions.
 
     Raises InputError `request.cursor`, `coupon.search`.
     """
@@ -56,12 +64,13 @@ async def search(conn: Connection, wanted: CouponFilter, *, cursor: str | None, 
     if not is_narrow and (wanted.status is not None or wanted.is_assigned is not None):
         hint = "name one of them"
         raise InputError("coupon.search", "coupons of a state are looked for in a campaign or of a user", hint)
-    position = decode_cursor(CouponPosition, cursor)
-    before = None if position is None else position.id
+    kind = OldestCouponPosition if is_up else CouponPosition
+    position = decode_cursor(kind, cursor)
+    after = None if position is None else position.id
     page = page_of(
-        await queries.search(conn, wanted, before=before, limit=limit + 1),
+        await queries.search(conn, wanted, is_up=is_up, after=after, limit=limit + 1),
         limit=limit,
-        position=lambda coupon: CouponPosition(coupon.id),
+        position=lambda coupon: kind(coupon.id),
     )
     return Page(tuple(coupon.shown() for coupon in page.items), page.next_cursor)
 
@@ -225,7 +234,7 @@ async def my_coupons(
 ) -> Page[WalletCoupon]:
     """What ends first comes first. Raises InputError `request.cursor`."""
     position = decode_cursor(WalletPosition, cursor)
-    after = None if position is None else (_moment(position.valid_until), position.id)
+    after = None if position is None else (moment_of(position.valid_until), position.id)
     page = page_of(
         await queries.my_coupons(conn, user_id, after=after, with_past=with_past, limit=limit + 1),
         limit=limit,
@@ -234,7 +243,8 @@ async def my_coupons(
     return Page(tuple(coupon.shown() for coupon in page.items), page.next_cursor)
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """Out of a cursor. Raises InputError `request.cursor`."""
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
@@ -248,15 +258,8 @@ def _moment(text: str) -> datetime:
 
 
 async def _expire(db: Database, _arguments: Mapping[str, str]) -> str:
-    """In transactions of their own, so that nobody waits long for the coupons of one."""
-    total = 0
-    while True:
-        async with db.transaction() as conn:
-            count = await queries.expire_coupons(conn, _EXPIRED_AT_ONCE)
-        total += count
-        await report_progress(f"{total} coupons expired")
-        if count < _EXPIRED_AT_ONCE:
-            return f"{total} coupons expired"
+    count = await in_batches(db, queries.expire_coupons, _EXPIRED_AT_ONCE, "{} coupons expired")
+    return f"{count} coupons expired"
 
 
 COUPON_JOBS: tuple[Job, ...] = (

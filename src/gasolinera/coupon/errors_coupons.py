@@ -26,6 +26,11 @@ def outside_of_campaign() -> InputError:
     return InputError("coupon.window", "the coupons would be valid while their campaign is not, or never", hint)
 
 
+def batch_meanwhile() -> ConflictError:
+    hint = "look at the campaign's batches before asking for another"
+    return ConflictError("coupon.batch_meanwhile", "a batch of this campaign was asked for meanwhile", hint)
+
+
 def wrong_status() -> ConflictError:
     return ConflictError("coupon.status", "the coupon cannot take this status from its present one")
 

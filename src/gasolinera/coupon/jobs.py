@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gasolinera.address_upkeep import address_upkeep_job
 from gasolinera.coupon import campaigns, queries_campaigns, queries_personal
 from gasolinera.database import Database, RequestContext
-from gasolinera.jobs import Job, report_progress
+from gasolinera.jobs import Job, in_batches
 
 _FORGOTTEN_AT_ONCE = 5_000
 
@@ -27,14 +27,8 @@ async def _refresh_statistics(db: Database, _arguments: Mapping[str, str]) -> st
 
 
 async def _forget_ended_periods(db: Database, _arguments: Mapping[str, str]) -> str:
-    total = 0
-    while True:
-        async with db.transaction() as conn:
-            count = await queries_personal.forget_ended_periods(conn, _FORGOTTEN_AT_ONCE)
-        total += count
-        if count < _FORGOTTEN_AT_ONCE:
-            return f"{total} counts of ended periods forgotten"
-        await report_progress(f"{total} so far")
+    count = await in_batches(db, queries_personal.forget_ended_periods, _FORGOTTEN_AT_ONCE, "{} so far")
+    return f"{count} counts of ended periods forgotten"
 
 
 CAMPAIGN_JOBS: tuple[Job, ...] = (

@@ -19,9 +19,9 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from gasolinera.coupon.codes import grouped
-from gasolinera.coupon.drawing import QUIET_ZONE, Symbol, symbol_of
 from gasolinera.coupon.exporting import qr_text
 from gasolinera.coupon.models_coupons import ExportedCoupon, PaperCampaign
+from gasolinera.drawing import QUIET_ZONE, Symbol, symbol_of
 
 Paper = Literal["A4", "LETTER"]
 Language = Literal["en", "es"]

@@ -71,7 +71,7 @@ async def use_coupon(
         purchase.employee_number,
         purchase.fuel_type,
         purchase.amount,
-        purchase.currency,
+        None if purchase.amount is None else purchase.currency,  # an attempt has both or none
         purchase.method,
         purchase.device_id,
         purchase.at,

@@ -17,9 +17,10 @@ from gasolinera.coupon.models_coupons import (
 from gasolinera.database import Connection, fetch_all, fetch_optional, load_sql
 
 _SQL = load_sql("gasolinera.coupon", "queries_coupons.sql")
-_LIST_ALL = _SQL["list_all"]
-_LIST_OF_CAMPAIGN = _SQL["list_of_campaign"]
-_LIST_OF_USER = _SQL["list_of_user"]
+# By whether they come the first issued first.
+_LIST_ALL = {False: _SQL["list_all"], True: _SQL["list_all_up"]}
+_LIST_OF_CAMPAIGN = {False: _SQL["list_of_campaign"], True: _SQL["list_of_campaign_up"]}
+_LIST_OF_USER = {False: _SQL["list_of_user"], True: _SQL["list_of_user_up"]}
 _GET_COUPON = _SQL["get_coupon"]
 _CHANGE_STATUS = _SQL["change_status"]
 _ASSIGN_COUPON = _SQL["assign_coupon"]
@@ -41,13 +42,15 @@ class BatchRange(msgspec.Struct, frozen=True):
     campaign_code: str
 
 
-async def search(conn: Connection, wanted: CouponFilter, *, before: int | None, limit: int) -> list[ListedCoupon]:
-    common = (wanted.status, wanted.is_assigned, before, limit)
+async def search(
+    conn: Connection, wanted: CouponFilter, *, is_up: bool, after: int | None, limit: int
+) -> list[ListedCoupon]:
+    common = (wanted.status, wanted.is_assigned, after, limit)
     if wanted.user_id is not None:
-        return await fetch_all(conn, ListedCoupon, _LIST_OF_USER, *common, wanted.user_id, wanted.campaign_code)
+        return await fetch_all(conn, ListedCoupon, _LIST_OF_USER[is_up], *common, wanted.user_id, wanted.campaign_code)
     if wanted.campaign_code is not None:
-        return await fetch_all(conn, ListedCoupon, _LIST_OF_CAMPAIGN, *common, wanted.campaign_code)
-    return await fetch_all(conn, ListedCoupon, _LIST_ALL, *common)
+        return await fetch_all(conn, ListedCoupon, _LIST_OF_CAMPAIGN[is_up], *common, wanted.campaign_code)
+    return await fetch_all(conn, ListedCoupon, _LIST_ALL[is_up], *common)
 
 
 async def get_coupon(conn: Connection, code: str) -> ListedCoupon | None:

@@ -38,6 +38,44 @@ SELECT c.id, c.coupon_code, g.campaign_code, c.user_id, c.status, c.status_reaso
  ORDER BY c.id DESC
  LIMIT $4;
 
+-- name: list_all_up
+-- list_all from its other end.
+SELECT c.id, c.coupon_code, g.campaign_code, c.user_id, c.status, c.status_reason, c.discount_type, c.discount_value,
+       c.maximum_discount, c.minimum_purchase, c.currency, c.raffle_tickets, c.valid_from, c.valid_until, c.max_usage,
+       c.usage_count, c.qr_key_id IS NOT NULL AS is_signed, c.created_at
+  FROM coupon_schema.coupons AS c
+  JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+ WHERE ($1::text IS NULL OR c.status = $1) AND ($2::boolean IS NULL OR (c.user_id IS NOT NULL) = $2)
+   AND c.id > coalesce($3::bigint, 0)
+ ORDER BY c.id
+ LIMIT $4;
+
+-- name: list_of_campaign_up
+-- list_of_campaign from its other end.
+SELECT c.id, c.coupon_code, g.campaign_code, c.user_id, c.status, c.status_reason, c.discount_type, c.discount_value,
+       c.maximum_discount, c.minimum_purchase, c.currency, c.raffle_tickets, c.valid_from, c.valid_until, c.max_usage,
+       c.usage_count, c.qr_key_id IS NOT NULL AS is_signed, c.created_at
+  FROM coupon_schema.coupons AS c
+  JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+ WHERE c.campaign_id = (SELECT s.id FROM coupon_schema.campaigns AS s WHERE s.campaign_code = $5)
+   AND ($1::text IS NULL OR c.status = $1) AND ($2::boolean IS NULL OR (c.user_id IS NOT NULL) = $2)
+   AND c.id > coalesce($3::bigint, 0)
+ ORDER BY c.id
+ LIMIT $4;
+
+-- name: list_of_user_up
+-- list_of_user from its other end.
+SELECT c.id, c.coupon_code, g.campaign_code, c.user_id, c.status, c.status_reason, c.discount_type, c.discount_value,
+       c.maximum_discount, c.minimum_purchase, c.currency, c.raffle_tickets, c.valid_from, c.valid_until, c.max_usage,
+       c.usage_count, c.qr_key_id IS NOT NULL AS is_signed, c.created_at
+  FROM coupon_schema.coupons AS c
+  JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
+ WHERE c.user_id = $5::uuid AND ($6::text IS NULL OR g.campaign_code = $6)
+   AND ($1::text IS NULL OR c.status = $1) AND ($2::boolean IS NULL OR (c.user_id IS NOT NULL) = $2)
+   AND c.id > coalesce($3::bigint, 0)
+ ORDER BY c.id
+ LIMIT $4;
+
 -- name: get_coupon
 -- One coupon, whoever's it is.
 SELECT c.id, c.coupon_code, g.campaign_code, c.user_id, c.status, c.status_reason, c.discount_type, c.discount_value,

@@ -113,7 +113,7 @@ RETURNING b.batch_id, g.campaign_code, b.requested_count;
 -- name: claim_grants
 -- Up to $1 of those who are owed a coupon of a campaign that runs, and what it gives; held until the transaction ends.
 WITH claimed AS MATERIALIZED (
-    SELECT r.campaign_id, r.user_id
+    SELECT r.campaign_id, r.user_id, r.source
       FROM coupon_schema.coupon_grants AS r
       JOIN coupon_schema.campaigns AS g ON g.id = r.campaign_id
      WHERE r.coupon_id IS NULL AND g.status IN ('ACTIVE', 'PAUSED') AND g.valid_until > now()
@@ -125,7 +125,8 @@ WITH claimed AS MATERIALIZED (
 SELECT c.campaign_id, c.user_id, coupon_schema.next_dense_index() AS first_dense_index, g.campaign_code,
        g.station_scope = 'LISTED' AS is_for_listed_stations, g.discount_type, g.discount_value, g.maximum_discount,
        g.minimum_purchase, g.currency, g.raffle_tickets_per_coupon AS raffle_tickets, g.valid_from, g.valid_until,
-       1 AS max_usage
+       -- What somebody picked up is good as often as the campaign is for one person.
+       CASE c.source WHEN 'OFFER' THEN least(coalesce(g.per_user_usage_limit, 1), 1000) ELSE 1 END AS max_usage
   FROM claimed AS c
   JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id;
 

@@ -6,13 +6,13 @@ from typing import Annotated
 import msgspec
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
 from gasolinera.database import Database
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.station import service
 from gasolinera.station.models import (
     MAX_PAGE,
@@ -95,10 +95,6 @@ def _text(example: str, description: str, *, name: str | None = None) -> QueryPa
         description=description,
         examples=[Example(value=example)],
     )
-
-
-def good(kind: type[msgspec.Struct], description: str, example: object) -> ResponseSpec:
-    return ResponseSpec(kind, generate_examples=False, description=description, examples=[Example(value=example)])
 
 
 @get(

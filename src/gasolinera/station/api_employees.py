@@ -10,10 +10,11 @@ from gasolinera.authentication import requires
 from gasolinera.calls import UserDirectory
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.station import employees, service
-from gasolinera.station.api import INVALID, UNAVAILABLE, UNKNOWN, good
+from gasolinera.station.api import INVALID, UNAVAILABLE, UNKNOWN
 from gasolinera.station.errors import StaleError
 from gasolinera.station.errors_employees import stale_employee
 from gasolinera.station.managing import parse_version

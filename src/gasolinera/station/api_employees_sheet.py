@@ -13,10 +13,11 @@ from gasolinera.authentication import requires
 from gasolinera.bringing_in import SheetResult
 from gasolinera.calls import UserDirectory
 from gasolinera.database import Database, RequestContext
+from gasolinera.openapi import good
 from gasolinera.permissions import Caller, Permission
 from gasolinera.sheet_requests import RESULT_EXAMPLE, file_of
 from gasolinera.station import employees_sheet
-from gasolinera.station.api import INVALID, UNAVAILABLE, good
+from gasolinera.station.api import INVALID, UNAVAILABLE
 from gasolinera.station.api_employees import FORBIDDEN, MANAGE, NO_LOGIN
 from gasolinera.station.roster import sight_of
 from gasolinera.tabular import MAX_BYTES

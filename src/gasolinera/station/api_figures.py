@@ -9,9 +9,10 @@ from litestar.params import PathParameter, QueryParameter
 from gasolinera.authentication import reach_station, requires
 from gasolinera.database import Database
 from gasolinera.errors import ForbiddenError
+from gasolinera.openapi import good
 from gasolinera.permissions import Caller, Permission, Reach
 from gasolinera.station import queries_manage, service
-from gasolinera.station.api import UNKNOWN, good
+from gasolinera.station.api import UNKNOWN
 from gasolinera.station.errors import unknown_station
 from gasolinera.station.statistics import StationFigures, Statistics
 

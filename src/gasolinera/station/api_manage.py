@@ -11,10 +11,11 @@ from msgspec import Meta
 from gasolinera.authentication import reach_station, requires
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.station import managing, service
-from gasolinera.station.api import INVALID, STATION_EXAMPLE, UNAVAILABLE, UNKNOWN, good, shown
+from gasolinera.station.api import INVALID, STATION_EXAMPLE, UNAVAILABLE, UNKNOWN, shown
 from gasolinera.station.changes import (
     AuditEntry,
     HoursChange,

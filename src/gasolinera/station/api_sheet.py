@@ -12,10 +12,11 @@ from litestar.response import Stream
 from gasolinera.authentication import requires
 from gasolinera.bringing_in import SheetResult
 from gasolinera.database import Database, RequestContext
+from gasolinera.openapi import good
 from gasolinera.permissions import Permission
 from gasolinera.sheet_requests import RESULT_EXAMPLE, file_of
 from gasolinera.station import sheets
-from gasolinera.station.api import INVALID, good
+from gasolinera.station.api import INVALID
 from gasolinera.station.sheet import read_sheet
 from gasolinera.tabular import MAX_BYTES
 

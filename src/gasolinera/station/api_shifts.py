@@ -12,9 +12,9 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from gasolinera.authentication import requires
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
+from gasolinera.openapi import good
 from gasolinera.permissions import Caller, Permission
 from gasolinera.station import service, shifts, training
-from gasolinera.station.api import good
 from gasolinera.station.api_employees import (
     ABOUT_EMPLOYEE,
     ABOUT_STATION,

@@ -12,10 +12,11 @@ from gasolinera.database import Database, RequestContext
 from gasolinera.errors import HTTPStatus, problem_spec
 from gasolinera.keyring import Keyring, from_base64url
 from gasolinera.limits import Limit
+from gasolinera.openapi import good
 from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.station import service, terminals
-from gasolinera.station.api import INVALID, UNAVAILABLE, good
+from gasolinera.station.api import INVALID, UNAVAILABLE
 from gasolinera.station.api_employees import ABOUT_STATION, CodeInPath, Cursor
 from gasolinera.station.api_employees import Limit as PageLimit
 from gasolinera.station.models_terminals import (

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -185,6 +185,17 @@ class AuditEntry(msgspec.Struct, frozen=True):
     ip_address: str | None
     user_agent: str | None
     created_at: datetime
+
+
+class AuditWish(msgspec.Struct, frozen=True):
+    """Which entries, and in which order; None: any. `words` are looked for in the values."""
+
+    kind: str | None = None
+    words: str | None = None
+    oldest_first: bool = False
+
+
+ALL_OF_LOG: Final = AuditWish()
 
 
 class Refusal(StrEnum):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from gasolinera.bringing_in import SheetResult, Tally, bring_in, refused_row
+from gasolinera.bringing_in import SheetResult, Tally, bring_in, digest_of, refused_row
 from gasolinera.calls import UserDirectory, UserSummary
 from gasolinera.database import Connection, Database
 from gasolinera.errors import ConflictError, GasolineraError, InputError
@@ -90,6 +90,15 @@ async def find_people(users: UserDirectory, sheet: Sheet) -> People:
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None  # who cannot be asked for one cannot be asked for the others
     return {user_id: task.result() for user_id, task in asked.items()}
+
+
+async def state_of(conn: Connection, caller: Caller, sheet: Sheet) -> str:
+    """Another one as soon as somebody changes an employment that the table names. Until the transaction ends nobody
+    does. Takes the roster: waits for another import.
+    """
+    await queries.take_roster(conn)
+    numbers = [str(row["employee_number"]) for row in sheet.rows.values() if row.get("employee_number") is not None]
+    return digest_of(await queries.hold_known(conn, sight_of(caller, Permission.EMPLOYEES_MANAGE), numbers))
 
 
 async def import_employees(

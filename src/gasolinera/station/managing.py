@@ -12,8 +12,10 @@ from gasolinera.errors import ConflictError, ForbiddenError, InputError, Unknown
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 from gasolinera.station import queries_manage as queries
 from gasolinera.station.changes import (
+    ALL_OF_LOG,
     CHAIN_FIELDS,
     AuditEntry,
+    AuditWish,
     HoursChange,
     NewStation,
     PastPrice,
@@ -165,12 +167,14 @@ async def price_history(
     return page_of(found, limit=limit, position=lambda past: PriceHistoryPosition(past.set_at.isoformat(), past.id))
 
 
-async def audit(conn: Connection, code: str, *, cursor: str | None, limit: int) -> Page[AuditEntry]:
+async def audit(
+    conn: Connection, code: str, *, cursor: str | None, limit: int, wish: AuditWish = ALL_OF_LOG
+) -> Page[AuditEntry]:
     """Raises UnknownError, InputError `request.cursor`."""
     code = normalized_code(code)
     position = decode_cursor(StationAuditPosition, cursor)
-    before = None if position is None else (_moment(position.created_at), position.id)
-    found = await queries.audit(conn, code, before=before, limit=limit + 1)
+    after = None if position is None else (_moment(position.created_at), position.id)
+    found = await queries.audit(conn, code, wish, after=after, limit=limit + 1)
     if not found and not await queries.station_exists(conn, code):
         raise unknown_station()
     return page_of(

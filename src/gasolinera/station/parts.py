@@ -12,6 +12,13 @@ from gasolinera.station import (
     api_sheet,
     api_shifts,
     api_terminals,
+    pages_office_employees,
+    pages_office_import,
+    pages_office_prices,
+    pages_office_stations,
+    pages_office_terminals,
+    pages_office_training,
+    pages_stations,
     roster,
 )
 from gasolinera.station.errors import REFUSALS
@@ -34,10 +41,24 @@ _HANDLERS = (
     *api_terminals.HANDLERS,
 )
 
+_PAGES = (
+    *pages_stations.HANDLERS,
+    *pages_office_stations.HANDLERS,
+    *pages_office_prices.HANDLERS,
+    *pages_office_import.HANDLERS,
+    *pages_office_employees.HANDLERS,
+    *pages_office_training.HANDLERS,
+    *pages_office_terminals.HANDLERS,
+)
+
 PARTS = Parts(
     name="station",
     schema="station_schema",
-    routers=(service_router("station", "/api/stations", _HANDLERS),),
+    routers=(
+        service_router("station", "/api/stations", _HANDLERS),
+        service_router("station", "/", _PAGES),
+    ),
+    has_pages=True,
     outbox=OUTBOX,
     consumers=CONSUMERS,
     jobs=(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from gasolinera.bringing_in import KnownRow
 from gasolinera.database import Connection, fetch_all, fetch_one, fetch_optional, load_sql
 from gasolinera.permissions import Role
 from gasolinera.station.models_employees import (
@@ -28,6 +29,7 @@ _NEXT_VERSION = _SQL["next_employment_version"]
 _HIRE = _SQL["hire"]
 _WHY_NOT_HIRED = _SQL["why_not_hired"]
 _GET_EMPLOYEE = _SQL["get_employee"]
+_HOLD_KNOWN = _SQL["hold_known"]
 _LOCK_EMPLOYEE = _SQL["lock_employee"]
 _LOCK_EMPLOYMENT_OF = _SQL["lock_employment_of"]
 _LIST_EMPLOYEES = _SQL["list_employees"]
@@ -128,6 +130,10 @@ async def get_employee(conn: Connection, sight: Sight, number: str) -> Employee 
 
 async def lock_employee(conn: Connection, sight: Sight, number: str) -> EmployeeRow | None:
     return await fetch_optional(conn, EmployeeRow, _LOCK_EMPLOYEE, sight.station_code, sight.user_id, number)
+
+
+async def hold_known(conn: Connection, sight: Sight, numbers: list[str]) -> list[KnownRow]:
+    return await fetch_all(conn, KnownRow, _HOLD_KNOWN, sight.station_code, sight.user_id, numbers)
 
 
 async def lock_employment_of(conn: Connection, user_id: UUID) -> EmployeeRow | None:

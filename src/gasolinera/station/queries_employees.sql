@@ -61,6 +61,16 @@ SELECT e.id, e.employee_number, e.user_id, s.station_code, e.position, e.role, e
    AND ($1::text IS NULL OR s.station_code = $1) AND ($2::uuid IS NULL OR e.user_id = $2)
    FOR NO KEY UPDATE OF e;
 
+-- name: hold_known
+-- Which of the numbers $3 are employments, and since when they are what they are; nobody changes them until the end.
+SELECT e.employee_number AS code, e.updated_at
+  FROM station_schema.employees AS e
+  JOIN station_schema.stations AS s ON s.id = e.station_id
+ WHERE e.employee_number = ANY ($3::text[])
+   AND ($1::text IS NULL OR s.station_code = $1) AND ($2::uuid IS NULL OR e.user_id = $2)
+ ORDER BY e.id
+   FOR NO KEY UPDATE OF e;
+
 -- name: lock_employment_of
 -- The employment that a user has now, for a change.
 SELECT e.id, e.employee_number, e.user_id, s.station_code, e.position, e.role, e.may_process_transactions,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gasolinera.database import Connection, fetch_all, fetch_optional, load_sql
-from gasolinera.station.changes import AuditEntry, NewStation, PastPrice, ScheduledPrice
+from gasolinera.station.changes import AuditEntry, AuditWish, NewStation, PastPrice, ScheduledPrice
 from gasolinera.station.models import Fuel, StationStatus
 from gasolinera.station.statistics import PlaceStatistics, StationFigures
 
@@ -130,8 +130,11 @@ async def price_history(
     return await fetch_all(conn, PastPrice, _PRICE_HISTORY, code, fuel, *(before or (None, None)), limit)
 
 
-async def audit(conn: Connection, code: str, *, before: tuple[datetime, int] | None, limit: int) -> list[AuditEntry]:
-    return await fetch_all(conn, AuditEntry, _AUDIT, code, *(before or (None, None)), limit)
+async def audit(
+    conn: Connection, code: str, wish: AuditWish, *, after: tuple[datetime, int] | None, limit: int
+) -> list[AuditEntry]:
+    values = (*(after or (None, None)), limit, wish.kind, wish.words, wish.oldest_first)
+    return await fetch_all(conn, AuditEntry, _AUDIT, code, *values)
 
 
 async def refresh_station_summary(conn: Connection) -> None:

@@ -150,13 +150,20 @@ SELECT h.id, h.fuel, h.price, h.currency, h.price_as_of AS as_of, h.valid_from, 
  LIMIT $5;
 
 -- name: audit
--- What happened to a station, the latest first, before a position ($2, $3; NULL for the first page).
+-- What happened to a station, after a position ($2, $3; NULL for the first page), the latest first unless $7; of the
+-- kind $5, and with $6 in one of its values (NULL: any).
 SELECT a.id, a.event_type, a.old_values, a.new_values, a.actor, a.correlation_id, host(a.ip_address) AS ip_address,
        a.user_agent, a.created_at
   FROM station_schema.station_audit_log AS a
  WHERE a.entity_reference = $1
-   AND ($2::timestamptz IS NULL OR (a.created_at, a.id) < ($2, $3::bigint))
- ORDER BY a.created_at DESC, a.id DESC
+   AND ($2::timestamptz IS NULL OR CASE WHEN $7::boolean THEN (a.created_at, a.id) > ($2, $3::bigint)
+                                        ELSE (a.created_at, a.id) < ($2, $3::bigint) END)
+   AND ($5::text IS NULL OR a.event_type = $5)
+   AND ($6::text IS NULL OR EXISTS (
+        SELECT FROM (VALUES (a.old_values), (a.new_values)) AS n (told)
+         CROSS JOIN LATERAL jsonb_each_text(n.told) AS v
+         WHERE strpos(station_schema.normalised(v.value), station_schema.normalised($6)) > 0))
+ ORDER BY CASE WHEN $7 THEN a.created_at END, CASE WHEN $7 THEN a.id END, a.created_at DESC, a.id DESC
  LIMIT $4;
 
 -- name: refresh_station_summary

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gasolinera.database import Connection, load_sql
+from gasolinera.bringing_in import KnownRow
+from gasolinera.database import Connection, fetch_all, load_sql
 from gasolinera.station.sheet import COLUMNS
 
 _SQL = load_sql("gasolinera.station", "queries_sheet.sql")
 _BEGIN_ROWS_IMPORT = _SQL["begin_rows_import"]
 _KNOWN_CODES = _SQL["known_codes"]
+_HOLD_KNOWN = _SQL["hold_known"]
 _UPDATE_FROM_ROWS = _SQL["update_from_rows"]
 _INSERT_FROM_ROWS = _SQL["insert_from_rows"]
 _EXPORT_STATIONS = _SQL["export_stations"]
@@ -20,6 +22,10 @@ async def begin_rows_import(conn: Connection) -> None:
 
 async def known_codes(conn: Connection, codes: Sequence[str]) -> set[str]:
     return {record["station_code"] for record in await conn.fetch(_KNOWN_CODES, codes)}
+
+
+async def hold_known(conn: Connection, codes: Sequence[str]) -> list[KnownRow]:
+    return await fetch_all(conn, KnownRow, _HOLD_KNOWN, codes)
 
 
 async def stage_rows(conn: Connection, rows: Mapping[int, Mapping[str, Any]]) -> None:

@@ -8,6 +8,14 @@ SELECT station_schema.begin_rows_import();
 -- Which of these codes are stations.
 SELECT s.station_code FROM station_schema.stations AS s WHERE s.station_code = ANY ($1::text[]);
 
+-- name: hold_known
+-- Which of these codes are stations, and since when they are what they are; nobody changes them until the end.
+SELECT s.station_code AS code, s.updated_at
+  FROM station_schema.stations AS s
+ WHERE s.station_code = ANY ($1::text[])
+ ORDER BY s.id
+   FOR NO KEY UPDATE;
+
 -- name: update_from_rows
 -- Stations of the rows $1 that differ in one of the columns $2 that the file has. Locked first, so that what the file
 -- does not say stays as the one who changes it at the same time leaves it.

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 import asyncpg
 
-from gasolinera.bringing_in import SheetResult, Tally, bring_in, refused_row
+from gasolinera.bringing_in import SheetResult, Tally, bring_in, digest_of, refused_row
 from gasolinera.database import Connection, Database
 from gasolinera.station import queries_sheet as queries
 from gasolinera.station.errors import REFUSALS
@@ -13,6 +13,15 @@ from gasolinera.tabular import RowFault, Sheet, header_line, row_line
 
 _PAGE = 1_000
 _NEEDED = ("name", "country", "latitude", "longitude")
+
+
+async def state_of(conn: Connection, sheet: Sheet) -> str:
+    """Another one as soon as somebody changes a station that the table names. Until the transaction ends nobody does.
+
+    Waits for another import.
+    """
+    await queries.begin_rows_import(conn)
+    return digest_of(await queries.hold_known(conn, [str(row["station_code"]) for row in sheet.rows.values()]))
 
 
 async def import_sheet(conn: Connection, sheet: Sheet, *, is_dry_run: bool, keeps_good: bool) -> SheetResult:

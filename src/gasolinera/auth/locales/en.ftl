@@ -29,11 +29,11 @@ redemption-title = Coupon redeemed
 redemption-body = You redeemed a coupon at station { $station_code }. Reference: { $reference }.
 
 winner-title = You won in raffle { $raffle_code }!
-winner-body = Your ticket { $ticket_number } won. Claim your prize in the app before the deadline.
-winner-sms = Gasolinera JSM: your ticket { $ticket_number } won in raffle { $raffle_code }. Claim your prize in the app. We never ask for a payment or a code.
+winner-body = Your ticket { $ticket_number } won: { $prize_name }. Claim it in the app until { $claim_deadline }; after that it goes to somebody else.
+winner-sms = Gasolinera JSM: your ticket { $ticket_number } won: { $prize_name }. Claim it in the app until { $claim_deadline }. We never ask for money or codes.
 
 prize-claimed-title = We received your claim
-prize-claimed-body = You claimed the prize of raffle { $raffle_code } with ticket { $ticket_number }. We will tell you about the delivery.
+prize-claimed-body = You claimed { $prize_name } of raffle { $raffle_code } with ticket { $ticket_number }. The app shows what happens to it.
 
 email-greeting = Hello { $name },
 email-footer = You get this email because you have an account at Gasolinera JSM. Choose what you want to get in your profile.

@@ -29,11 +29,11 @@ redemption-title = Cupón canjeado
 redemption-body = Canjeaste un cupón en la estación { $station_code }. Referencia: { $reference }.
 
 winner-title = ¡Ganaste en el sorteo { $raffle_code }!
-winner-body = Tu boleto { $ticket_number } ganó. Reclama tu premio en la aplicación antes de que venza el plazo.
-winner-sms = Gasolinera JSM: tu boleto { $ticket_number } ganó en el sorteo { $raffle_code }. Reclama tu premio en la aplicación. Nunca te pediremos un pago ni un código.
+winner-body = Tu boleto { $ticket_number } ganó: { $prize_name }. Reclámalo en la aplicación hasta el { $claim_deadline }; después pasa a otra persona.
+winner-sms = Gasolinera JSM: tu boleto { $ticket_number } ganó: { $prize_name }. Reclámalo en la app hasta el { $claim_deadline }. Nunca pedimos pagos ni códigos.
 
 prize-claimed-title = Recibimos tu reclamo del premio
-prize-claimed-body = Reclamaste el premio del sorteo { $raffle_code } con el boleto { $ticket_number }. Te avisaremos de la entrega.
+prize-claimed-body = Reclamaste { $prize_name } del sorteo { $raffle_code } con el boleto { $ticket_number }. La aplicación muestra cómo avanza.
 
 email-greeting = Hola, { $name }:
 email-footer = Recibes este correo porque tienes una cuenta en Gasolinera JSM. Elige lo que quieres recibir en tu perfil.

@@ -103,6 +103,13 @@ JOIN coupon_schema.campaigns AS g ON g.campaign_code = n.campaign_code
 ORDER BY n.number
 ON CONFLICT DO NOTHING;
 
+-- Whoever has the key signs the codes of those in a wallet, as if they had just got their owner.
+INSERT INTO coupon_schema.code_renewals (coupon_id)
+SELECT c.id
+FROM coupon_schema.coupons AS c
+WHERE c.metadata = '{"sample": true}' AND c.user_id IS NOT NULL AND c.status = 'ACTIVE' AND c.qr_key_id IS NULL
+ON CONFLICT DO NOTHING;
+
 INSERT INTO coupon_schema.coupon_usage_history (
     redemption_reference, coupon_id, user_id, station_code, employee_number, fuel_type, original_amount,
     discount_amount, final_amount, currency, raffle_tickets, used_at)
