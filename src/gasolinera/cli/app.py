@@ -18,6 +18,7 @@ from gasolinera.cli import (
     jobs,
     keys,
     openapi,
+    ops,
     qr,
     raffle,
     reports,
@@ -53,6 +54,7 @@ app.add_typer(employees.app, name="employees")
 app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(ops.app, name="ops")
 app.add_typer(qr.app, name="qr")
 app.add_typer(raffle.app, name="raffle")
 app.add_typer(reports.app, name="reports")

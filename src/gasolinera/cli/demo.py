@@ -10,7 +10,7 @@ from rich.table import Table
 
 import vuelo
 from gasolinera.cli.connect import reachable_settings
-from gasolinera.cli.db import install_jobs
+from gasolinera.cli.db import install_operations
 from gasolinera.cli.serve import serve, serve_briefly
 from gasolinera.cli.simulate import how_to_verify, show, simulate
 from gasolinera.config import PREFIX, SERVICES, Environment, Settings
@@ -52,7 +52,7 @@ def command(
         with watching(reached) as watch:
             results = vuelo.migrate(reached, watch=watch)
         partitions.ensure_ahead(reached)
-        install_jobs(reached)
+        install_operations(reached)
         answer.print(_what_exists(reached, results))
         if once and port is None:
             port = 0

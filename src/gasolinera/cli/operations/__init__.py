@@ -1,0 +1,1 @@
+"""`gasolinera ops`: one file a group of commands."""

@@ -1,0 +1,3 @@
+DROP TABLE ops_schema.restore_tests;
+DROP TABLE ops_schema.backups;
+DROP TABLE ops_schema.runs;
