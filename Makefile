@@ -31,7 +31,11 @@ demo: .venv/runtime ## A running platform from nothing (ARGS=--once: check and s
 
 .PHONY: test
 test: .venv/development ## Every test that needs nothing but Python packages
-	$(BIN)/pytest -n 2 -m "not needs_java and not fuzz" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not needs_java and not fuzz and not long" $(ARGS)
+
+.PHONY: test-long
+test-long: .venv/development ## What `make test` says in part only: crashes, races and files at their full length
+	$(BIN)/pytest -n 2 --timeout 3600 -m long $(ARGS)
 
 .PHONY: fuzz
 fuzz: .venv/development ## Generated requests against every route, good and bad ones, for as long as it takes
