@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gasolinera.ops import jobs_schema
 from tests.conftest import Clone, chromium, drop
@@ -25,6 +25,7 @@ PHONE: Any = {"width": 390, "height": 844}
 DESKTOP: Any = {"width": 1280, "height": 800}
 SERVICES = ("auth", "station", "coupon", "redemption", "ads", "raffle")
 _STARTS_WITHIN_S = 60
+expect.set_options(timeout=20_000)  # beside other tests a page has a fraction of a core; the wallet waits six seconds
 
 
 class Site(msgspec.Struct):

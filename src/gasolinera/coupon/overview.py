@@ -1,7 +1,7 @@
 """Campaigns and coupons as the back office looks at them: lists with what is used, and the whole story of a coupon."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -14,6 +14,8 @@ from gasolinera.database import Connection
 from gasolinera.paging import Page, Position, decode_cursor, page_of
 
 _LAST: Final = (datetime(9000, 1, 1, tzinfo=UTC), 2**63 - 1)
+_FIRST: Final = (datetime(1, 1, 2, tzinfo=UTC), 0)
+CampaignOrder = Literal["code", "-code", "from", "-from"]
 
 
 class ByCodePosition(Position, frozen=True):
@@ -26,17 +28,23 @@ class ByBeginPosition(Position, frozen=True):
 
 
 async def list_campaigns(
-    conn: Connection, wanted: CampaignFilter, *, by_code: bool, cursor: str | None, limit: int
+    conn: Connection, wanted: CampaignFilter, *, order: CampaignOrder, cursor: str | None, limit: int
 ) -> Page[ListedCampaign]:
-    """By code, or what begins last first. Raises InputError `request.cursor`."""
-    if by_code:
+    """`-from`: what begins last first. Raises InputError `request.cursor`."""
+    if order in ("code", "-code"):
         position = decode_cursor(ByCodePosition, cursor)
-        after = "" if position is None else position.code
-        found = await queries.list_by_code(conn, wanted, after=after, limit=limit + 1)
+        past = None if position is None else position.code
+        if order == "code":
+            found = await queries.list_by_code(conn, wanted, after=past or "", limit=limit + 1)
+        else:
+            found = await queries.list_by_code_down(conn, wanted, before=past, limit=limit + 1)
         return page_of(found, limit=limit, position=lambda one: ByCodePosition(one.campaign_code))
     begins = decode_cursor(ByBeginPosition, cursor)
-    before = _LAST if begins is None else (begins.valid_from, begins.id)
-    found = await queries.list_by_begin(conn, wanted, before=before, limit=limit + 1)
+    place = None if begins is None else (begins.valid_from, begins.id)
+    if order == "from":
+        found = await queries.list_by_begin_up(conn, wanted, after=place or _FIRST, limit=limit + 1)
+    else:
+        found = await queries.list_by_begin(conn, wanted, before=place or _LAST, limit=limit + 1)
     return page_of(found, limit=limit, position=lambda one: ByBeginPosition(one.valid_from, one.id))
 
 

@@ -1,6 +1,6 @@
 """Campaigns in the back office: the list, one with all about it, and what is done to it."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
@@ -18,15 +18,16 @@ from gasolinera.coupon.api_campaigns import own_station, user_id
 from gasolinera.coupon.models_campaigns import CampaignFilter, CampaignStatus, Currency, Fuel, StationCode
 from gasolinera.coupon.models_offers import Offer, Purchase
 from gasolinera.coupon.models_pages import ListedCampaign
-from gasolinera.database import Database, RequestContext
+from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import InputError
+from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission, Reach
 from gasolinera.web.confirming import Question, confirm_page, is_confirmed
 from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form, read_form
 from gasolinera.web.pages import language_of, page
 from gasolinera.web.refusing import refused, tell
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.coupon", "campaigns")
@@ -36,7 +37,6 @@ _READ: Final = [requires(Permission.CAMPAIGNS_READ)]
 _MANAGE: Final = [requires(Permission.CAMPAIGNS_MANAGE, second_factor=True, fresh=True)]
 _APPROVE: Final = [requires(Permission.CAMPAIGNS_APPROVE, second_factor=True, fresh=True)]
 _SHOWN: Final = 50
-_CSV_PAGE: Final = 500
 _COLUMNS: Final = (
     "code",
     "name",
@@ -67,7 +67,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     status: CampaignStatus | None = None
     station: StationCode | None = None
     running: Literal["yes", "no"] | None = None
-    sort: Literal["code", "-from"] = "-from"
+    sort: overview.CampaignOrder = "-from"
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,11 +87,9 @@ class StatusWish(msgspec.Struct, frozen=True):
 async def list_route(
     request: Request[Any, Any, Any], db: NamedDependency[Database], caller: NamedDependency[Caller]
 ) -> Template:
-    form, wanted, by_code = _asked(request, caller)
+    form, wanted, order = _asked(request, caller)
     async with db.connection() as conn:
-        found = await overview.list_campaigns(
-            conn, wanted, by_code=by_code, cursor=form.values.get("cursor"), limit=_SHOWN
-        )
+        found = await overview.list_campaigns(conn, wanted, order=order, cursor=form.values.get("cursor"), limit=_SHOWN)
     values = {
         "form": form,
         "found": found,
@@ -109,22 +107,20 @@ async def list_route(
 async def export_route(
     request: Request[Any, Any, Any], db: NamedDependency[Database], caller: NamedDependency[Caller]
 ) -> Stream:
-    _, wanted, by_code = _asked(request, caller)
+    _, wanted, order = _asked(request, caller)
     language = language_of(request)
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await overview.list_campaigns(conn, wanted, by_code=by_code, cursor=cursor, limit=_CSV_PAGE)
-            for one in found.items:
-                yield _row(one, language)
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[ListedCampaign]:
+        return await overview.list_campaigns(conn, wanted, order=order, cursor=cursor, limit=limit)
 
-    header = [WORDING.text(language, f"column-{name}") for name in _COLUMNS]
-    return await csv_page(WORDING.text(language, "file"), header, rows())
+    return await csv_of_pages(
+        db,
+        read,
+        lambda one: _row(one, language),
+        name=WORDING.text(language, "file"),
+        header=[WORDING.text(language, f"column-{name}") for name in _COLUMNS],
+        language=language,
+    )
 
 
 @get("/office/campaigns/{code:str}", guards=_READ, include_in_schema=False)
@@ -301,7 +297,7 @@ async def _offer(
         return None
 
 
-def _asked(request: Request[Any, Any, Any], caller: Caller) -> tuple[Form, CampaignFilter, bool]:
+def _asked(request: Request[Any, Any, Any], caller: Caller) -> tuple[Form, CampaignFilter, overview.CampaignOrder]:
     form = Form({name: str(value).strip() for name, value in request.query_params.items()})
     form.values["station"] = form.value("station").upper()
     filters = form.parsed(Filters) or Filters()
@@ -312,7 +308,7 @@ def _asked(request: Request[Any, Any, Any], caller: Caller) -> tuple[Form, Campa
         text=filters.q,
         is_running=running,
     )
-    return form, wanted, filters.sort == "code"
+    return form, wanted, filters.sort
 
 
 def _row(one: ListedCampaign, language: str) -> Sequence[object]:

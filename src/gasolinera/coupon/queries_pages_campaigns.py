@@ -18,7 +18,9 @@ _SQL = load_sql("gasolinera.coupon", "queries_pages_campaigns.sql")
 _CLASHING = _SQL["clashing_campaigns"]
 _NEVER_NAMED = _SQL["never_named"]
 _BY_CODE = _SQL["list_by_code"]
+_BY_CODE_DOWN = _SQL["list_by_code_down"]
 _BY_BEGIN = _SQL["list_by_begin"]
+_BY_BEGIN_UP = _SQL["list_by_begin_up"]
 _USES = _SQL["uses_of_coupon"]
 _ATTEMPTS = _SQL["attempts_of_coupon"]
 _ACTS = _SQL["acts_on_coupon"]
@@ -37,11 +39,24 @@ async def list_by_code(conn: Connection, wanted: CampaignFilter, *, after: str, 
     return await fetch_all(conn, ListedCampaign, _BY_CODE, after, limit, *_values_of(wanted))
 
 
+async def list_by_code_down(
+    conn: Connection, wanted: CampaignFilter, *, before: str | None, limit: int
+) -> list[ListedCampaign]:
+    return await fetch_all(conn, ListedCampaign, _BY_CODE_DOWN, before, limit, *_values_of(wanted))
+
+
 async def list_by_begin(
     conn: Connection, wanted: CampaignFilter, *, before: tuple[datetime, int], limit: int
 ) -> list[ListedCampaign]:
     moment, key = before
     return await fetch_all(conn, ListedCampaign, _BY_BEGIN, moment, limit, *_values_of(wanted), key)
+
+
+async def list_by_begin_up(
+    conn: Connection, wanted: CampaignFilter, *, after: tuple[datetime, int], limit: int
+) -> list[ListedCampaign]:
+    moment, key = after
+    return await fetch_all(conn, ListedCampaign, _BY_BEGIN_UP, moment, limit, *_values_of(wanted), key)
 
 
 def _values_of(wanted: CampaignFilter) -> tuple[str | bool | None, ...]:

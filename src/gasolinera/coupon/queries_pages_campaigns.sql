@@ -47,6 +47,22 @@ SELECT g.campaign_code, g.name, g.status, g.discount_type, g.discount_value, g.m
  ORDER BY g.campaign_code
  LIMIT $2;
 
+-- name: list_by_code_down
+-- The same, the last code first, before $1; NULL for the first page.
+SELECT g.campaign_code, g.name, g.status, g.discount_type, g.discount_value, g.maximum_discount, g.currency,
+       g.time_zone, g.valid_from, g.valid_until, g.total_usage_limit, g.budget_amount, u.used, u.spent, g.approved_at,
+       g.id
+  FROM coupon_schema.campaigns AS g
+  JOIN coupon_schema.campaign_usage AS u ON u.campaign_id = g.id
+ WHERE ($1::text IS NULL OR g.campaign_code < $1)
+   AND ($3::text IS NULL OR g.status = $3)
+   AND ($4::text IS NULL OR g.station_scope = 'ALL' OR EXISTS (
+       SELECT FROM coupon_schema.campaign_stations AS s WHERE s.campaign_id = g.id AND s.station_code = $4))
+   AND ($5::text IS NULL OR strpos(lower(g.name), lower($5)) > 0 OR strpos(g.campaign_code, upper($5)) > 0)
+   AND ($6::boolean IS NULL OR $6 = (g.status = 'ACTIVE' AND g.valid_from <= now() AND now() < g.valid_until))
+ ORDER BY g.campaign_code DESC
+ LIMIT $2;
+
 -- name: list_by_begin
 -- The same, what begins last first, before ($1, $7).
 SELECT g.campaign_code, g.name, g.status, g.discount_type, g.discount_value, g.maximum_discount, g.currency,
@@ -61,6 +77,22 @@ SELECT g.campaign_code, g.name, g.status, g.discount_type, g.discount_value, g.m
    AND ($5::text IS NULL OR strpos(lower(g.name), lower($5)) > 0 OR strpos(g.campaign_code, upper($5)) > 0)
    AND ($6::boolean IS NULL OR $6 = (g.status = 'ACTIVE' AND g.valid_from <= now() AND now() < g.valid_until))
  ORDER BY g.valid_from DESC, g.id DESC
+ LIMIT $2;
+
+-- name: list_by_begin_up
+-- The same, what begins first first, after ($1, $7).
+SELECT g.campaign_code, g.name, g.status, g.discount_type, g.discount_value, g.maximum_discount, g.currency,
+       g.time_zone, g.valid_from, g.valid_until, g.total_usage_limit, g.budget_amount, u.used, u.spent, g.approved_at,
+       g.id
+  FROM coupon_schema.campaigns AS g
+  JOIN coupon_schema.campaign_usage AS u ON u.campaign_id = g.id
+ WHERE (g.valid_from, g.id) > ($1::timestamptz, $7::bigint)
+   AND ($3::text IS NULL OR g.status = $3)
+   AND ($4::text IS NULL OR g.station_scope = 'ALL' OR EXISTS (
+       SELECT FROM coupon_schema.campaign_stations AS s WHERE s.campaign_id = g.id AND s.station_code = $4))
+   AND ($5::text IS NULL OR strpos(lower(g.name), lower($5)) > 0 OR strpos(g.campaign_code, upper($5)) > 0)
+   AND ($6::boolean IS NULL OR $6 = (g.status = 'ACTIVE' AND g.valid_from <= now() AND now() < g.valid_until))
+ ORDER BY g.valid_from, g.id
  LIMIT $2;
 
 -- name: uses_of_coupon
