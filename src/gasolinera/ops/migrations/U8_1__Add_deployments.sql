@@ -1,0 +1,2 @@
+DROP TABLE ops_schema.deployment_steps;
+DROP TABLE ops_schema.deployments;
