@@ -87,3 +87,17 @@ def test_doubtful_views_are_sorted_by_when_they_came_to_the_queue(office: Client
         asked = {"campaign": code, "status": status, "sort": sort}
         assert paged(office, path, r">(Orden \d\d)<", **asked) == views[::order]
         assert filed(office, f"{path}/export.csv", 0, **asked) == views[::order]
+
+
+def test_advertisers_are_sorted_by_their_code(office: Client, admin: Admin) -> None:
+    for number in range(MANY):
+        admin.execute(
+            "INSERT INTO ad_schema.advertisers (advertiser_code, name) VALUES (%s, %s)",
+            (f"ORDEN-{number:02}", f"Orden {number:02}"),
+        )
+    codes = [f"ORDEN-{number:02}" for number in range(MANY)]
+    path = f"{ROOT}/advertisers"
+    for sort, expected in (("", codes), ("code", codes), ("-code", codes[::-1])):
+        asked = {"q": "orden", "sort": sort}
+        assert paged(office, path, r">(ORDEN-\d\d)<", **asked) == expected
+        assert filed(office, f"{path}/export.csv", 0, **asked) == expected

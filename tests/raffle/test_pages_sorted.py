@@ -78,3 +78,26 @@ def test_people_kept_out_are_sorted_by_since_when(office: Client, admin: Admin) 
         asked = {"q": "orden", "sort": sort}
         assert paged(office, path, r">(Orden \d\d)<", **asked) == notes[::order]
         assert filed(office, f"{path}/export.csv", 3, **asked) == notes[::order]
+
+
+def test_the_log_of_a_raffle_is_walked_in_both_directions_and_narrowed(
+    office: Client, admin: Admin, as_role: Callable[[str], Admin]
+) -> None:
+    drawn_raffle(admin, as_role("raffle_app"), alternates=MANY - 1)
+    rows = admin.execute(
+        "SELECT event_type FROM raffle_schema.raffle_audit_log WHERE raffle_code = %s ORDER BY created_at, id",
+        (RAFFLE,),
+    ).fetchall()
+    events = [event for (event,) in rows]
+    path = f"{ROOT}/{RAFFLE}/audit"
+    newest, oldest = filed(office, f"{path}/export.csv", 1), filed(office, f"{path}/export.csv", 1, sort="when")
+    assert len(oldest) == len(events)
+    assert newest == oldest[::-1]
+    for sort in ("when", "-when"):
+        assert len(paged(office, path, r"<tr>\s*<td>", sort=sort)) == len(events)
+    one = events[-1]
+    assert len(filed(office, f"{path}/export.csv", 1, event=one)) == events.count(one)
+    nothing = office.get(path, params={"q": "nothing of the kind"})
+    assert nothing.status_code == 200
+    assert "<tbody>" not in nothing.text
+    assert office.get(f"{ROOT}/NO-SUCH-RAFFLE/audit").status_code == 404

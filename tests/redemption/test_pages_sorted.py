@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from gasolinera.redemption import pages_fraud
+from gasolinera.redemption import pages_fraud, pages_fraud_log, pages_offline_review
+from gasolinera.web import sheets
 from tests.redemption.desk import Conn
 from tests.redemption.test_pages_office import Browser, Office, office
 
@@ -44,7 +45,7 @@ def test_the_queue_of_fraud_has_its_orders_over_pages(
     office: Office, admin: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages_fraud, "_SHOWN", 2)
-    monkeypatch.setattr(pages_fraud, "_CSV_PAGE", 2)
+    monkeypatch.setattr(sheets, "_AT_ONCE", 2)
     browser, link = office(), r"/office/fraud/f0000000-0000-4000-8000-00000000100(\d)"
     orders = {
         "": "21354",
@@ -84,3 +85,53 @@ def test_a_case_of_fraud_is_found_by_what_is_known_of_it(office: Office, admin: 
         ("RDM-20261101-999999", ""),
     ):
         assert "".join(walked(browser, f"/office/fraud?q={asked}", link)) == expected, asked
+
+
+def test_the_log_of_fraud_is_walked_in_both_directions_and_narrowed(
+    office: Office, admin: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_fraud_log, "_SHOWN", 2)
+    monkeypatch.setattr(sheets, "_AT_ONCE", 2)
+    admin.execute(
+        """UPDATE redemption_schema.fraud_rules SET points = points + 1
+            WHERE rule_name IN (SELECT rule_name FROM redemption_schema.fraud_rules ORDER BY rule_name LIMIT 3)"""
+    )
+    rows = admin.execute("SELECT event_type, subject FROM redemption_schema.fraud_audit_log ORDER BY id").fetchall()
+    changed = [subject for event, subject in rows if event == "RULE_UPDATE"]
+    assert len(changed) == 3
+    browser = office()
+    for query, expected in (("sort=when", rows), ("sort=-when", rows[::-1]), ("", rows[::-1])):
+        assert len(walked(browser, f"/office/fraud/log?{query}", '<th scope="row"')) == len(expected)
+        sheet = browser.look(f"/office/fraud/log/export.csv?{query}").splitlines()[1:]
+        assert len(sheet) == len(expected)
+    oldest = browser.look("/office/fraud/log/export.csv?event=RULE_UPDATE&sort=when").splitlines()[1:]
+    newest = browser.look("/office/fraud/log/export.csv?event=RULE_UPDATE").splitlines()[1:]
+    assert len(oldest) == 3
+    assert newest == oldest[::-1]
+    of_one = browser.look(f"/office/fraud/log/export.csv?q={changed[0]}").splitlines()[1:]
+    assert len(of_one) == len([1 for _, subject in rows if subject == changed[0]])
+    browser.look("/office/fraud/log?event=NOTHING", 422)
+
+
+def test_conflicts_of_terminals_are_listed_the_newest_or_the_oldest_first(
+    office: Office, admin: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_offline_review, "_SHOWN", 1)
+    monkeypatch.setattr(sheets, "_AT_ONCE", 1)
+    admin.execute(
+        "INSERT INTO redemption_schema.offline_chains (terminal_code, station_code, public_key)"
+        " VALUES ('TRM000901', 'JSM001', sha256('a'))"
+    )
+    admin.execute(
+        "INSERT INTO redemption_schema.offline_redemptions (terminal_code, sequence, entry_sha256, entry, signature,"
+        " station_code, employee_number, fuel_type, amount, discount_amount, currency, used_at, status, reason,"
+        " created_at) SELECT 'TRM000901', n, sha256(n::text::bytea), 'e', sha256('s') || sha256('s'), 'JSM001',"
+        " 'EMP000022', 'DIESEL', 100, 10, 'MXN', now(), 'CONFLICT', 'TOO_LATE', now() - make_interval(hours => at)"
+        " FROM (VALUES (1, 3), (2, 9), (3, 3)) AS v (n, at)"
+    )
+    made = ["TRM000901/2", "TRM000901/1", "TRM000901/3"]
+    browser, link = office(), r'href="/office/offline-review/(TRM[0-9]+/[0-9]+)"'
+    for query, expected in (("", made[::-1]), ("sort=-received", made[::-1]), ("sort=received", made)):
+        assert walked(browser, f"/office/offline-review?{query}", link) == expected
+        sheet = browser.look(f"/office/offline-review/export.csv?{query}").splitlines()[1:]
+        assert len(sheet) == len(expected)

@@ -36,10 +36,19 @@ async def get_advertiser(conn: Connection, code: str) -> Advertiser:
 
 
 async def list_advertisers(
-    conn: Connection, *, status: AdvertiserStatus | None, text: str | None, cursor: str | None, limit: int
+    conn: Connection,
+    *,
+    status: AdvertiserStatus | None,
+    text: str | None,
+    is_down: bool = False,
+    cursor: str | None,
+    limit: int,
 ) -> Page[Advertiser]:
-    """In order of the code. Raises InputError `request.cursor`."""
+    """In order of the code, or with `is_down` the last first. Raises InputError `request.cursor`."""
     position = decode_cursor(AdvertiserPosition, cursor)
-    after = "" if position is None else position.code
-    found = await queries.list_advertisers(conn, after=after, limit=limit + 1, status=status, text=text)
+    past = None if position is None else position.code
+    if is_down:
+        found = await queries.list_advertisers_down(conn, before=past, limit=limit + 1, status=status, text=text)
+    else:
+        found = await queries.list_advertisers(conn, after=past or "", limit=limit + 1, status=status, text=text)
     return page_of(found, limit=limit, position=lambda one: AdvertiserPosition(one.advertiser_code))

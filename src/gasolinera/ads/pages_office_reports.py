@@ -1,7 +1,7 @@
 """Figures of advertising for the back office: by day with a chart; who advertises; and why somebody sees what."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
@@ -15,7 +15,7 @@ from litestar.response import Redirect, Stream, Template
 from gasolinera.ads import advertiser_reports, advertisers, analytics, serving
 from gasolinera.ads.forms_office import AdvertiserForm, ViewerForm
 from gasolinera.ads.models_analytics import AdLine, Question
-from gasolinera.ads.models_campaigns import AdvertiserChange, AdvertiserStatus, NewAdvertiser
+from gasolinera.ads.models_campaigns import Advertiser, AdvertiserChange, AdvertiserStatus, NewAdvertiser
 from gasolinera.ads.models_serving import Segment, Viewer
 from gasolinera.ads.pages_office import (
     MANAGE,
@@ -27,20 +27,22 @@ from gasolinera.ads.pages_office import (
     Cursor,
     OfCode,
     Said,
+    Sort,
     Wanted,
     office_page,
     one_of,
     texts,
 )
 from gasolinera.ads.report_printing import advertiser_pdf
-from gasolinera.database import Database, RequestContext
+from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import InputError
+from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.web.charts import Series, lines
 from gasolinera.web.forms import Form, read_form
 from gasolinera.web.pages import language_of
 from gasolinera.web.refusing import refused, tell, words_of
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 
 _REPORTS: Final = f"{ROOT}/reports"
 _ADVERTISERS: Final = f"{ROOT}/advertisers"
@@ -180,22 +182,16 @@ async def pdf_route(
 
 
 async def _advertisers_page(
-    request: Request[Any, Any, Any],
-    db: Database,
-    caller: Caller,
-    form: Form,
-    *,
-    q: str | None = None,
-    status: str | None = None,
-    cursor: str | None = None,
-    code: int = 200,
+    request: Request[Any, Any, Any], db: Database, caller: Caller, form: Form, *, code: int = 200
 ) -> Template:
+    asked = request.query_params
     async with db.connection() as conn:
         found = await advertisers.list_advertisers(
             conn,
-            status=one_of(AdvertiserStatus, status),
-            text=(q or "").strip() or None,
-            cursor=cursor or None,
+            status=one_of(AdvertiserStatus, asked.get("status")),
+            text=asked.get("q", "").strip() or None,
+            is_down=asked.get("sort") == "-code",
+            cursor=asked.get("cursor") or None,
             limit=_AT_ONCE,
         )
     values = {
@@ -203,7 +199,7 @@ async def _advertisers_page(
         "form": form,
         "statuses": list(AdvertiserStatus),
         "may_change": caller.reach(Permission.ADS_MANAGE) is not None and caller.has_second_factor,
-        "is_filtered": bool(q or status),
+        "is_filtered": bool(asked.get("q") or asked.get("status")),
     }
     return office_page(request, "advertisers.html", values, status=code)
 
@@ -214,39 +210,42 @@ async def advertisers_route(
     db: NamedDependency[Database],
     caller: NamedDependency[Caller],
     *,
-    q: Wanted = None,
-    status: Choice = None,
-    cursor: Cursor = None,
-    said: Said = None,  # noqa: ARG001  read by the page
+    q: Wanted = None,  # noqa: ARG001  these are read by the page
+    status: Choice = None,  # noqa: ARG001
+    sort: Sort = None,  # noqa: ARG001
+    cursor: Cursor = None,  # noqa: ARG001
+    said: Said = None,  # noqa: ARG001
 ) -> Template:
-    return await _advertisers_page(request, db, caller, Form(), q=q, status=status, cursor=cursor)
+    return await _advertisers_page(request, db, caller, Form())
 
 
 @get(f"{_ADVERTISERS}/export.csv", guards=READ, include_in_schema=False)
 async def advertisers_export_route(
-    request: Request[Any, Any, Any], db: NamedDependency[Database], *, q: Wanted = None, status: Choice = None
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    *,
+    q: Wanted = None,
+    status: Choice = None,
+    sort: Sort = None,
 ) -> Stream:
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await advertisers.list_advertisers(
-                    conn,
-                    status=one_of(AdvertiserStatus, status),
-                    text=(q or "").strip() or None,
-                    cursor=cursor,
-                    limit=_CSV_AT_ONCE,
-                )
-            for one in found.items:
-                said = texts(request, f"advertiser-{one.status}")
-                contact = (one.contact_name, one.contact_email)
-                yield (one.advertiser_code, one.name, *contact, said, one.campaigns, one.active_campaigns)
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[Advertiser]:
+        return await advertisers.list_advertisers(
+            conn,
+            status=one_of(AdvertiserStatus, status),
+            text=(q or "").strip() or None,
+            is_down=sort == "-code",
+            cursor=cursor,
+            limit=limit,
+        )
+
+    def row(one: Advertiser) -> Sequence[object]:
+        said = texts(request, f"advertiser-{one.status}")
+        contact = (one.contact_name, one.contact_email)
+        return (one.advertiser_code, one.name, *contact, said, one.campaigns, one.active_campaigns)
 
     names = ("csv-code", "csv-name", "contact", "email", "csv-status", "campaigns", "csv-active-campaigns")
-    return await csv_page("advertisers", [texts(request, name) for name in names], rows())
+    header = [texts(request, name) for name in names]
+    return await csv_of_pages(db, read, row, name="advertisers", header=header, language=language_of(request))
 
 
 @post(_ADVERTISERS, guards=MANAGE, status_code=200, include_in_schema=False)

@@ -28,6 +28,7 @@ _CREATE_ADVERTISER = _SQL["create_advertiser"]
 _CHANGE_ADVERTISER = _SQL["change_advertiser"]
 _GET_ADVERTISER = _SQL["get_advertiser"]
 _LIST_ADVERTISERS = _SQL["list_advertisers"]
+_LIST_ADVERTISERS_DOWN = _SQL["list_advertisers_down"]
 _CREATE = _SQL["create_campaign"]
 _REMOVE_TARGETS = _SQL["remove_targets"]
 _ADD_TARGETS = _SQL["add_targets"]
@@ -79,6 +80,12 @@ async def list_advertisers(
     conn: Connection, *, after: str, limit: int, status: str | None, text: str | None
 ) -> list[Advertiser]:
     return await fetch_all(conn, Advertiser, _LIST_ADVERTISERS, after, limit, status, text)
+
+
+async def list_advertisers_down(
+    conn: Connection, *, before: str | None, limit: int, status: str | None, text: str | None
+) -> list[Advertiser]:
+    return await fetch_all(conn, Advertiser, _LIST_ADVERTISERS_DOWN, before, limit, status, text)
 
 
 async def create_campaign(conn: Connection, new: NewAdCampaign, created_by: UUID) -> int | None:

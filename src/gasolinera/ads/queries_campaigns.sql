@@ -34,6 +34,19 @@ SELECT a.advertiser_code, a.name, a.contact_name, a.contact_email, a.status, cou
  ORDER BY a.advertiser_code
  LIMIT $2;
 
+-- name: list_advertisers_down
+-- The same, the last code first, before a cursor; NULL for the first page.
+SELECT a.advertiser_code, a.name, a.contact_name, a.contact_email, a.status, count(c.id) AS campaigns,
+       count(c.id) FILTER (WHERE c.status = 'ACTIVE') AS active_campaigns, a.created_at, a.updated_at
+  FROM ad_schema.advertisers AS a
+  LEFT JOIN ad_schema.ad_campaigns AS c ON c.advertiser_id = a.id
+ WHERE ($1::text IS NULL OR a.advertiser_code < $1)
+   AND ($3::text IS NULL OR a.status = $3)
+   AND ($4::text IS NULL OR strpos(lower(a.name), lower($4)) > 0 OR strpos(a.advertiser_code, upper($4)) > 0)
+ GROUP BY a.id
+ ORDER BY a.advertiser_code DESC
+ LIMIT $2;
+
 -- name: create_campaign
 -- A draft of an advertiser that is not closed; no row when there is none.
 INSERT INTO ad_schema.ad_campaigns (

@@ -19,6 +19,7 @@ from gasolinera.raffle import raffles
 from gasolinera.raffle.models import (
     MAX_PAGE,
     AuditEntry,
+    AuditFilter,
     Cancellation,
     ManagedRaffle,
     NewRaffle,
@@ -354,7 +355,7 @@ async def audit_route(
     db: NamedDependency[Database], code: CodeInPath, cursor: Cursor = None, limit: PageLimit = 50
 ) -> Page[AuditEntry]:
     async with db.connection() as conn:
-        return await raffles.audit(conn, code.upper(), cursor=cursor, limit=limit)
+        return await raffles.audit(conn, code.upper(), AuditFilter(), cursor=cursor, limit=limit)
 
 
 HANDLERS = (

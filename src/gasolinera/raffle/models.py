@@ -285,6 +285,13 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """`subject`: whole: a rank, a winner's id, a draw's number."""
+
+    event_type: str | None = None
+    subject: str | None = None
+
+
 class NewExclusion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who is kept out of a raffle, or of all where none is named; the note stays with the staff."""
 

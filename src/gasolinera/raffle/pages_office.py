@@ -13,7 +13,7 @@ from gasolinera.authentication import requires
 from gasolinera.database import Database
 from gasolinera.paging import MAX_CURSOR
 from gasolinera.permissions import Caller, Permission
-from gasolinera.raffle import overview, raffles
+from gasolinera.raffle import overview
 from gasolinera.raffle.checklist import Known, next_step, steps_of
 from gasolinera.raffle.models import RaffleFilter, RaffleStatus, RaffleType
 from gasolinera.raffle.overview import ORDERS
@@ -30,7 +30,6 @@ DRAW: Final = [requires(Permission.RAFFLES_DRAW, second_factor=True, fresh=True)
 ROOT: Final = "/office/raffles"
 _AT_ONCE: Final = 25
 _CSV_AT_ONCE: Final = 500
-_AUDIT_AT_ONCE: Final = 40
 _NEWEST: Final = "-new"
 
 Cursor: TypeAlias = Annotated[str | None, QueryParameter(max_length=MAX_CURSOR)]
@@ -207,18 +206,4 @@ def raffle_page(
     return office_page(request, "raffle.html", values, status=200 if refusal is None else 409)
 
 
-@get(f"{ROOT}/{{code:str}}/audit", guards=LOOK, include_in_schema=False)
-async def audit_route(
-    request: Request[Any, Any, Any],
-    db: NamedDependency[Database],
-    code: CodeInPath,
-    cursor: Cursor = None,
-) -> Template:
-    """Also of one that was deleted. Raises UnknownError."""
-    async with db.connection() as conn:
-        found = await raffles.audit(conn, code.upper(), cursor=cursor or None, limit=_AUDIT_AT_ONCE)
-    values = {"code": code.upper(), "found": found, "known": WORDING.names("es")}
-    return office_page(request, "audit.html", values)
-
-
-HANDLERS: Final = (list_route, export_route, raffle_route, audit_route)
+HANDLERS: Final = (list_route, export_route, raffle_route)

@@ -9,6 +9,7 @@ import msgspec
 from gasolinera.database import Connection, fetch_all, fetch_one, fetch_optional, load_sql
 from gasolinera.raffle.models import (
     AuditEntry,
+    AuditFilter,
     AuditPosition,
     ManagedRaffle,
     NewPrize,
@@ -41,6 +42,7 @@ _ADD_PRIZE = _SQL["add_prize"]
 _PUT_PRIZE = _SQL["put_prize"]
 _REMOVE_PRIZE = _SQL["remove_prize"]
 _AUDIT = _SQL["audit"]
+_AUDIT_UP = _SQL["audit_up"]
 
 
 class StatusFacts(msgspec.Struct, frozen=True):
@@ -215,6 +217,15 @@ async def remove_prize(conn: Connection, code: str, rank: int) -> bool:
     return await conn.fetchval(_REMOVE_PRIZE, code, rank) is True
 
 
-async def audit(conn: Connection, code: str, *, before: AuditPosition | None, limit: int) -> list[AuditEntry]:
+async def audit(
+    conn: Connection, code: str, wanted: AuditFilter, *, before: AuditPosition | None, limit: int
+) -> list[AuditEntry]:
     moment, number = (None, None) if before is None else (before.created_at, before.id)
-    return await fetch_all(conn, AuditEntry, _AUDIT, code, moment, number, limit)
+    return await fetch_all(conn, AuditEntry, _AUDIT, code, moment, number, limit, wanted.event_type, wanted.subject)
+
+
+async def audit_up(
+    conn: Connection, code: str, wanted: AuditFilter, *, after: AuditPosition | None, limit: int
+) -> list[AuditEntry]:
+    moment, number = (None, None) if after is None else (after.created_at, after.id)
+    return await fetch_all(conn, AuditEntry, _AUDIT_UP, code, moment, number, limit, wanted.event_type, wanted.subject)

@@ -197,11 +197,27 @@ DELETE FROM raffle_schema.raffle_prizes AS p
 RETURNING true;
 
 -- name: audit
--- What happened to a raffle, the latest first, before a position ($2, $3; NULL for the first page).
+-- What happened to a raffle, the latest first, before a position ($2, $3; NULL for the first page);
+-- of kind $5 and about subject $6 alone where they are named.
 SELECT a.id, a.event_type, a.subject, a.old_values, a.new_values, a.actor, a.correlation_id,
        host(a.ip_address) AS ip_address, a.user_agent, a.created_at
   FROM raffle_schema.raffle_audit_log AS a
  WHERE a.raffle_code = $1
    AND ($2::timestamptz IS NULL OR (a.created_at, a.id) < ($2, $3::bigint))
+   AND ($5::text IS NULL OR a.event_type = $5)
+   AND ($6::text IS NULL OR a.subject = $6)
  ORDER BY a.created_at DESC, a.id DESC
  LIMIT $4;
+
+-- name: audit_up
+-- The same, the first first, after a position.
+SELECT a.id, a.event_type, a.subject, a.old_values, a.new_values, a.actor, a.correlation_id,
+       host(a.ip_address) AS ip_address, a.user_agent, a.created_at
+  FROM raffle_schema.raffle_audit_log AS a
+ WHERE a.raffle_code = $1
+   AND ($2::timestamptz IS NULL OR (a.created_at, a.id) > ($2, $3::bigint))
+   AND ($5::text IS NULL OR a.event_type = $5)
+   AND ($6::text IS NULL OR a.subject = $6)
+ ORDER BY a.created_at, a.id
+ LIMIT $4;
+

@@ -18,6 +18,7 @@ from gasolinera.raffle import errors
 from gasolinera.raffle import queries_raffles as queries
 from gasolinera.raffle.models import (
     AuditEntry,
+    AuditFilter,
     AuditPosition,
     ManagedRaffle,
     NewPrize,
@@ -217,12 +218,20 @@ async def list_raffles(
     return Page(items, page.next_cursor)
 
 
-async def audit(conn: Connection, code: str, *, cursor: str | None, limit: int) -> Page[AuditEntry]:
-    """The latest first, of a raffle that was deleted too. Raises UnknownError, InputError `request.cursor`."""
-    before = decode_cursor(AuditPosition, cursor)
-    _require_own_time(None if before is None else before.created_at)
-    found = await queries.audit(conn, code, before=before, limit=limit + 1)
-    if not found and before is None:
+async def audit(
+    conn: Connection, code: str, wanted: AuditFilter, *, is_up: bool = False, cursor: str | None, limit: int
+) -> Page[AuditEntry]:
+    """The latest first, or with `is_up` the first, of a raffle that was deleted too.
+
+    Raises UnknownError, InputError `request.cursor`.
+    """
+    position = decode_cursor(AuditPosition, cursor)
+    _require_own_time(None if position is None else position.created_at)
+    if is_up:
+        found = await queries.audit_up(conn, code, wanted, after=position, limit=limit + 1)
+    else:
+        found = await queries.audit(conn, code, wanted, before=position, limit=limit + 1)
+    if not found and position is None and not await queries.audit(conn, code, AuditFilter(), before=None, limit=1):
         raise errors.unknown_raffle()
     return page_of(found, limit=limit, position=lambda entry: AuditPosition(entry.created_at, entry.id))
 

@@ -111,9 +111,21 @@ async def _check(conn: Connection, wish: SimulationWish) -> None:
         raise wrong_order()
 
 
-async def list_audit(conn: Connection, subject: str | None, *, cursor: str | None, limit: int) -> Page[FraudAuditEntry]:
-    """Newest first. Raises InputError `request.cursor`."""
+async def list_audit(
+    conn: Connection,
+    subject: str | None,
+    *,
+    event_type: str | None = None,
+    is_up: bool = False,
+    cursor: str | None,
+    limit: int,
+) -> Page[FraudAuditEntry]:
+    """Newest first, or with `is_up` oldest first. Raises InputError `request.cursor`."""
     position = decode_cursor(FraudAuditPosition, cursor)
-    before = _LAST if position is None else position.id
-    found = await queries.list_audit(conn, subject, before=before, limit=limit + 1)
+    if is_up:
+        after = 0 if position is None else position.id
+        found = await queries.list_audit_up(conn, subject, event_type, after=after, limit=limit + 1)
+    else:
+        before = _LAST if position is None else position.id
+        found = await queries.list_audit(conn, subject, event_type, before=before, limit=limit + 1)
     return page_of(found, limit=limit, position=lambda entry: FraudAuditPosition(entry.id))

@@ -26,6 +26,7 @@ _REVIEW: Final = Permission.OFFLINE_REVIEW
 _MOST: Final = Decimal(10**8)
 _CENT: Final = Decimal("0.01")
 _NEWEST: Final = (datetime(9999, 1, 1, tzinfo=UTC), "", 0)
+_OLDEST: Final = (datetime(1, 1, 2, tzinfo=UTC), "", 0)
 
 
 class ChainPosition(Position, frozen=True):
@@ -54,15 +55,25 @@ async def list_conflicts(
     station_code: str | None,
     *,
     is_resolved: bool,
+    is_up: bool = False,
     cursor: str | None,
     limit: int,
 ) -> Page[OfflineRedemption]:
-    """Newest first. Raises ForbiddenError `auth.other_station`, InputError `request.cursor`."""
+    """By when they came in, the newest first, or with `is_up` the oldest.
+
+    Raises ForbiddenError `auth.other_station`, InputError `request.cursor`.
+    """
     position = decode_cursor(ConflictPosition, cursor)
-    before = _NEWEST if position is None else (position.received_at, position.terminal_code, position.sequence)
-    found = await queries.list_conflicts(
-        conn, _sight(caller, station_code), is_resolved=is_resolved, before=before, limit=limit + 1
-    )
+    place = None if position is None else (position.received_at, position.terminal_code, position.sequence)
+    sight = _sight(caller, station_code)
+    if is_up:
+        found = await queries.list_conflicts_up(
+            conn, sight, is_resolved=is_resolved, after=place or _OLDEST, limit=limit + 1
+        )
+    else:
+        found = await queries.list_conflicts(
+            conn, sight, is_resolved=is_resolved, before=place or _NEWEST, limit=limit + 1
+        )
     return page_of(
         found, limit=limit, position=lambda row: ConflictPosition(row.received_at, row.terminal_code, row.sequence)
     )

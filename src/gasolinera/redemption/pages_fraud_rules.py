@@ -33,7 +33,6 @@ from gasolinera.web.refusing import refused, tell
 
 _READ: Final = [requires(Permission.FRAUD_RULES)]
 _CHANGE: Final = [requires(Permission.FRAUD_RULES, second_factor=True, fresh=True)]
-_SHOWN: Final = 50
 _SIMULATED: Final = 500
 RuleName = Annotated[str, PathParameter(pattern=r"^[a-z][a-z0-9_]{2,49}$(?!\n)")]
 
@@ -123,18 +122,6 @@ async def change_rule_route(
     return Redirect("/office/fraud/rules?said=rule", status_code=303)
 
 
-@get("/office/fraud/log", guards=_READ, include_in_schema=False)
-async def log_route(request: Request[Any, Any, Any], db: NamedDependency[Database]) -> Template:
-    cursor = request.query_params.get("cursor") or None
-    async with db.connection() as conn:
-        found = await fraud_rules.list_audit(conn, None, cursor=cursor, limit=_SHOWN)
-    language = language_of(request)
-    labels = {
-        one.id: rule_label(WORDING, language, one.subject) for one in found.items if one.event_type.startswith("RULE")
-    }
-    return page(request, "redemption/fraud/log.html", {"found": found, "labels": labels}, wording=WORDING)
-
-
 def _wish(form: Form, rule: FraudRule, parameters: list[RuleParameter]) -> RuleWish | None:
     """The bounds of each parameter are those that the database says."""
     values: dict[str, int] = {}
@@ -202,4 +189,4 @@ def _rule_page(
     return page(request, "redemption/fraud/rule.html", values, wording=WORDING, status=status)
 
 
-HANDLERS = (rules_route, thresholds_route, rule_route, change_rule_route, log_route)
+HANDLERS = (rules_route, thresholds_route, rule_route, change_rule_route)

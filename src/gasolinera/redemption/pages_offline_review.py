@@ -33,6 +33,7 @@ _SHOWN: Final = 50
 _FOR_CHAIN: Final = (Resolution.ACCEPT, Resolution.WRITTEN_OFF)
 _COLUMNS: Final = (
     "when",
+    "received",
     "station",
     "terminal",
     "employee",
@@ -51,6 +52,7 @@ Sequence_ = Annotated[int, PathParameter(ge=1, le=10**15)]
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
     station: Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{3,20}$(?!\n)")] | None = None
     state: Literal["open", "resolved"] = "open"
+    sort: Literal["received", "-received"] = "-received"
 
 
 @get("/office/offline-review", guards=_SEE, include_in_schema=False)
@@ -69,7 +71,13 @@ async def export_route(
 
     async def read(conn: Connection, cursor: str | None, limit: int) -> Page[OfflineRedemption]:
         return await offline_conflicts.list_conflicts(
-            conn, caller, filters.station, is_resolved=filters.state == "resolved", cursor=cursor, limit=limit
+            conn,
+            caller,
+            filters.station,
+            is_resolved=filters.state == "resolved",
+            is_up=filters.sort == "received",
+            cursor=cursor,
+            limit=limit,
         )
 
     return await csv_of_pages(
@@ -136,6 +144,7 @@ async def _list_page(request: Request[Any, Any, Any], db: Database, caller: Call
             caller,
             filters.station,
             is_resolved=filters.state == "resolved",
+            is_up=filters.sort == "received",
             cursor=form.values.get("cursor"),
             limit=_SHOWN,
         )
@@ -191,6 +200,7 @@ def _asked(request: Request[Any, Any, Any]) -> tuple[Form, Filters]:
 def _row(one: OfflineRedemption, language: str) -> Sequence[object]:
     return (
         sheet_moment(one.used_at, CHAIN_ZONE),
+        sheet_moment(one.received_at, CHAIN_ZONE),
         one.station_code,
         one.terminal_code,
         one.employee_number,

@@ -53,6 +53,7 @@ _GET_REVIEW = _SQL["get_review"]
 _TAKE_REVIEW = _SQL["take_review"]
 _RESOLVE_REVIEW = _SQL["resolve_review"]
 _LIST_AUDIT = _SQL["list_audit"]
+_LIST_AUDIT_UP = _SQL["list_audit_up"]
 
 
 class UnfitRule(msgspec.Struct, frozen=True):
@@ -183,5 +184,13 @@ async def resolve_review(
     )
 
 
-async def list_audit(conn: Connection, subject: str | None, *, before: int, limit: int) -> list[FraudAuditEntry]:
-    return await fetch_all(conn, FraudAuditEntry, _LIST_AUDIT, subject, before, limit)
+async def list_audit(
+    conn: Connection, subject: str | None, event_type: str | None, *, before: int, limit: int
+) -> list[FraudAuditEntry]:
+    return await fetch_all(conn, FraudAuditEntry, _LIST_AUDIT, subject, before, limit, event_type)
+
+
+async def list_audit_up(
+    conn: Connection, subject: str | None, event_type: str | None, *, after: int, limit: int
+) -> list[FraudAuditEntry]:
+    return await fetch_all(conn, FraudAuditEntry, _LIST_AUDIT_UP, subject, after, limit, event_type)

@@ -227,10 +227,21 @@ SELECT id, detection_id, detected_at, status, risk_score, action_taken, fraud_ty
   FROM resolved;
 
 -- name: list_audit
--- Changes of rules, thresholds and reviews, newest first, before id $2; of subject $1 where one is named.
+-- Changes of rules, thresholds and reviews, newest first, before id $2; of subject $1 and kind $4 where they are named.
 SELECT id, event_type, subject, old_values, new_values, actor, correlation_id, created_at
   FROM redemption_schema.fraud_audit_log
  WHERE ($1::text IS NULL OR subject = $1)
+   AND ($4::text IS NULL OR event_type = $4)
    AND id < $2
  ORDER BY id DESC
+ LIMIT $3;
+
+-- name: list_audit_up
+-- The same, oldest first, after id $2.
+SELECT id, event_type, subject, old_values, new_values, actor, correlation_id, created_at
+  FROM redemption_schema.fraud_audit_log
+ WHERE ($1::text IS NULL OR subject = $1)
+   AND ($4::text IS NULL OR event_type = $4)
+   AND id > $2
+ ORDER BY id
  LIMIT $3;

@@ -25,6 +25,7 @@ _LIST_STATES = _SQL["list_states"]
 _GET_HEAD = _SQL["get_head"]
 _LIST_CHAINS = _SQL["list_chains"]
 _LIST_CONFLICTS = _SQL["list_conflicts"]
+_LIST_CONFLICTS_UP = _SQL["list_conflicts_up"]
 _GET_ENTRY = _SQL["get_entry"]
 _RESOLVE_CONFLICT = _SQL["resolve_conflict"]
 _ACCEPT_CONFLICT = _SQL["accept_conflict"]
@@ -178,6 +179,17 @@ async def list_conflicts(
     limit: int,
 ) -> list[OfflineRedemption]:
     return await fetch_all(conn, OfflineRedemption, _LIST_CONFLICTS, station_code, is_resolved, *before, limit)
+
+
+async def list_conflicts_up(
+    conn: Connection,
+    station_code: str | None,
+    *,
+    is_resolved: bool,
+    after: tuple[datetime, str, int],
+    limit: int,
+) -> list[OfflineRedemption]:
+    return await fetch_all(conn, OfflineRedemption, _LIST_CONFLICTS_UP, station_code, is_resolved, *after, limit)
 
 
 async def get_entry(

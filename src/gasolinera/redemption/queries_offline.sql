@@ -95,6 +95,21 @@ SELECT o.terminal_code, o.sequence, o.station_code, o.employee_number, o.user_id
  ORDER BY o.created_at DESC, o.terminal_code DESC, o.sequence DESC
  LIMIT $6;
 
+-- name: list_conflicts_up
+-- The same, what came in first first.
+SELECT o.terminal_code, o.sequence, o.station_code, o.employee_number, o.user_id, r.coupon_code, r.campaign_code,
+       o.fuel_type, o.amount, o.discount_amount,
+       CASE r.status WHEN 'COMPLETED' THEN r.discount_amount END AS settled_discount, o.currency, o.used_at,
+       o.created_at AS received_at, o.status, o.reason, o.transaction_reference, o.accepted_by, o.accepted_because,
+       o.resolution, o.resolved_by, o.resolved_at, o.notes
+  FROM redemption_schema.offline_redemptions AS o
+  LEFT JOIN redemption_schema.redemptions AS r ON r.transaction_reference = o.transaction_reference
+ WHERE o.status = 'CONFLICT' AND ($1::text IS NULL OR o.station_code = $1)
+   AND (o.resolution IS NOT NULL) = $2
+   AND (o.created_at, o.terminal_code, o.sequence) > ($3::timestamptz, $4::text, $5::bigint)
+ ORDER BY o.created_at, o.terminal_code, o.sequence
+ LIMIT $6;
+
 -- name: get_entry
 -- One entry, for who may see it: NULL is no bound.
 SELECT o.terminal_code, o.sequence, o.station_code, o.employee_number, o.user_id, r.coupon_code, r.campaign_code,

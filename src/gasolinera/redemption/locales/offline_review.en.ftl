@@ -8,6 +8,7 @@ state-resolved = Resolved
 none-open = There is nothing to resolve.
 none = None is resolved.
 column-when = When
+column-received = Received
 column-station = Station
 column-terminal = Terminal
 column-employee = Employee

@@ -8,6 +8,7 @@ state-resolved = Resueltos
 none-open = No hay nada por resolver.
 none = No hay ninguno resuelto.
 column-when = Cuándo
+column-received = Llegó
 column-station = Estación
 column-terminal = Terminal
 column-employee = Empleado
