@@ -71,6 +71,15 @@ def _urls_of_hosts(value: str) -> str:
     return urls
 
 
+def _alert_url(value: SecretStr) -> SecretStr:
+    """It may hold a secret of its own, in its path or behind the question mark."""
+    parts = urlsplit(value.get_secret_value())
+    is_near = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and is_near)):
+        raise ValueError("is not an address that begins with https://, or http:// on this machine")
+    return value
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 RelayUrls = Annotated[str, AfterValidator(_http_urls)]
@@ -125,6 +134,11 @@ class Settings(BaseSettings):
     shutdown_grace_s: Annotated[int, Field(ge=0, le=600)] = 10
     metrics_token: SecretStr | None = None
     otlp_endpoint: HttpUrl | None = None
+
+    # Who is told when a check of the database turns bad (`gasolinera ops alerts`), and what signs it (whsec_…).
+    alert_webhook_url: Annotated[SecretStr, AfterValidator(_alert_url)] | None = None
+    alert_webhook_secret: SecretStr | None = None
+    alert_webhook_shape: Literal["alertmanager", "slack"] = "alertmanager"
 
     # Where the regulator publishes stations and prices: imported each day when both are named.
     feed_places_url: HttpUrl | None = None

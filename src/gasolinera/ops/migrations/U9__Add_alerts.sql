@@ -1,0 +1,2 @@
+DROP TABLE ops_schema.alert_silences;
+DROP TABLE ops_schema.alerts;
