@@ -22,6 +22,7 @@ _MOST_RELAYS = 8
 _READ_ELSEWHERE = {
     *(f"{service}_migration_url" for service in SERVICES),  # by vuelo.toml
     "test_postgres",  # by the tests
+    *("backup_folder", "backup_recipients", "backup_identity", "postgres_bin"),  # by `gasolinera ops`
 }
 
 
