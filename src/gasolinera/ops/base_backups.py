@@ -1,0 +1,253 @@
+"""Copies of whole servers by PostgreSQL's own tools, full or incremental: made, described, checked, found again.
+
+A backup is a folder `LABEL` with `data/`, which `pg_basebackup` wrote, and `backup.json`, which says all that a restore
+must know: when the server is gone, so is the catalogue. It has another name until it is whole and on the disk.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from datetime import datetime
+from hashlib import file_digest
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from gasolinera.errors import ConfigError, ConflictError, GasolineraError, UnknownError
+from gasolinera.ops.base_servers import PhysicalServer
+from gasolinera.ops.catalogue import Kind, new_label
+from gasolinera.ops.manifests import read_manifest
+from gasolinera.ops.wal_archive import parse_lsn
+
+DESCRIPTION: Final = "backup.json"
+_PARTIAL: Final = re.compile(r"\.(.+)\.partial")
+_FIRST_WITH_INCREMENTS: Final = 170000
+
+
+class BackupFailedError(GasolineraError):
+    """A tool of PostgreSQL's could not do it; the message ends with what it said."""
+
+
+class BaseBackup(msgspec.Struct, frozen=True, kw_only=True):
+    """`parent`: the label of the backup that this one needs. `finished_at` by the server's clock: what was committed
+    later may be reached. `keeps_configuration`: postgresql.conf is in the data, not in a folder of the system.
+    """
+
+    label: str
+    kind: Kind
+    parent: str | None
+    services: tuple[str, ...]
+    system_identifier: str
+    version: int
+    version_text: str
+    timeline: int
+    start_lsn: int
+    stop_lsn: int
+    started_at: datetime
+    finished_at: datetime
+    segment_size: int
+    superuser: str
+    settings: dict[str, str]
+    wal_folder: str
+    keeps_configuration: bool
+    size_bytes: int
+    manifest_sha256: str
+
+
+class Taking(msgspec.Struct, frozen=True, kw_only=True):
+    """How: with which tools, how fast (pg_basebackup's own words, such as 50M a second), and whether to wait for the
+    disk, without which a crash of this machine may leave less than the name says.
+    """
+
+    bin_dir: Path
+    max_rate: str | None = None
+    syncs: bool = True
+
+
+def wal_folder_of(root: Path, system_identifier: str) -> Path:
+    """Where the log of a server goes whose base backups are in `root`."""
+    return root.absolute() / "wal" / system_identifier
+
+
+def require_increments(server: PhysicalServer) -> None:
+    """Raises ConfigError `ops.no_increments`."""
+    if server.version < _FIRST_WITH_INCREMENTS:
+        message = f"PostgreSQL {server.version_text} has no incremental backups"
+        raise ConfigError("ops.no_increments", message, "17 has; take a full one, or use --engine pgbackrest")
+    if not server.has_summaries:
+        hint = "gasolinera ops backup setup switches it on; then take a full backup first"
+        raise ConfigError("ops.no_increments", "summarize_wal is off: nothing says what has changed", hint)
+
+
+def take(server: PhysicalServer, root: Path, taking: Taking, *, label: str, parent: BaseBackup | None) -> BaseBackup:
+    """Blocks while the server is copied; it goes on working. Raises BackupFailedError `ops.base_backup`.
+
+    The caller holds the lock of this server's backups: what an earlier process left half done is removed.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(root, server.system_identifier)
+    partial = root / f".{label}.partial"
+    partial.mkdir(mode=0o700)
+    (partial / "of-server").write_text(server.system_identifier)
+    try:
+        with psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn:
+            started_at = _server_time(conn)
+            _copy_server(server, partial / "data", root, taking, parent)
+            described = _described(server, root, partial, label, parent, (started_at, _server_time(conn)))
+        (partial / DESCRIPTION).write_bytes(msgspec.json.format(msgspec.json.encode(described), indent=2))
+        (partial / "of-server").unlink()
+        _sync(partial / DESCRIPTION)
+        _sync(partial)
+        partial.rename(root / label)
+        _sync(root)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return described
+
+
+def _server_time(conn: psycopg.Connection[tuple[datetime]]) -> datetime:
+    row = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _copy_server(server: PhysicalServer, data: Path, root: Path, taking: Taking, parent: BaseBackup | None) -> None:
+    arguments: list[str | Path] = [
+        taking.bin_dir / "pg_basebackup", "-D", data, "-c", "fast", "-X", "stream", "--manifest-checksums=SHA256",
+        "--no-password", "-d", _without_password(server.url),
+    ]  # fmt: skip
+    if parent is not None:
+        arguments.append(f"--incremental={root / parent.label / 'data' / 'backup_manifest'}")
+    if taking.max_rate is not None:
+        arguments.append(f"--max-rate={taking.max_rate}")
+    if not taking.syncs:
+        arguments.append("--no-sync")
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, errors="replace", check=False, env=_environment(server.url)
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip()
+        raise BackupFailedError("ops.base_backup", f"pg_basebackup failed: {said[-1500:]}", _hint(said))
+
+
+def _hint(said: str) -> str | None:
+    if "pg_hba.conf" in said:
+        return "pg_hba.conf needs a line for the database `replication` and this role"
+    if "WAL summaries" in said:
+        return "the server has no summaries back to the parent backup: take a full one"
+    if "No space left" in said:
+        return "make room where backups go, or let `gasolinera ops backup expire` remove old ones"
+    return None
+
+
+def _without_password(url: str) -> str:
+    """For the command line, which everybody on the machine can read."""
+    return make_conninfo(**{key: value for key, value in conninfo_to_dict(url).items() if key != "password"})
+
+
+def _environment(url: str) -> dict[str, str]:
+    password = conninfo_to_dict(url).get("password")
+    return {**os.environ, "LC_ALL": "C", **({} if password is None else {"PGPASSWORD": str(password)})}
+
+
+def _described(
+    server: PhysicalServer,
+    root: Path,
+    folder: Path,
+    label: str,
+    parent: BaseBackup | None,
+    times: tuple[datetime, datetime],
+) -> BaseBackup:
+    manifest = read_manifest(folder / "data")
+    span = manifest.wal[-1]
+    with (folder / "data" / "backup_manifest").open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    return BaseBackup(
+        label=label,
+        kind=Kind.BASE if parent is None else Kind.INCREMENTAL,
+        parent=None if parent is None else parent.label,
+        services=server.services,
+        system_identifier=server.system_identifier,
+        version=server.version,
+        version_text=server.version_text,
+        timeline=span.timeline,
+        start_lsn=parse_lsn(span.start_lsn),
+        stop_lsn=parse_lsn(span.end_lsn),
+        started_at=times[0],
+        finished_at=times[1],
+        segment_size=server.segment_size,
+        superuser=server.superuser,
+        settings=server.settings,
+        wal_folder=str(wal_folder_of(root, server.system_identifier)),
+        keeps_configuration=(folder / "data" / "postgresql.conf").exists(),
+        size_bytes=size_of(folder),
+        manifest_sha256=digest,
+    )
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+
+
+def remove_abandoned(root: Path, system_identifier: str) -> list[str]:
+    """What a killed process left of a backup of this server; gives the labels."""
+    removed: list[str] = []
+    for path in sorted(root.iterdir()):
+        name = _PARTIAL.fullmatch(path.name)
+        owner = path / "of-server"
+        if name is not None and (not owner.exists() or owner.read_text() == system_identifier):
+            shutil.rmtree(path)
+            removed.append(name[1])
+    return removed
+
+
+def found_backups(root: Path) -> list[BaseBackup]:
+    """Those that lie in a folder, the newest first. Needs no database."""
+    files = root.glob(f"*/{DESCRIPTION}") if root.is_dir() else ()
+    found = [described for file in files if (described := _read(file)) is not None]
+    return sorted(found, key=lambda one: one.finished_at, reverse=True)
+
+
+def _read(file: Path) -> BaseBackup | None:
+    """Nothing where the file describes a backup of another kind."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=BaseBackup)
+    except msgspec.DecodeError:
+        return None
+
+
+def described_at(folder: Path) -> BaseBackup:
+    """Raises UnknownError `ops.backup_unknown`."""
+    found = _read(folder / DESCRIPTION) if (folder / DESCRIPTION).is_file() else None
+    if found is None:
+        raise UnknownError("ops.backup_unknown", f"{folder} holds no base backup")
+    return found
+
+
+def chain(backup: BaseBackup, found: list[BaseBackup]) -> list[BaseBackup]:
+    """What must be put together to restore it, the full one first. Raises ConflictError `ops.chain_broken`."""
+    by_label = {one.label: one for one in found}
+    links = [backup]
+    while (parent := links[0].parent) is not None:
+        if parent not in by_label:
+            message = f"{links[0].label} builds on {parent}, which is not there"
+            raise ConflictError("ops.chain_broken", message, "choose an older full backup, or bring the missing one")
+        links.insert(0, by_label[parent])
+    return links
+
+
+def label_for(server: PhysicalServer, kind: Kind) -> str:
+    return new_label(kind, server.services)
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

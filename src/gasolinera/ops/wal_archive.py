@@ -1,0 +1,170 @@
+"""An archive of write-ahead log: which segments lead from one position to another, and whether all are there.
+
+A name of 24 digits says timeline and number; `0000000N.history` says where timeline N left its parent. Several folders
+may make up one archive: the server's own, that of a base backup, one that was saved from a dead server.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gasolinera.errors import InputError
+
+_SEGMENT: Final = re.compile(r"[0-9A-F]{24}")
+_HISTORY: Final = re.compile(r"([0-9A-F]{8})\.history")
+_LSN: Final = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
+_ABANDONED_AFTER_S: Final = 3600
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Of the log: what timeline was written from a position on."""
+
+    timeline: int
+    begin: int
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """The log from one segment on. `files` follow one another without a gap; `missing` lie between them and the last
+    one that is there; `damaged` have another size than a segment has.
+    """
+
+    first: int
+    files: tuple[Path, ...]
+    missing: tuple[str, ...]
+    damaged: tuple[str, ...]
+
+    @property
+    def end(self) -> int:
+        """The number after the last segment that can be reached."""
+        return self.first + len(self.files)
+
+
+def parse_lsn(text: str) -> int:
+    """Raises InputError `ops.lsn`."""
+    found = _LSN.fullmatch(text.strip())
+    if found is None:
+        raise InputError("ops.lsn", f"{text!r} is no position in the log", "one looks like 0/3000148")
+    return (int(found[1], 16) << 32) + int(found[2], 16)
+
+
+def lsn_text(lsn: int) -> str:
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def segment_name(timeline: int, number: int, segment_size: int) -> str:
+    per_id = (1 << 32) // segment_size
+    return f"{timeline:08X}{number // per_id:08X}{number % per_id:08X}"
+
+
+def segment_number(name: str, segment_size: int) -> int:
+    return int(name[8:16], 16) * ((1 << 32) // segment_size) + int(name[16:24], 16)
+
+
+def timelines(folders: Sequence[Path]) -> dict[int, list[Stretch]]:
+    """Every timeline of which there is a history or a segment, with the stretches that lead to it, the oldest first."""
+    found: dict[int, list[Stretch]] = {}
+    for folder in folders:
+        for path in _entries(folder):
+            history = _HISTORY.fullmatch(path.name)
+            if history is not None:
+                found[int(history[1], 16)] = _stretches(int(history[1], 16), path.read_text())
+            elif _SEGMENT.fullmatch(path.name):
+                found.setdefault(int(path.name[:8], 16), [Stretch(int(path.name[:8], 16), 0)])
+    return found
+
+
+def _stretches(timeline: int, history: str) -> list[Stretch]:
+    lines = [line.split() for line in history.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    begin, stretches = 0, list[Stretch]()
+    for parent, switched_at, *_ in lines:
+        stretches.append(Stretch(int(parent), begin))
+        begin = parse_lsn(switched_at)
+    return [*stretches, Stretch(timeline, begin)]
+
+
+def newest_timeline(folders: Sequence[Path], through: int, at: int) -> int:
+    """Of those that passed timeline `through` at position `at`: the newest of which there is more than a history.
+
+    One of which there is only a history was begun by a restore that nobody took over.
+    """
+    held = {int(path.name[:8], 16) for folder in folders for path in _entries(folder) if _SEGMENT.fullmatch(path.name)}
+    return max(
+        (timeline for timeline, path in timelines(folders).items() if timeline in held and passes(path, through, at)),
+        default=through,
+    )
+
+
+def passes(path: Sequence[Stretch], timeline: int, at: int) -> bool:
+    """A recovery along `path` can begin with a backup that was taken on `timeline` at position `at`."""
+    ends = [*(stretch.begin for stretch in path[1:]), None]
+    return any(
+        stretch.timeline == timeline and stretch.begin <= at and (end is None or at < end)
+        for stretch, end in zip(path, ends, strict=True)
+    )
+
+
+def coverage(folders: Sequence[Path], path: Sequence[Stretch], start: int, segment_size: int) -> Coverage:
+    """From position `start` to the end of what the folders have. Earlier folders win."""
+    held: dict[str, Path] = {}
+    for folder in reversed(folders):
+        held.update({found.name: found for found in _entries(folder) if _SEGMENT.fullmatch(found.name)})
+    first = start // segment_size
+    last = max((segment_number(name, segment_size) for name in held if _is_on(path, name, segment_size)), default=first)
+    files: list[Path] = []
+    missing: list[str] = []
+    for number in range(first, last + 1):
+        names = _names(path, number, segment_size)
+        there = next((held[name] for name in names if name in held), None)
+        if there is None:
+            missing.append(names[0])
+        elif not missing:
+            files.append(there)
+    damaged = tuple(file.name for file in files if file.stat().st_size != segment_size)
+    return Coverage(first, tuple(files), tuple(missing), damaged)
+
+
+def _names(path: Sequence[Stretch], number: int, segment_size: int) -> list[str]:
+    """Those that may hold a segment, in the order in which a recovery asks for them: the newest timeline first.
+
+    The segment in which a timeline begins holds its parent's log up to there; the parent's own will do too.
+    """
+    ends = [*(stretch.begin for stretch in path[1:]), None]
+    return [
+        segment_name(stretch.timeline, number, segment_size)
+        for stretch, end in reversed(list(zip(path, ends, strict=True)))
+        if stretch.begin // segment_size <= number and (end is None or number <= end // segment_size)
+    ]
+
+
+def _is_on(path: Sequence[Stretch], name: str, segment_size: int) -> bool:
+    return name in _names(path, segment_number(name, segment_size), segment_size)
+
+
+def gaps(folder: Path, start: int, timeline: int, segment_size: int) -> Coverage:
+    """What the archive lacks, from the position where a backup began to its newest segment."""
+    newest = newest_timeline([folder], timeline, start)
+    path = timelines([folder]).get(newest, [Stretch(newest, 0)])
+    return coverage([folder], path, start, segment_size)
+
+
+def remove_before(folder: Path, start: int, segment_size: int) -> list[str]:
+    """What no backup needs that began at `start` or later, of all timelines; and copies that a crash cut short.
+
+    Histories stay: they are small, and without them no other timeline could be followed.
+    """
+    removed: list[str] = []
+    for path in _entries(folder):
+        name = path.name
+        is_old = _SEGMENT.match(name) is not None and segment_number(name, segment_size) < start // segment_size
+        if is_old or (name.startswith(".") and time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S):
+            path.unlink()
+            removed.append(name)
+    return removed
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -1,0 +1,112 @@
+"""What the archived log says: when transactions ended, and where restore points are. Read by `pg_waldump`, which also
+checks each record's checksum: what it can read a recovery can replay.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from gasolinera.errors import InputError
+from gasolinera.ops.wal_archive import Coverage, lsn_text, parse_lsn, segment_name
+
+_HEAD: Final = re.compile(r"tx: +(\d+), lsn: ([0-9A-F]+/[0-9A-F]+),")
+_END: Final = re.compile(r"desc: (COMMIT|ABORT)(?:_PREPARED)? (?:(\d+): )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC")
+_POINT: Final = re.compile(r"desc: RESTORE_POINT (.*)")
+_POSITION: Final = re.compile(r"(?:at|after) ([0-9A-F]+/[0-9A-F]+)")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """`at`: when the transaction ended; `name`: of a restore point."""
+
+    lsn: int
+    kind: Literal["COMMIT", "ABORT", "RESTORE_POINT"]
+    xid: int
+    at: datetime | None = None
+    name: str | None = None
+
+
+def read_records(program: Path, covered: Coverage, start: int, segment_size: int) -> Generator[Record]:
+    """The ends of transactions and the restore points from position `start` on, in the order of the log.
+
+    Close it early to stop reading. Raises InputError `ops.wal_damaged` where a record cannot be read before others.
+    """
+    if not covered.files:
+        return
+    options = ("-r", "Transaction", "-r", "XLOG")
+    with _as_one_timeline(covered, segment_size) as folder:
+        process = _started(program, folder, start, options)
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            for line in process.stdout:
+                record = _record(line)
+                if record is not None:
+                    yield record
+            _judge_end(process.stderr.read(), covered, segment_size)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def has_record_from(program: Path, covered: Coverage, lsn: int, segment_size: int) -> bool:
+    """Whether any record begins at `lsn` or after it."""
+    if not covered.first <= lsn // segment_size < covered.end:
+        return False
+    with _as_one_timeline(covered, segment_size) as folder:
+        process = _started(program, folder, lsn, ("-n", "1"))
+        out, _ = process.communicate()
+        return bool(out.strip())
+
+
+@contextmanager
+def _as_one_timeline(covered: Coverage, segment_size: int) -> Generator[Path]:
+    """The segments under the names of one timeline, so that a reader follows them across the places where they fork."""
+    with tempfile.TemporaryDirectory(prefix="gasolinera-wal-") as folder:
+        for number, file in enumerate(covered.files, covered.first):
+            (Path(folder) / segment_name(1, number, segment_size)).symlink_to(file.absolute())
+        yield Path(folder)
+
+
+def _started(program: Path, folder: Path, start: int, options: Sequence[str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [program, "-p", folder, "-t", "1", "-s", lsn_text(start), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
+    )
+
+
+def _record(line: str) -> Record | None:
+    head = _HEAD.search(line)
+    if head is None:
+        return None
+    xid, lsn = int(head[1]), parse_lsn(head[2])
+    if ended := _END.search(line):
+        at = datetime.fromisoformat(ended[3]).replace(tzinfo=UTC)
+        kind: Literal["COMMIT", "ABORT"] = "COMMIT" if ended[1] == "COMMIT" else "ABORT"
+        return Record(lsn, kind, int(ended[2] or xid), at)
+    if point := _POINT.search(line):
+        return Record(lsn, "RESTORE_POINT", xid, name=point[1].strip())
+    return None
+
+
+def _judge_end(said: str, covered: Coverage, segment_size: int) -> None:
+    """Reading always ends with an error, for the log goes on on the server. Where it ends tells what it means."""
+    positions = [parse_lsn(found) for found in _POSITION.findall(said)]
+    if positions and min(positions) // segment_size < covered.end - 1:
+        where = covered.files[min(positions) // segment_size - covered.first]
+        raise InputError(
+            "ops.wal_damaged",
+            f"the log cannot be read on from {lsn_text(min(positions))}: {said.strip().splitlines()[-1]}",
+            f"restore to a moment before it, or bring another copy of {where.name}",
+        )
