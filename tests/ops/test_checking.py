@@ -8,14 +8,17 @@ import psycopg
 import pytest
 
 from gasolinera.config import SERVICES, schema_of
-from gasolinera.ops import checking, measuring
-from gasolinera.ops.checking import RULES, CheckResult, Rule, Unit, Verdict, judge, run_checks
+from gasolinera.database import load_queries
+from gasolinera.ops import measuring
+from gasolinera.ops.checking import CheckResult, Rule, Unit, Verdict, judge
+from gasolinera.ops.checking_questions import run_checks
+from gasolinera.ops.checking_rules import QUESTIONS as RULES
 
 Admin = psycopg.Connection[Any]
 Connect = Callable[[str], psycopg.Connection[Any]]
 SCHEMAS = [schema_of(service) for service in SERVICES]
 # What says more of the machine that the tests run on than of the database.
-OF_THE_MACHINE = {"cache_misses", "never_analyzed", "connections", "dead_rows", "long_transactions"}
+OF_THE_MACHINE = {"unsafe_settings", "cache_misses", "never_analyzed", "connections", "dead_rows", "long_transactions"}
 
 
 def checked(conn: Admin, *names: str) -> dict[str, CheckResult]:
@@ -223,7 +226,7 @@ def test_backups_are_none_until_somebody_records_one(admin: Admin) -> None:
 
 
 def test_every_question_is_answered_in_its_three_columns(admin: Admin) -> None:
-    for query in checking.load_queries("gasolinera.ops", "checks.sql").values():
+    for query in load_queries("gasolinera.ops", "checks_tables.sql").values():
         cursor = admin.execute(query.sql.encode(), {"schemas": SCHEMAS})
         assert cursor.description is not None
         assert [column.name for column in cursor.description] == ["object", "amount", "why"], query.name

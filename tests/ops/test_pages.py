@@ -11,7 +11,8 @@ from litestar.testing import TestClient
 from gasolinera.app import ALL_PARTS, create_app
 from gasolinera.config import Settings
 from gasolinera.ops import jobs_schema
-from gasolinera.ops.checking import RULES, Unit
+from gasolinera.ops.checking import Unit
+from gasolinera.ops.checking_rules import RULES
 from gasolinera.ops.pages_database import amount_text
 from gasolinera.wording import LANGUAGES, load_wording
 from gasolinera.worker import jobs_of

@@ -1,25 +1,16 @@
-"""The health of a database: questions that one read-only session answers cheaply, and how bad each answer is.
+"""The health of a database: how bad the answers to the checks' questions are.
 
-What a check means and what to do about it is told beside the pages' texts, by its name. The questions are in
-`checks.sql`; the limits are those of well-known monitoring rules, set where somebody should look, not where it hurts.
+The questions are in `checks_*.sql`, a file a group, and their rules in `checking_rules`. What a check means and what
+to do about it is told beside the pages' texts, by its name.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from fnmatch import fnmatchcase
 
 import msgspec
-import psycopg
 
-from gasolinera.database import load_queries
-
-Connection = psycopg.Connection[Any]
-
-_SQL: Final = load_queries("gasolinera.ops", "checks.sql")
-_SHOWN: Final = 20
-_PERCENT_OF_MEMORY: Final = 1.0
-_MEGABYTE: Final = 1024.0 * 1024
+SHOWN = 20
 
 
 class Verdict(StrEnum):
@@ -41,21 +32,77 @@ class Unit(StrEnum):
     TRANSACTIONS = "transactions"
     ROWS = "rows"
     DAYS = "days"
+    COUNT = "count"
     NONE = "none"  # that it is there at all
 
 
+class Group(StrEnum):
+    """What a check is about; in the order of the page."""
+
+    CONNECTIONS = "connections"
+    ACTIVITY = "activity"
+    VACUUM = "vacuum"
+    INDEXES = "indexes"
+    TABLES = "tables"
+    REPLICATION = "replication"
+    ARCHIVE = "archive"
+    BACKUPS = "backups"
+    GROWTH = "growth"
+    MIGRATIONS = "migrations"
+    EVENTS = "events"
+    JOBS = "jobs"
+    SECURITY = "security"
+    SETTINGS = "settings"
+    DATA = "data"
+
+
+class Against(StrEnum):
+    """What a counter is held against: the same counter of an earlier look."""
+
+    PER_MINUTE = "per_minute"
+    PER_HOUR = "per_hour"
+    SHARE = "share"  # of what came to `whole` meanwhile, in percent
+    MORE = "more"  # what came meanwhile
+    CHANGED = "changed"  # that it is another value
+    GONE = "gone"  # that it is no more there
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """From which amount on an object is advice, a warning, critical. `sees_all`: it is about sessions of others, of
-    which a role without pg_read_all_stats sees next to nothing.
+    """From which amount on an object is advice, a warning, critical; with `falls` down to which.
+
+    `sees_all`: it is about sessions of others, of which a role without pg_read_all_stats sees next to nothing.
+    `of_server`: the answer is the same whichever database of a server is asked. `as_login`: it may need more than the
+    role ops has, so that whoever logged in asks again. `is_question`: SQL alone answers it. `least`: a share of fewer
+    says nothing. `metric`: the worst amount's name for Prometheus, in base units.
     """
 
     name: str
+    group: Group = Group.DATA
     unit: Unit = Unit.NONE
     advice: float | None = None
     warning: float | None = None
     critical: float | None = None
+    metric: str = ""
+    falls: bool = False
     sees_all: bool = False
+    of_server: bool = False
+    as_login: bool = False
+    is_question: bool = True
     since: int = 0  # the server's version, such as 150000
+    against: Against | None = None
+    least: float = 0
+
+
+class Threshold(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits in place of a rule's, for the objects that `object_pattern` names as a shell does."""
+
+    check_name: str
+    object_pattern: str = "*"
+    advice: float | None = None
+    warning: float | None = None
+    critical: float | None = None
+    is_off: bool = False
+    reason: str = ""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -65,8 +112,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """`worst`: the greatest amount, of good ones too. `findings`: the worst of those that are not good; `count` of
-    all. `reason` says why a check was skipped: privilege, version, failed, timeout, or a word of the check's own.
+    """`worst`: the worst amount, of good ones too. `findings`: the worst of those that are not good; `count` of all.
+
+    `reason` says why a check was skipped: privilege, version, failed, timeout, or a word of the check's own. `place`:
+    the database that was asked.
     """
 
     name: str
@@ -76,99 +125,110 @@ class CheckResult(msgspec.Struct, frozen=True):
     count: int
     findings: tuple[Finding, ...]
     reason: str | None = None
+    group: Group = Group.DATA
+    place: str = ""
 
 
-RULES: Final = (
-    Rule(name="connections", unit=Unit.PERCENT, warning=75, critical=90, sees_all=True),
-    Rule(name="long_transactions", unit=Unit.SECONDS, warning=300, critical=1800, sees_all=True),
-    Rule(name="idle_in_transaction", unit=Unit.SECONDS, warning=30, critical=600, sees_all=True),
-    Rule(name="blocked_sessions", unit=Unit.SECONDS, warning=5, critical=300, sees_all=True),
-    Rule(name="prepared_transactions", unit=Unit.SECONDS, warning=60, critical=3600),
-    Rule(name="transaction_age", unit=Unit.TRANSACTIONS, warning=300_000_000, critical=1_000_000_000),
-    Rule(name="checksum_failures", unit=Unit.ROWS, critical=1),
-    Rule(name="archiving", unit=Unit.SECONDS, warning=1, critical=3600),
-    Rule(name="replication_slots", unit=Unit.BYTES, warning=0, critical=5 * 1024 * _MEGABYTE),
-    Rule(name="partitions_ahead", unit=Unit.DAYS, warning=1, critical=30),
-    Rule(name="sequences", unit=Unit.PERCENT, warning=75, critical=90),
-    Rule(name="invalid_indexes", warning=1),
-    Rule(name="unvalidated_constraints", warning=1),
-    Rule(name="disabled_triggers", warning=1),
-    Rule(name="tables_without_key", warning=1),
-    Rule(name="dead_rows", unit=Unit.PERCENT, warning=20),
-    Rule(name="unindexed_foreign_keys", unit=Unit.ROWS, advice=0, warning=100_000),
-    Rule(name="never_analyzed", unit=Unit.ROWS, advice=10_000),
-    Rule(name="cache_misses", unit=Unit.PERCENT, advice=_PERCENT_OF_MEMORY),
-    Rule(name="unused_indexes", unit=Unit.BYTES, advice=_MEGABYTE),
-    Rule(name="duplicate_indexes", unit=Unit.BYTES, advice=0),
-    Rule(name="pending_restart", advice=1),
-)
-assert {rule.name for rule in RULES} == _SQL.keys(), "every question has a rule, and every rule a question"
+Row = tuple[str, float | None, str | None]
 
 
-def run_checks(conn: Connection, schemas: Sequence[str], rules: Sequence[Rule] = RULES) -> list[CheckResult]:
-    """The worst first. Needs a session in autocommit, with a statement_timeout: one check that is slow or refused is
-    skipped, and stops no other.
-    """
-    may_see_all = _may_see_all(conn)
-    found = [_run(conn, rule, schemas, may_see_all=may_see_all) for rule in rules]
-    order = list(Verdict)
-    return sorted(found, key=lambda result: -order.index(result.verdict))
-
-
-def _may_see_all(conn: Connection) -> bool:
-    row = conn.execute("SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')").fetchone()
-    assert row is not None
-    return bool(row[0])
-
-
-def _run(conn: Connection, rule: Rule, schemas: Sequence[str], *, may_see_all: bool) -> CheckResult:
-    if rule.sees_all and not may_see_all:
-        return _skipped(rule, "privilege")
-    if conn.info.server_version < rule.since:
-        return _skipped(rule, "version")
-    try:
-        rows = conn.execute(_SQL[rule.name].sql.encode(), {"schemas": list(schemas)}).fetchall()
-    except psycopg.errors.InsufficientPrivilege:
-        return _skipped(rule, "privilege")
-    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
-        return _skipped(rule, "timeout")
-    except psycopg.DatabaseError as error:
-        if conn.broken:
-            raise
-        with suppress(psycopg.Error):
-            conn.rollback()
-        return _skipped(rule, f"failed {error.sqlstate}" if error.sqlstate else "failed")
-    return judge(rule, [(str(thing), amount, why) for thing, amount, why in rows])
-
-
-def judge(rule: Rule, rows: Sequence[tuple[str, float | None, str | None]]) -> CheckResult:
-    """What a question's answer amounts to. Pure."""
+def judge(rule: Rule, rows: Sequence[Row], thresholds: Sequence[Threshold] = ()) -> CheckResult:
+    """What a question's answer amounts to: of each row the object, the amount, and why there is none. Pure."""
+    own = _own_thresholds(rule, thresholds)
+    if any(one.is_off and one.object_pattern == "*" for one in own):
+        return skipped(rule, "switched_off")
     unsaid = next((why for _, amount, why in rows if amount is None), None)
     amounts = [(thing, amount) for thing, amount, _ in rows if amount is not None]
     if unsaid is not None and not amounts:
-        return _skipped(rule, unsaid)
-    judged = [Finding(thing, amount, _verdict(rule, amount)) for thing, amount in amounts]
-    findings = sorted((one for one in judged if one.verdict is not Verdict.GOOD), key=lambda one: -one.amount)
+        return skipped(rule, unsaid)
+    judged = [Finding(thing, amount, _verdict(_limits(rule, own, thing), amount, rule)) for thing, amount in amounts]
+    order = list(Verdict)
+    sign = 1 if rule.falls else -1
+    findings = sorted(
+        (one for one in judged if one.verdict is not Verdict.GOOD),
+        key=lambda one: (-order.index(one.verdict), sign * one.amount),
+    )
+    worst = min if rule.falls else max
     return CheckResult(
         name=rule.name,
         verdict=findings[0].verdict if findings else Verdict.GOOD,
         unit=rule.unit,
-        worst=max((one.amount for one in judged), default=None),
+        worst=worst((one.amount for one in judged), default=None),
         count=len(findings),
-        findings=tuple(findings[:_SHOWN]),
+        findings=tuple(findings[:SHOWN]),
+        group=rule.group,
     )
 
 
-def _verdict(rule: Rule, amount: float) -> Verdict:
+def skipped(rule: Rule, reason: str) -> CheckResult:
+    return CheckResult(rule.name, Verdict.SKIPPED, rule.unit, None, 0, (), reason, rule.group)
+
+
+def worst_first(results: Sequence[CheckResult]) -> list[CheckResult]:
+    order = list(Verdict)
+    return sorted(results, key=lambda result: -order.index(result.verdict))
+
+
+def _own_thresholds(rule: Rule, thresholds: Sequence[Threshold]) -> list[Threshold]:
+    """The longest pattern first: the more it says, the fewer it means."""
+    own = [one for one in thresholds if one.check_name == rule.name]
+    return sorted(own, key=lambda one: -len(one.object_pattern))
+
+
+def _limits(rule: Rule, own: Sequence[Threshold], thing: str) -> Rule | Threshold:
+    for one in own:
+        if one.object_pattern == thing or fnmatchcase(thing, one.object_pattern):
+            return one
+    return rule
+
+
+def _verdict(limits: Rule | Threshold, amount: float, rule: Rule) -> Verdict:
     for verdict, limit in (
-        (Verdict.CRITICAL, rule.critical),
-        (Verdict.WARNING, rule.warning),
-        (Verdict.ADVICE, rule.advice),
+        (Verdict.CRITICAL, limits.critical),
+        (Verdict.WARNING, limits.warning),
+        (Verdict.ADVICE, limits.advice),
     ):
-        if limit is not None and amount >= limit:
+        if limit is not None and (amount <= limit if rule.falls else amount >= limit):
             return verdict
     return Verdict.GOOD
 
 
-def _skipped(rule: Rule, reason: str) -> CheckResult:
-    return CheckResult(rule.name, Verdict.SKIPPED, rule.unit, None, 0, (), reason)
+Counters = Mapping[str, Mapping[str, tuple[float, float | None]]]  # by check and object: the counter, and its whole
+
+
+def compared(
+    rule: Rule, now: Mapping[str, tuple[float, float | None]], before: Counters | None, seconds: float
+) -> list[Row]:
+    """What a counter did in the seconds since an earlier look. Pure; without an earlier look nothing can be said."""
+    assert rule.against is not None
+    earlier = None if before is None else before.get(rule.name)
+    if earlier is None:
+        return [("", None, "first_look")]
+    if rule.against is Against.GONE:
+        return [(thing, 0.0 if thing in now else 1.0, None) for thing in sorted({*earlier, *now})]
+    rows: list[Row] = []
+    for thing, (counter, whole) in now.items():
+        if thing not in earlier:  # a new object: its first look
+            rows.append((thing, None, "first_look"))
+            continue
+        rows.append(_difference(rule, thing, (counter, whole), earlier[thing], seconds))
+    return rows
+
+
+def _difference(
+    rule: Rule, thing: str, now: tuple[float, float | None], before: tuple[float, float | None], seconds: float
+) -> Row:
+    more = now[0] - before[0]
+    whole = (now[1] or 0.0) - (before[1] or 0.0)
+    if rule.against is Against.CHANGED:
+        return thing, 0.0 if more == 0 else 1.0, None
+    if more < 0 or whole < 0:
+        return thing, None, "statistics_reset"
+    if rule.against is Against.SHARE:
+        return (thing, None, "too_little") if whole < max(rule.least, 1) else (thing, 100.0 * more / whole, None)
+    # A look of a second ago says little: what happened since counts as if it were that of a whole minute or hour.
+    if rule.against is Against.PER_MINUTE:
+        return thing, more / max(seconds / 60, 1.0), None
+    if rule.against is Against.PER_HOUR:
+        return thing, more / max(seconds / 3600, 1.0), None
+    return thing, more, None

@@ -17,7 +17,8 @@ from gasolinera.config import Settings, schema_of
 from gasolinera.database import Database
 from gasolinera.errors import GasolineraError
 from gasolinera.ops import measuring
-from gasolinera.ops.checking import CheckResult, Unit, Verdict, run_checks
+from gasolinera.ops.checking import CheckResult, Unit, Verdict
+from gasolinera.ops.checking_questions import run_checks
 from gasolinera.ops.measuring import About, Backups, Partitions, SlowStatements, TableSize
 from gasolinera.ops.schema_states import Comparer, SchemaState, schema_states
 from gasolinera.ops.sessions import Connection, looking_session

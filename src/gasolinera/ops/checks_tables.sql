@@ -1,0 +1,136 @@
+-- Checks of tables and indexes: how checks_*.sql are written stands in checks_sessions.sql.
+
+-- name: invalid_indexes
+-- Indexes that nobody may read, and that are not being made at this moment.
+SELECT i.indexrelid::regclass::text AS object, 1.0::double precision AS amount, NULL::text AS why
+  FROM pg_index AS i
+ WHERE NOT (i.indisvalid AND i.indisready)
+   AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)
+   AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = i.indexrelid AND c.relkind = 'I');
+
+-- name: unused_indexes
+-- Bytes of indexes that nothing has read since statistics began, and that hold no rule.
+SELECT s.schemaname || '.' || s.indexrelname AS object,
+       CASE WHEN k.days >= 14 THEN pg_relation_size(s.indexrelid) END::double precision AS amount,
+       'statistics_young' AS why
+  FROM pg_stat_user_indexes AS s
+  JOIN pg_index AS i ON i.indexrelid = s.indexrelid
+ CROSS JOIN (SELECT extract(epoch FROM now() - coalesce(d.stats_reset, pg_postmaster_start_time())) / 86400 AS days
+               FROM pg_stat_database AS d WHERE d.datname = current_database()) AS k
+ WHERE s.idx_scan = 0 AND s.schemaname = ANY (%(schemas)s)
+   AND NOT i.indisunique AND NOT i.indisexclusion AND NOT i.indisreplident
+   AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = s.indexrelid)
+   AND pg_relation_size(s.indexrelid) > 1048576;
+
+-- name: duplicate_indexes
+-- Bytes of indexes of which there is another with the same columns, order and condition.
+SELECT d.later::regclass::text AS object, pg_relation_size(d.later)::double precision AS amount, NULL::text AS why
+  FROM (
+    SELECT i.indexrelid AS later,
+           row_number() OVER (
+                PARTITION BY i.indrelid, i.indkey::text, i.indclass::text, i.indcollation::text, i.indoption::text,
+                             i.indpred::text, i.indexprs::text
+                ORDER BY i.indisunique DESC, i.indexrelid) AS place
+      FROM pg_index AS i
+      JOIN pg_class AS c ON c.oid = i.indrelid
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = ANY (%(schemas)s)
+  ) AS d
+ WHERE d.place > 1;
+
+-- name: unindexed_foreign_keys
+-- Rows of tables whose reference has no index: each delete of what they refer to reads all of them.
+SELECT c.conrelid::regclass || ' ' || c.conname AS object, greatest(t.reltuples, 0)::double precision AS amount,
+       NULL::text AS why
+  FROM pg_constraint AS c
+  JOIN pg_class AS t ON t.oid = c.conrelid
+  JOIN pg_namespace AS n ON n.oid = t.relnamespace
+ WHERE c.contype = 'f' AND n.nspname = ANY (%(schemas)s) AND NOT t.relispartition
+   AND NOT EXISTS (
+        SELECT FROM pg_index AS i
+         WHERE i.indrelid = c.conrelid
+           AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) ~ '^\([a-z_]+ IS NOT NULL\)$')
+           AND (i.indkey::smallint[])[0:cardinality(c.conkey) - 1] @> c.conkey);
+
+-- name: sequences
+-- How much of its numbers a sequence, or the column that it fills, has given out, in percent.
+SELECT s.seqrelid::regclass::text AS object,
+       100.0 * pg_sequence_last_value(s.seqrelid) / least(s.seqmax, coalesce(k.most, s.seqmax))::double precision
+           AS amount,
+       NULL::text AS why
+  FROM pg_sequence AS s
+  JOIN pg_class AS c ON c.oid = s.seqrelid
+  LEFT JOIN LATERAL (
+    SELECT CASE a.atttypid WHEN 'smallint'::regtype THEN 32767 WHEN 'integer'::regtype THEN 2147483647 END AS most
+      FROM pg_depend AS d
+      JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+     WHERE d.objid = s.seqrelid AND d.classid = 'pg_class'::regclass
+       AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+     LIMIT 1
+  ) AS k ON true
+ WHERE s.seqincrement > 0 AND c.relpersistence <> 't'
+   AND has_sequence_privilege(s.seqrelid, 'SELECT') AND pg_sequence_last_value(s.seqrelid) IS NOT NULL;
+
+-- name: unvalidated_constraints
+-- Constraints that hold for new rows alone.
+SELECT c.conrelid::regclass || ' ' || c.conname AS object, 1.0::double precision AS amount, NULL::text AS why
+  FROM pg_constraint AS c
+  JOIN pg_namespace AS n ON n.oid = c.connamespace
+ WHERE NOT c.convalidated AND n.nspname = ANY (%(schemas)s);
+
+-- name: tables_without_key
+-- Tables whose rows nobody can name.
+SELECT c.oid::regclass::text AS object, 1.0::double precision AS amount, NULL::text AS why
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition AND n.nspname = ANY (%(schemas)s)
+   AND NOT EXISTS (
+        SELECT FROM pg_index AS i
+         WHERE i.indrelid = c.oid AND (i.indisprimary OR (i.indisunique AND i.indpred IS NULL)));
+
+-- name: disabled_triggers
+-- Triggers that somebody has switched off: audit, rules and events hang on them.
+SELECT t.tgrelid::regclass || ' ' || t.tgname AS object, 1.0::double precision AS amount, NULL::text AS why
+  FROM pg_trigger AS t
+  JOIN pg_class AS c ON c.oid = t.tgrelid
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE t.tgenabled = 'D' AND n.nspname = ANY (%(schemas)s);
+
+-- name: partitions_ahead
+-- Days that are missing to the 45 for which partitions have to be there beforehand.
+SELECT p.parent AS object,
+       greatest(0, extract(epoch FROM now() + interval '45 days' - p.until) / 86400)::double precision AS amount,
+       NULL::text AS why
+  FROM (
+    SELECT i.inhparent::regclass::text AS parent,
+           max((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz) AS until
+      FROM pg_inherits AS i
+      JOIN pg_class AS c ON c.oid = i.inhrelid
+      JOIN pg_class AS m ON m.oid = i.inhparent
+      JOIN pg_namespace AS n ON n.oid = m.relnamespace
+     WHERE m.relkind = 'p' AND n.nspname = ANY (%(schemas)s)
+     GROUP BY i.inhparent
+  ) AS p
+ WHERE p.until IS NOT NULL;
+
+-- name: missing_indexes
+-- Rows that were read by going through whole tables, of large tables that are rarely read by an index.
+SELECT t.schemaname || '.' || t.relname AS object, t.seq_tup_read::double precision AS amount, NULL::text AS why
+  FROM pg_stat_user_tables AS t
+ WHERE t.n_live_tup >= 10000 AND t.seq_scan >= 50
+   AND coalesce(t.idx_scan, 0) < 0.95 * (coalesce(t.idx_scan, 0) + t.seq_scan);
+
+-- name: default_partition_rows
+-- Rows, about, in the partition for what belongs to no other: none can be made for them without a long lock.
+SELECT p.partdefid::regclass::text AS object,
+       greatest(c.reltuples, pg_stat_get_live_tuples(c.oid))::double precision AS amount, NULL::text AS why
+  FROM pg_partitioned_table AS p
+  JOIN pg_class AS c ON c.oid = p.partdefid
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE n.nspname = ANY (%(schemas)s);
+
+-- name: pending_detach
+-- Partitions whose detaching stopped half way: their rows are in no table that anybody reads.
+SELECT i.inhrelid::regclass::text AS object, 1.0::double precision AS amount, NULL::text AS why
+  FROM pg_inherits AS i
+ WHERE i.inhdetachpending;
