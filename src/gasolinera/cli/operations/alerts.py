@@ -18,7 +18,8 @@ from gasolinera.ops import alerting, alerting_notices
 from gasolinera.ops.alerting import Alert, Silence
 from gasolinera.ops.alerting_notices import Receiver
 from gasolinera.ops.alerting_run import Round, run_round
-from gasolinera.ops.checking import CheckResult, run_checks
+from gasolinera.ops.checking import CheckResult
+from gasolinera.ops.checking_questions import run_checks
 from gasolinera.ops.reaching import Operations, ops_session, reachable_operations
 
 app = typer.Typer(help="Tell people what the checks find: once, and again when it ends.", no_args_is_help=True)
