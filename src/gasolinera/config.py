@@ -117,6 +117,8 @@ class Settings(BaseSettings):
     pool_min_size: Annotated[int, Field(ge=0, le=100)] = 0
     pool_max_size: Annotated[int, Field(ge=1, le=100)] = 8
     statement_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
+    # A mark of this deployment: sessions carry it, so that `gasolinera ops bluegreen` sees who is of an older one.
+    release: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,29}$")] | None = None
 
     # Where jobs are kept, and where another process serves a service that this one does not.
     ops_database_url: DatabaseUrl | None = None

@@ -232,7 +232,7 @@ async def open_database(settings: Settings, service: str) -> AsyncGenerator[Data
         connection_class=CountingConnection,
         timeout=_CONNECT_TIMEOUT_S,
         server_settings={
-            "application_name": f"gasolinera-{service}",
+            "application_name": application_name(service, settings.release),
             "statement_timeout": str(settings.statement_timeout_ms),
             "idle_in_transaction_session_timeout": "60000",
             "timezone": "UTC",
@@ -244,6 +244,11 @@ async def open_database(settings: Settings, service: str) -> AsyncGenerator[Data
         yield db
     finally:
         await db.close()
+
+
+def application_name(service: str, release: str | None) -> str:
+    """What the server shows of a session: whose it is and, where the process was told, of which deployment."""
+    return f"gasolinera-{service}@{release}" if release else f"gasolinera-{service}"
 
 
 async def _keep(_conn: "asyncpg.Connection[asyncpg.Record]") -> None:

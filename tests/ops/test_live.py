@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from typer.testing import CliRunner
 
 from gasolinera.cli.app import app
@@ -148,7 +149,7 @@ def test_only_the_platforms_clients_are_ended(
     with pytest.raises(UnknownError, match="no session 999999"):
         find_session(operations, 999999)
     admin.execute("CREATE ROLE somebody LOGIN")
-    admin.execute(f'GRANT CONNECT ON DATABASE "{database}" TO somebody')
+    admin.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO somebody").format(sql.Identifier(database)))
     try:
         with (
             psycopg.connect(server.url(database, "somebody")) as other,
@@ -156,7 +157,7 @@ def test_only_the_platforms_clients_are_ended(
         ):
             find_session(operations, other.info.backend_pid)
     finally:
-        admin.execute(f'REVOKE CONNECT ON DATABASE "{database}" FROM somebody')
+        admin.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM somebody").format(sql.Identifier(database)))
         admin.execute("DROP ROLE somebody")
     gone = as_role("auth_app")
     found = find_session(operations, gone.info.backend_pid)
