@@ -7,7 +7,6 @@ must know: when the server is gone, so is the catalogue. It has another name unt
 import os
 import re
 import shutil
-import subprocess
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Final
 
 import msgspec
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from gasolinera.errors import ConfigError, ConflictError, GasolineraError, UnknownError
 from gasolinera.ops.base_servers import PhysicalServer
 from gasolinera.ops.catalogue import Kind, new_label
 from gasolinera.ops.manifests import read_manifest
+from gasolinera.ops.programs import ProgramError, environment_for, find_program, rest_of_address, run_program
 from gasolinera.ops.wal_archive import parse_lsn
 
 DESCRIPTION: Final = "backup.json"
@@ -34,7 +33,8 @@ class BackupFailedError(GasolineraError):
 
 class BaseBackup(msgspec.Struct, frozen=True, kw_only=True):
     """`parent`: the label of the backup that this one needs. `finished_at` by the server's clock: what was committed
-    later may be reached. `keeps_configuration`: postgresql.conf is in the data, not in a folder of the system.
+    later may be reached. `data_directory`: where the server had its data. `keeps_configuration`: postgresql.conf is
+    among them, not in a folder of the system.
     """
 
     label: str
@@ -52,18 +52,17 @@ class BaseBackup(msgspec.Struct, frozen=True, kw_only=True):
     segment_size: int
     superuser: str
     settings: dict[str, str]
-    wal_folder: str
+    data_directory: str | None
     keeps_configuration: bool
     size_bytes: int
     manifest_sha256: str
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True):
-    """How: with which tools, how fast (pg_basebackup's own words, such as 50M a second), and whether to wait for the
-    disk, without which a crash of this machine may leave less than the name says.
+    """How fast (pg_basebackup's own words, such as 50M a second), and whether to wait for the disk, without which a
+    crash of this machine may leave less than the name says.
     """
 
-    bin_dir: Path
     max_rate: str | None = None
     syncs: bool = True
 
@@ -97,7 +96,7 @@ def take(server: PhysicalServer, root: Path, taking: Taking, *, label: str, pare
         with psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn:
             started_at = _server_time(conn)
             _copy_server(server, partial / "data", root, taking, parent)
-            described = _described(server, root, partial, label, parent, (started_at, _server_time(conn)))
+            described = _described(server, partial, label, parent, (started_at, _server_time(conn)))
         (partial / DESCRIPTION).write_bytes(msgspec.json.format(msgspec.json.encode(described), indent=2))
         (partial / "of-server").unlink()
         _sync(partial / DESCRIPTION)
@@ -117,9 +116,10 @@ def _server_time(conn: psycopg.Connection[tuple[datetime]]) -> datetime:
 
 
 def _copy_server(server: PhysicalServer, data: Path, root: Path, taking: Taking, parent: BaseBackup | None) -> None:
+    program = find_program("pg_basebackup", server.version // 10_000, exactly=True)
     arguments: list[str | Path] = [
-        taking.bin_dir / "pg_basebackup", "-D", data, "-c", "fast", "-X", "stream", "--manifest-checksums=SHA256",
-        "--no-password", "-d", _without_password(server.url),
+        "-D", data, "-c", "fast", "-X", "stream", "--manifest-checksums=SHA256", "--no-password",
+        "-d", rest_of_address(server.url),
     ]  # fmt: skip
     if parent is not None:
         arguments.append(f"--incremental={root / parent.label / 'data' / 'backup_manifest'}")
@@ -127,12 +127,10 @@ def _copy_server(server: PhysicalServer, data: Path, root: Path, taking: Taking,
         arguments.append(f"--max-rate={taking.max_rate}")
     if not taking.syncs:
         arguments.append("--no-sync")
-    done = subprocess.run(
-        arguments, capture_output=True, text=True, errors="replace", check=False, env=_environment(server.url)
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip()
-        raise BackupFailedError("ops.base_backup", f"pg_basebackup failed: {said[-1500:]}", _hint(said))
+    try:
+        run_program(program, arguments, environment_for(server.url))
+    except ProgramError as error:
+        raise BackupFailedError("ops.base_backup", error.message, _hint(error.message)) from None
 
 
 def _hint(said: str) -> str | None:
@@ -145,19 +143,8 @@ def _hint(said: str) -> str | None:
     return None
 
 
-def _without_password(url: str) -> str:
-    """For the command line, which everybody on the machine can read."""
-    return make_conninfo(**{key: value for key, value in conninfo_to_dict(url).items() if key != "password"})
-
-
-def _environment(url: str) -> dict[str, str]:
-    password = conninfo_to_dict(url).get("password")
-    return {**os.environ, "LC_ALL": "C", **({} if password is None else {"PGPASSWORD": str(password)})}
-
-
 def _described(
     server: PhysicalServer,
-    root: Path,
     folder: Path,
     label: str,
     parent: BaseBackup | None,
@@ -183,7 +170,7 @@ def _described(
         segment_size=server.segment_size,
         superuser=server.superuser,
         settings=server.settings,
-        wal_folder=str(wal_folder_of(root, server.system_identifier)),
+        data_directory=server.data_directory,
         keeps_configuration=(folder / "data" / "postgresql.conf").exists(),
         size_bytes=size_of(folder),
         manifest_sha256=digest,

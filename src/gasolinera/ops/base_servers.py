@@ -14,6 +14,7 @@ Connection = psycopg.Connection[Any]
 _CARRIED: Final = ("max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions",
                    "max_locks_per_transaction")  # fmt: skip
 _OPS: Final = "ops"
+_WAITING: Final = 8
 _ABOUT = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
        current_setting('server_version_num')::int AS version,
@@ -28,6 +29,7 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_ident
        current_setting('archive_mode') <> 'off' AS archives,
        (SELECT count(*) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')) AS tablespaces,
        (SELECT jsonb_object_agg(s.name, s.setting) FROM pg_settings AS s WHERE s.name = ANY (%s)) AS settings,
+       (SELECT s.setting FROM pg_settings AS s WHERE s.name = 'data_directory') AS data_directory,
        session_user::text AS role
 """
 
@@ -50,6 +52,7 @@ class PhysicalServer(msgspec.Struct, frozen=True, kw_only=True):
     archives: bool
     tablespaces: int
     settings: dict[str, str]
+    data_directory: str | None  # nobody but a superuser is told
     role: str
 
 
@@ -74,7 +77,7 @@ def physical_servers(operations: Operations, services: list[str] | None = None, 
     found: dict[str, PhysicalServer] = {}
     known: dict[str, PhysicalServer] = {}
     for name, address in named:
-        server = known.get(address) or _looked_at(address)
+        server = known.get(address) or server_at(address)
         known[address] = server
         before = found.get(server.system_identifier, server)
         there = before.services if name == _OPS and before.services else (*before.services, name)
@@ -83,7 +86,7 @@ def physical_servers(operations: Operations, services: list[str] | None = None, 
 
 
 def _reached_otherwise(found: list[PhysicalServer], url: str) -> PhysicalServer:
-    other = _looked_at(url)
+    other = server_at(url)
     same = next((one for one in found if one.system_identifier == other.system_identifier), None)
     if same is None:
         message = "the address for copying reaches another server than the services are on"
@@ -91,7 +94,8 @@ def _reached_otherwise(found: list[PhysicalServer], url: str) -> PhysicalServer:
     return msgspec.structs.replace(other, services=same.services)
 
 
-def _looked_at(url: str) -> PhysicalServer:
+def server_at(url: str) -> PhysicalServer:
+    """Named by nobody yet: without services."""
     with psycopg.connect(url, autocommit=True, application_name="gasolinera-ops") as conn:
         cursor = conn.execute(_ABOUT, (list(_CARRIED),))
         row = cursor.fetchone()
@@ -133,7 +137,19 @@ def archiving(conn: Connection) -> Archiving:
     if failing is not None:
         hint = "the server's log says what the archive_command said; segments wait in pg_wal until it works again"
         return Archiving(f"archiving fails at {failing}: what happened since then cannot be restored", hint)
+    waiting = _waiting_segments(conn)
+    if waiting > _WAITING:
+        hint = "see the server's log: a command that cannot even be started is not counted as failed"
+        return Archiving(f"{waiting} segments wait to be archived", hint)
     return Archiving(None)
+
+
+def _waiting_segments(conn: Connection) -> int:
+    """0 where we may not look."""
+    try:
+        return int(_value(conn, "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"))
+    except psycopg.errors.InsufficientPrivilege:
+        return 0
 
 
 def _value(conn: Connection, query: str) -> Any:

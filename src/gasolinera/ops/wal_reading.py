@@ -56,14 +56,15 @@ def read_records(program: Path, covered: Coverage, start: int, segment_size: int
             process.communicate()
 
 
-def has_record_from(program: Path, covered: Coverage, lsn: int, segment_size: int) -> bool:
-    """Whether any record begins at `lsn` or after it."""
+def first_record_from(program: Path, covered: Coverage, lsn: int, segment_size: int) -> int | None:
+    """Where the first record begins that is at `lsn` or behind it; None where the log ends before."""
     if not covered.first <= lsn // segment_size < covered.end:
-        return False
+        return None
     with _as_one_timeline(covered, segment_size) as folder:
         process = _started(program, folder, lsn, ("-n", "1"))
         out, _ = process.communicate()
-        return bool(out.strip())
+        found = _HEAD.search(out)
+        return None if found is None else parse_lsn(found[2])
 
 
 @contextmanager
@@ -103,7 +104,8 @@ def _record(line: str) -> Record | None:
 def _judge_end(said: str, covered: Coverage, segment_size: int) -> None:
     """Reading always ends with an error, for the log goes on on the server. Where it ends tells what it means."""
     positions = [parse_lsn(found) for found in _POSITION.findall(said)]
-    if positions and min(positions) // segment_size < covered.end - 1:
+    # In the last segment a record may be half written; one that is whole and has a wrong checksum never is.
+    if positions and (min(positions) // segment_size < covered.end - 1 or "checksum" in said):
         where = covered.files[min(positions) // segment_size - covered.first]
         raise InputError(
             "ops.wal_damaged",

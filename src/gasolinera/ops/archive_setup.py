@@ -1,0 +1,100 @@
+"""Switching on the archive of a server's log, where the server lets us and lives on this machine."""
+
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from gasolinera.errors import ConfigError
+from gasolinera.ops.base_backups import wal_folder_of
+from gasolinera.ops.base_servers import PhysicalServer
+from gasolinera.ops.recovery_server import copying_command, require_reachable
+from vuelo.installation import Account, server_account
+
+Connection = psycopg.Connection[Any]
+
+_FIRST_WITH_SUMMARIES: Final = 170000
+_SPARE: Final = ".program"
+
+
+class ArchiveSetup(msgspec.Struct, frozen=True):
+    """`lines`: as postgresql.conf would have them. `waits_for_restart`: those that count only then."""
+
+    folder: str
+    lines: tuple[str, ...]
+    waits_for_restart: tuple[str, ...]
+
+
+def set_up_archive(server: PhysicalServer, root: Path, *, every_s: int = 60) -> ArchiveSetup:
+    """A segment leaves at least each `every_s` seconds while anything is written: so much may be lost with the machine.
+
+    Raises ConfigError `ops.not_superuser`, `ops.server_elsewhere`, `ops.folder_closed`.
+    """
+    if not server.is_superuser:
+        hint = "have somebody who may set what `gasolinera ops backup setup --print` prints"
+        raise ConfigError("ops.not_superuser", f"the role {server.role} may not change settings of the server", hint)
+    account = account_of(server)
+    folder = made_archive(server, root, account)
+    wanted = archive_settings(server, folder, account, every_s=every_s)
+    with psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn:
+        for name, value in wanted.items():
+            conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+        conn.execute("SELECT pg_reload_conf()")
+        waiting = _waiting(conn, wanted)
+    return ArchiveSetup(str(folder), setting_lines(wanted), waiting)
+
+
+def account_of(server: PhysicalServer) -> Account:
+    """Who owns the server's data. Raises ConfigError `ops.server_elsewhere`, for its commands run on its machine."""
+    data = Path(server.data_directory or "")
+    if server.data_directory is None or not (data / "postmaster.pid").exists():
+        raise ConfigError(
+            "ops.server_elsewhere",
+            "the server runs on another machine, or its data cannot be seen from here",
+            "set there what `gasolinera ops backup setup --print` prints, with the folder as it is called there",
+        )
+    owner = data.stat()
+    ours = server_account()
+    return Account(owner.st_uid, owner.st_gid, is_other=ours.is_other)
+
+
+def made_archive(server: PhysicalServer, root: Path, account: Account) -> Path:
+    folder = wal_folder_of(root, server.system_identifier)
+    folder.mkdir(parents=True, exist_ok=True)
+    require_reachable(folder.parent, account)
+    folder.chmod(0o700)
+    account.own(folder)
+    return folder
+
+
+def archive_settings(server: PhysicalServer, folder: Path, account: Account, *, every_s: int) -> dict[str, str]:
+    spare = folder.parent / _SPARE
+    spare.mkdir(exist_ok=True)
+    spare.chmod(0o755)
+    command = copying_command(["put", "%p", str(folder)], spare, account)
+    if not any(spare.iterdir()):
+        shutil.rmtree(spare)
+    settings = {"archive_mode": "on", "archive_command": command, "archive_timeout": f"{every_s}s"}
+    if server.wal_level == "minimal":
+        settings["wal_level"] = "replica"
+    if server.version >= _FIRST_WITH_SUMMARIES:
+        settings["summarize_wal"] = "on"
+    return settings
+
+
+def setting_lines(settings: dict[str, str]) -> tuple[str, ...]:
+    return tuple("{} = '{}'".format(name, value.replace("'", "''")) for name, value in settings.items())
+
+
+def _waiting(conn: Connection, wanted: dict[str, str]) -> tuple[str, ...]:
+    """Asked of a session of its own age: the reload may not have come to it yet, but these never do by a reload."""
+    rows = conn.execute(
+        """SELECT name FROM pg_settings
+            WHERE name = ANY (%s) AND context = 'postmaster'
+              AND setting <> (%s::jsonb ->> name) ORDER BY name""",
+        (list(wanted), msgspec.json.encode(wanted).decode()),
+    ).fetchall()
+    return tuple(str(row[0]) for row in rows)

@@ -1,0 +1,241 @@
+"""A server on a restored copy that recovers to a target, reachable by nobody else, and watched until it is there.
+
+`pg_ctl` says "started" before an unreachable target ends the server. So no connection is let in before recovery is
+over (hot_standby off), and what counts is that the server answers, or that its process has ended.
+"""
+
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
+
+from gasolinera.errors import ConfigError, GasolineraError
+from gasolinera.ops import wal_copying
+from gasolinera.ops.base_backups import BaseBackup
+from gasolinera.ops.recovery_planning import Target
+from vuelo.installation import Account, server_account
+
+_PORT: Final = "5432"  # of the socket's name; nothing listens on the network
+_STOP_WITHIN_S: Final = 300
+_LOG_SHOWN: Final = 12
+_PYTHONS: Final = (Path("/usr/bin/python3"), Path("/usr/local/bin/python3"))
+
+# Nothing of the old server's life: no archive, no standby, no subscription, no files of a log or a certificate.
+_QUIET: Final = {
+    "listen_addresses": "",
+    "hot_standby": "off",
+    "archive_mode": "off",
+    "ssl": "off",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "lc_messages": "C",
+    "external_pid_file": "",
+    "primary_conninfo": "",
+    "primary_slot_name": "",
+    "synchronous_standby_names": "",
+    "max_logical_replication_workers": "0",
+    "recovery_target_action": "promote",
+    **dict.fromkeys(("recovery_target", "recovery_target_time", "recovery_target_lsn", "recovery_target_xid"), ""),
+    **dict.fromkeys(("recovery_target_name", "recovery_end_command", "archive_cleanup_command"), ""),
+}
+_SCRATCH: Final = {"fsync": "off", "shared_buffers": "64MB", "huge_pages": "off", "autovacuum": "off"}
+
+
+class RecoveryFailedError(GasolineraError):
+    """The restored server did not get where it should."""
+
+
+class RecoveredServer(msgspec.Struct, frozen=True):
+    """Running, promoted, writable; `recovery_s` is how long it took from its start."""
+
+    data: Path
+    sockets: Path
+    superuser: str
+    recovery_s: float
+
+    def url(self, database: str = "postgres") -> str:
+        return make_conninfo(host=str(self.sockets), port=_PORT, dbname=database, user=self.superuser)
+
+
+Progress = Callable[[str], None]
+"""Called with the name of each file of the log that was brought from the archive."""
+
+
+@contextmanager
+def recovered_server(
+    data: Path,
+    backup: BaseBackup,
+    bin_dir: Path,
+    *,
+    recovery: tuple[Target, int] | None,
+    wal_folders: Sequence[str] = (),
+    is_scratch: bool = False,
+    within_s: float | None = None,
+    progress: Progress = lambda _: None,
+) -> Generator[RecoveredServer]:
+    """Start on `data`, recover to the target along the timeline, be writable, stop at the end.
+
+    `recovery` None: the data were recovered before. `is_scratch`: the data need not survive a crash of the machine.
+    Raises RecoveryFailedError `ops.target_unreachable`, `ops.recovery_failed`, `ops.recovery_slow`.
+    """
+    account = server_account()
+    require_reachable(data.parent, account)
+    own_tree(data, account)
+    with tempfile.TemporaryDirectory(prefix="gas-") as folder:
+        place = Path(folder)
+        log = place / "server.log"
+        settings = {**_QUIET, **backup.settings, **_files(place), **(_SCRATCH if is_scratch else {})}
+        if not backup.keeps_configuration:
+            settings["config_file"] = str(place / "postgresql.conf")
+        if recovery is not None:
+            (data / "recovery.signal").touch()
+            wanted = _recovery_settings(*recovery, wal_folders, place, account)
+            # The target last: one that is emptied after it counts as a second.
+            settings = {key: value for key, value in settings.items() if key not in wanted} | wanted
+        own_tree(data / "recovery.signal", account)
+        own_tree(place, account)
+        process = _start(bin_dir, data, settings, log, account)
+        try:
+            began = time.monotonic()
+            _wait(process, place, log, within_s, progress)
+            yield RecoveredServer(data, place, backup.superuser, time.monotonic() - began)
+        finally:
+            _stop(process)
+
+
+def _files(place: Path) -> dict[str, str]:
+    (place / "pg_hba.conf").write_text("local all all trust\n")  # the folder lets in nobody else
+    (place / "pg_ident.conf").write_text("")
+    (place / "postgresql.conf").write_text("")
+    return {
+        "hba_file": str(place / "pg_hba.conf"),
+        "ident_file": str(place / "pg_ident.conf"),
+        "unix_socket_directories": str(place),
+        "unix_socket_permissions": "0700",
+        "port": _PORT,
+    }
+
+
+def _recovery_settings(
+    target: Target, timeline: int, wal_folders: Sequence[str], place: Path, account: Account
+) -> dict[str, str]:
+    settings = {
+        "recovery_target_timeline": str(timeline),
+        "restore_command": copying_command(["get", "%f", "%p", *wal_folders], place, account),
+    }
+    if target.kind != "latest":
+        settings[f"recovery_target_{target.kind}"] = target.value
+        settings["recovery_target_inclusive"] = "on" if target.inclusive else "off"
+    return settings
+
+
+def copying_command(arguments: Sequence[str], spare: Path, account: Account) -> str:
+    """A shell command for the server's settings that copies one file of the log, by our own program.
+
+    What the server's account cannot reach is copied to `spare`. Raises ConfigError `ops.no_python` when there is no
+    interpreter that it may run.
+    """
+    script = Path(wal_copying.__file__)
+    if not account.can_reach(script.parent):
+        script = Path(shutil.copy(script, spare))
+        script.chmod(0o644)
+    choices = (Path(sys.executable), Path(sys.executable).resolve(), *_PYTHONS)
+    python = next((one for one in choices if one.exists() and _may_run(one, account)), None)
+    if python is None:
+        hint = f"install python3 in {_PYTHONS[0].parent}"
+        raise ConfigError("ops.no_python", "the account that the server runs as can run no Python", hint)
+    words = [str(python), "-I", "-S", str(script), *arguments]
+    return " ".join(word if word in ("%p", "%f") else shlex.quote(word.replace("%", "%%")) for word in words)
+
+
+def _may_run(program: Path, account: Account) -> bool:
+    return account.can_reach(program.parent) and account.can_reach(program.resolve().parent)
+
+
+def require_reachable(folder: Path, account: Account) -> None:
+    """Raises ConfigError `ops.folder_closed`."""
+    if not account.can_reach(folder.absolute()):
+        raise ConfigError(
+            "ops.folder_closed",
+            f"the account that the server runs as cannot reach {folder}",
+            "choose a folder below one that others may enter, such as /var/lib/gasolinera",
+        )
+
+
+def own_tree(path: Path, account: Account) -> None:
+    """Gives files to the server's account, where that is not ours."""
+    if account.is_other and path.exists():
+        account.own(path)
+        for each in path.rglob("*"):
+            if not each.is_symlink():
+                account.own(each)
+
+
+def _start(
+    bin_dir: Path, data: Path, settings: Mapping[str, str], log: Path, account: Account
+) -> "subprocess.Popen[bytes]":
+    data.chmod(0o700)
+    arguments = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    user, group, extra_groups = account.change
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [bin_dir / "postgres", "-D", data, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=data,
+            start_new_session=True,  # Ctrl-C in our terminal must not reach the server before we are done with it
+            user=user,
+            group=group,
+            extra_groups=extra_groups,
+        )
+
+
+def _wait(
+    process: "subprocess.Popen[bytes]", place: Path, log: Path, within_s: float | None, progress: Progress
+) -> None:
+    deadline = None if within_s is None else time.monotonic() + within_s
+    address = make_conninfo(host=str(place), port=_PORT, connect_timeout=5).encode()
+    with log.open(errors="replace") as said:
+        while Ping(PGconn.ping(address)) != Ping.OK:
+            for line in said:
+                if "restored log file" in line:
+                    progress(line.split('"')[1])
+            if process.poll() is not None:
+                raise _failure(log.read_text(errors="replace"))
+            if deadline is not None and time.monotonic() > deadline:
+                message = f"recovery is not over after {within_s:.0f} seconds"
+                raise RecoveryFailedError("ops.recovery_slow", message, "give it more time, or take backups more often")
+            time.sleep(0.05)
+
+
+def _failure(log: str) -> RecoveryFailedError:
+    lines = log.strip().splitlines()
+    fatal = next((line for line in lines if "FATAL" in line or "PANIC" in line), "")
+    if "before configured recovery target was reached" in fatal:
+        last = next((line.split("LOG:")[-1].strip() for line in lines if "last completed transaction was" in line), "")
+        message = f"recovery ended before the target was reached{f'; {last}' if last else ''}"
+        return RecoveryFailedError("ops.target_unreachable", message, "a dry run says what can be reached")
+    tail = "\n".join(lines[-_LOG_SHOWN:])
+    return RecoveryFailedError("ops.recovery_failed", f"the restored server ended:\n{fatal or tail}", None)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Fast shutdown, so that what it leaves is whole; after a long wait without regard."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGQUIT)
+        process.wait()
