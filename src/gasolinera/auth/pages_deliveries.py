@@ -1,5 +1,6 @@
 """Deliveries to a webhook in the back office: one with every try, and sent again."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,16 +8,20 @@ import msgspec
 from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
-from litestar.response import Redirect, Template
+from litestar.response import Redirect, Stream, Template
 
 from gasolinera.auth import webhooks
-from gasolinera.auth.pages_partners import WORDING, Code
+from gasolinera.auth.models_webhooks import Delivery, DeliveryPosition, DeliveryStatus
+from gasolinera.auth.pages_partners import WORDING, Code, Text
 from gasolinera.auth.pages_webhooks import MANAGE, PATH, EndpointId, event_texts
 from gasolinera.auth.refused import Speaker
-from gasolinera.database import Database, RequestContext
+from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import ConflictError
+from gasolinera.paging import Page, decode_cursor
+from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form, read_form
-from gasolinera.web.pages import page
+from gasolinera.web.pages import CHAIN_ZONE, language_of, page
+from gasolinera.web.sheets import csv_of_pages
 
 _DeliveryId = Annotated[UUID, PathParameter()]
 
@@ -41,6 +46,34 @@ async def _delivery_page(
         "form": form,
     }
     return page(request, "auth/partners/delivery.html", values, wording=WORDING, status=status)
+
+
+@get(f"{PATH}/deliveries.csv", include_in_schema=False, guards=MANAGE)
+async def deliveries_file_route(
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    code: Code,
+    endpoint_id: EndpointId,
+    shown: Text = "",
+) -> Stream:
+    say = Speaker(request, WORDING)
+    status = DeliveryStatus(shown) if shown in DeliveryStatus.__members__ else None
+
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[Delivery]:
+        after = decode_cursor(DeliveryPosition, cursor)
+        return await webhooks.list_deliveries(conn, code, endpoint_id, after=after, limit=limit, status=status)
+
+    def row(one: Delivery) -> Sequence[object]:
+        moments = [
+            sheet_moment(moment, CHAIN_ZONE) if moment else None
+            for moment in (one.created_at, one.next_attempt_at, one.delivered_at)
+        ]
+        said = event_texts(say, [one.event_type]), say(f"status-{one.status}")
+        return (moments[0], *said, one.attempts, *moments[1:], one.delivery_id)
+
+    names = ("at", "event", "status", "attempts", "next", "done")
+    header = [*(say(f"deliveries-{name}") for name in names), say("delivery-reference")]
+    return await csv_of_pages(db, read, row, name="deliveries", header=header, language=language_of(request))
 
 
 @get(f"{PATH}/deliveries/{{delivery_id:uuid}}", include_in_schema=False, guards=MANAGE)
@@ -74,4 +107,4 @@ async def again_route(
     return Redirect(f"/office/webhooks/{code}/{endpoint_id}/deliveries/{delivery_id}?said=again", status_code=303)
 
 
-HANDLERS = (delivery_route, again_route)
+HANDLERS = (deliveries_file_route, delivery_route, again_route)
