@@ -253,8 +253,8 @@ def standing_version(conn: Connection, service: vuelo.Service) -> str | None:
 
 
 def counted_tables(conn: Connection, schema: str) -> list[DumpedTable]:
-    """Every table of a schema that holds rows, by name. Reads all of it."""
-    found = conn.execute(_SQL["tables"].sql.encode(), {"schema": schema}).fetchall()
+    """Every table of a schema that holds rows and that the session may read, by name. Reads all of it."""
+    found = [(name, part_of) for name, part_of, may_read in _tables(conn, schema) if may_read]
     if not found:
         return []
     counts = sql.SQL(" UNION ALL ").join(
@@ -263,6 +263,15 @@ def counted_tables(conn: Connection, schema: str) -> list[DumpedTable]:
     )
     rows = dict(conn.execute(counts).fetchall())
     return [DumpedTable(name, rows[name], part_of) for name, part_of in found]
+
+
+def closed_tables(conn: Connection, schema: str) -> list[str]:
+    """Those that the session may not read, because somebody else than the schema's owner made them."""
+    return [name for name, _, may_read in _tables(conn, schema) if not may_read]
+
+
+def _tables(conn: Connection, schema: str) -> list[tuple[str, str | None, bool]]:
+    return conn.execute(_SQL["tables"].sql.encode(), {"schema": schema}).fetchall()
 
 
 def _dump_all(

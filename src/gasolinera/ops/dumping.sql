@@ -15,7 +15,8 @@ SELECT pg_export_snapshot() AS snapshot, pg_current_wal_lsn()::text AS lsn, cloc
 -- Those that hold rows of a schema, and the partitioned table whose rows they are.
 SELECT c.relname::text AS name,
        CASE WHEN c.relispartition THEN
-            (SELECT r.relname::text FROM pg_class AS r WHERE r.oid = pg_partition_root(c.oid)) END AS part_of
+            (SELECT r.relname::text FROM pg_class AS r WHERE r.oid = pg_partition_root(c.oid)) END AS part_of,
+       has_table_privilege(c.oid, 'SELECT') AS may_read
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname = %(schema)s AND c.relkind = 'r'

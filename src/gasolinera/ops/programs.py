@@ -28,7 +28,7 @@ SETTING: Final = f"{PREFIX}POSTGRES_BIN"
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 _WHEEL_VERSIONS: Final = (16, 18)
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)\S*")
-_MOST_SAID: Final = 2000
+_MOST_SAID: Final = 1000
 _WITH_SERVER: Final = frozenset(
     ("pg_verifybackup", "pg_combinebackup", "pg_controldata", "pg_ctl", "postgres", "initdb")
 )
@@ -44,7 +44,15 @@ class Program(msgspec.Struct, frozen=True):
 
 
 class ProgramError(GasolineraError):
-    """A program ended badly; the message is the end of what it said."""
+    """A program ended badly; the message has what it said."""
+
+
+class EndedEarlyError(Exception):
+    """A program that was written to has ended; `running_program` makes a ProgramError of it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        super().__init__("it ended before it had read everything")
+        self.process = process
 
 
 def find_program(name: str, at_least: int, *, exactly: bool = False) -> Program:
@@ -183,10 +191,11 @@ def running_program(
         try:
             yield process
         except BaseException as error:
+            if isinstance(error, EndedEarlyError) and error.process is process:
+                process.wait()
+                raise _failed(program, process.returncode, spoken) from error
             process.kill()
             process.wait()
-            if isinstance(error, BrokenPipeError):  # it ended first, and knows why
-                raise _failed(program, process.returncode, spoken) from error
             raise
         finally:
             for stream in (process.stdin, process.stdout):
@@ -195,6 +204,16 @@ def running_program(
                         stream.close()
         if process.wait() != 0:
             raise _failed(program, process.returncode, spoken)
+
+
+def send(process: "subprocess.Popen[bytes]", data: bytes) -> None:
+    """To the program's standard input, all of it. Raises EndedEarlyError."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(data)
+        process.stdin.flush()
+    except BrokenPipeError as error:
+        raise EndedEarlyError(process) from error
 
 
 @contextmanager
@@ -206,6 +225,8 @@ def _spoken() -> Generator[IO[bytes]]:
 
 def _failed(program: Program, status: int, spoken: IO[bytes]) -> ProgramError:
     spoken.seek(0)
-    said = spoken.read().decode(errors="replace").strip()[-_MOST_SAID:]
+    said = spoken.read().decode(errors="replace").strip()
+    if len(said) > 2 * _MOST_SAID:  # the first words tell what went wrong, the last ones how it ended
+        said = f"{said[:_MOST_SAID]} … {said[-_MOST_SAID:]}"
     how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
     return ProgramError("ops.program_failed", f"{program.name} {how}: {said or 'it said nothing'}")
