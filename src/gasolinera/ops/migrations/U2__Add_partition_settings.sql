@@ -1,0 +1,2 @@
+DROP TABLE ops_schema.archives;
+DROP TABLE ops_schema.partition_rules;

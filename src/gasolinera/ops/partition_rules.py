@@ -1,0 +1,117 @@
+"""How far ahead partitions are made, and when one may go: rules of `ops_schema`, and the arithmetic of months."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+Connection = psycopg.Connection[Any]
+
+# A day of people ends up to twelve hours after the day of UTC, and clocks are changed by hours. So nothing goes on the
+# day on which it may go first: in no time zone is anything younger than its rule says.
+_GRACE: Final = timedelta(days=1)
+_FIRST_YEAR: Final = 1
+
+
+class Action(StrEnum):
+    """What becomes of a partition that has been kept for long enough."""
+
+    ARCHIVE = "ARCHIVE"
+    DROP = "DROP"
+    KEEP = "KEEP"
+
+
+class PartitionRule(msgspec.Struct, frozen=True, kw_only=True):
+    """`keep_months` counts from the end of a partition; None: for good. `legal_hold` says who forbids that any goes."""
+
+    service: str = "*"
+    table_pattern: str = "*"
+    months_ahead: int = 3
+    alert_days: int = 45
+    action: Action = Action.KEEP
+    keep_months: int | None = None
+    reason: str = "BUSINESS"
+    explanation: str = "Nobody has decided that it may go."
+    legal_hold: str | None = None
+
+    @property
+    def why(self) -> str:
+        return f"{self.reason}: {self.explanation}"
+
+
+def load_rules(conn: Connection) -> list[PartitionRule]:
+    """Of `ops_schema`, which `conn` reads as the role ops."""
+    rows = conn.execute(
+        """SELECT service, table_pattern, months_ahead, alert_days, action, keep_months, reason, explanation, legal_hold
+             FROM ops_schema.partition_rules ORDER BY service, table_pattern"""
+    ).fetchall()
+    names = PartitionRule.__struct_fields__
+    return [msgspec.convert(dict(zip(names, row, strict=True)), PartitionRule) for row in rows]
+
+
+def rule_for(rules: Sequence[PartitionRule], service: str, table: str) -> PartitionRule:
+    """The one that says most of the table; what no rule matches is kept."""
+    matching = [
+        rule for rule in rules if rule.service in ("*", service) and fnmatchcase(table, _only_stars(rule.table_pattern))
+    ]
+    return max(matching, key=_exactness, default=PartitionRule())
+
+
+def _only_stars(pattern: str) -> str:
+    return pattern.replace("[", "[[]").replace("?", "[?]")
+
+
+def _exactness(rule: PartitionRule) -> tuple[bool, bool, int]:
+    return rule.service != "*", "*" not in rule.table_pattern, len(rule.table_pattern.replace("*", ""))
+
+
+def may_go(rule: PartitionRule, until: datetime, now: datetime) -> bool:
+    """Whether everything before `until` is older than the rule asks for, however months are counted."""
+    if rule.action is Action.KEEP or rule.keep_months is None or rule.legal_hold is not None:
+        return False
+    return is_past(until, rule.keep_months, now)
+
+
+def is_past(until: datetime, months: int, now: datetime) -> bool:
+    """The end of a month has no day so many months later or earlier: both ways of counting have to agree."""
+    forward = _months_later(until, months)
+    backward = _months_earlier(now - _GRACE, months)
+    return forward is not None and backward is not None and forward + _GRACE <= now and until <= backward
+
+
+def month_of(moment: datetime) -> datetime:
+    """The first moment of its month, in UTC."""
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def months_on(month: datetime, count: int) -> datetime:
+    """The first of a month, so many months later. Raises ValueError beyond the year 9999."""
+    year, index = divmod(month.year * 12 + month.month - 1 + count, 12)
+    return month.replace(year=year, month=index + 1)
+
+
+def _months_later(moment: datetime, months: int) -> datetime | None:
+    """A day that the month has not is the first of the next: later, so that more is kept."""
+    try:
+        begin = months_on(month_of(moment), months)
+        wanted = moment.astimezone(UTC)
+        try:
+            return wanted.replace(year=begin.year, month=begin.month)
+        except ValueError:
+            return months_on(begin, 1)
+    except ValueError:
+        return None
+
+
+def _months_earlier(moment: datetime, months: int) -> datetime | None:
+    """A day that the month has not is the month's last: earlier, so that more is kept."""
+    wanted = moment.astimezone(UTC)
+    if wanted.year * 12 + wanted.month - 1 - months < _FIRST_YEAR * 12:
+        return None
+    begin = months_on(month_of(moment), -months)
+    last = months_on(begin, 1) - timedelta(days=1)
+    return wanted.replace(year=begin.year, month=begin.month, day=min(wanted.day, last.day))
