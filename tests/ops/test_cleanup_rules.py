@@ -1,0 +1,159 @@
+"""The rules that come with the platform: they fit its tables, and say what its jobs do."""
+
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from gasolinera.app import ALL_PARTS
+from gasolinera.config import SERVICES
+from gasolinera.errors import ConfigError, UnknownError
+from gasolinera.ops import operations_schema
+from gasolinera.ops.cleaning import Outcome, clean
+from gasolinera.ops.cleaning_rules import Period, hold, read_rules, release
+from gasolinera.ops.reaching import Operations
+from gasolinera.worker import jobs_of
+from tests.conftest import Clone, drop
+from vuelo.embedded import Server
+
+Connection = psycopg.Connection[Any]
+
+_NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def database(server: Server, clone_of: Clone) -> Generator[str]:
+    """One for all tests of this file."""
+    name = clone_of("test")
+    yield name
+    drop(server, name)
+
+
+@pytest.fixture(scope="module")
+def ops_url(server: Server, database: str) -> str:
+    url = server.url(database)
+    operations_schema.install(url)
+    return url
+
+
+@pytest.fixture(autouse=True)
+def _as_before(ops_url: str) -> Generator[None]:
+    """What tests write goes with them."""
+    with psycopg.connect(ops_url, autocommit=True) as conn:
+        conn.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM ops_schema.retention_rules")
+        yield
+        conn.execute("DELETE FROM ops_schema.retention_rules")
+        conn.execute("DELETE FROM ops_schema.runs")
+        conn.execute("INSERT INTO ops_schema.retention_rules SELECT * FROM kept")
+
+
+def test_every_rule_that_comes_with_the_platform_fits_its_tables(operations: Operations) -> None:
+    counted = clean(operations, is_dry_run=True)
+    assert [rule for rule in counted.rules if rule.outcome is not Outcome.COUNTED] == []
+    assert {rule.service for rule in counted.rules} == {*SERVICES, "ops"}
+
+
+def test_each_rule_names_a_job_that_exists(ops: Connection) -> None:
+    jobs = {job.name for job in jobs_of(ALL_PARTS)}
+    named = {rule.job for rule in read_rules(ops)} - {None}
+    assert named <= jobs
+    # A job that forgets has a rule, so that the list is whole.
+    forgetting = {name for name in jobs if ".forget" in name or ".purge" in name}
+    without = {"raffle.forget_deliveries", "ads.forget_unused_media"}  # they judge by what uses a row, not by its age
+    assert forgetting - named == without
+
+
+def test_a_rule_goes_by_the_same_time_as_the_job(operations: Operations, admin: Connection) -> None:
+    """The function of the job takes all that the rule would, and no more of it."""
+    admin.execute(
+        """INSERT INTO coupon_schema.idempotency_keys (key_hash, fingerprint, status, answer, created_at)
+           SELECT sha256(('k' || n)::bytea), sha256(('f' || n)::bytea), 200, '{}', now() - n * interval '5 hours'
+             FROM generate_series(0, 9) AS n""",
+    )
+    before = clean(operations, services=["coupon"], table="idempotency_keys", is_dry_run=True).rows
+    row = admin.execute("SELECT coupon_schema.forget_old_requests(1000)").fetchone()
+    assert row == (before,) == (5,)  # those of 25 hours ago and before
+    assert clean(operations, services=["coupon"], table="idempotency_keys").rows == 0
+
+
+def test_periods_are_told_in_words() -> None:
+    assert str(Period(13, 0, 0)) == "1 year 1 month"
+    assert str(Period(0, 1, 5400)) == "1 day 1 hour 30 minutes"
+
+
+def test_a_rule_with_sql_in_it_is_refused(ops: Connection) -> None:
+    for column, value in (
+        ("table_name", "outbox_events; DROP TABLE x"),
+        ("time_column", 'created_at" OR true --'),
+        ("time_zone", "UTC'; --"),
+        ("keep", "-1 day"),
+        ("keep", "1 month -40 days"),
+        ("service", "nobody"),
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            ops.execute(
+                f"UPDATE ops_schema.retention_rules SET {column} = %s WHERE name = 'auth.login_codes'".encode(),
+                (value,),
+            )
+
+
+def test_a_condition_outside_of_the_vocabulary_is_refused(ops: Connection) -> None:
+    ops.execute(
+        """UPDATE ops_schema.retention_rules SET conditions = '[{"is": "sql", "text": "true"}]'
+            WHERE name = 'auth.login_codes'"""
+    )
+    with pytest.raises(ConfigError, match=r"auth\.login_codes is not understood"):
+        read_rules(ops)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("table_name = 'no_such_table'", "there is no auth_schema.no_such_table.expires_at"),
+        ("time_column = 'phone_number'", "phone_number is text"),
+        ("time_zone = 'Mars/Olympus'", "'Mars/Olympus' is no time zone"),
+        ("""conditions = '[{"is": "one_of", "column": "id", "values": ["1"]}]'""", "id is no text"),
+        ("action = 'ANONYMISE', cleared_columns = '{code_hash}'", "code_hash cannot be cleared: NOT NULL"),
+    ],
+)
+def test_a_rule_that_does_not_fit_is_told_and_nothing_goes(
+    operations: Operations, ops: Connection, change: str, problem: str
+) -> None:
+    ops.execute(f"UPDATE ops_schema.retention_rules SET {change} WHERE name = 'auth.login_codes'".encode())
+    result = clean(operations, services=["auth"], now=_NOW + timedelta(days=4000))
+    found = next(rule for rule in result.rules if rule.name == "auth.login_codes")
+    assert found.outcome is Outcome.FAILED
+    assert problem in (found.problem or "")
+    assert found.rows == 0
+    assert result.is_bad
+    row = ops.execute("SELECT outcome, result FROM ops_schema.runs WHERE command = 'cleanup run'").fetchone()
+    assert row is not None
+    assert row[0] == "WARNING"
+    assert msgspec.convert(row[1]["rules"], list[dict[str, Any]])
+
+
+def test_a_held_rule_keeps_everything_until_it_is_released(
+    operations: Operations, ops: Connection, admin: Connection
+) -> None:
+    admin.execute(
+        """INSERT INTO auth_schema.access_revocations (user_id, revoked_at)
+           VALUES (gen_random_uuid(), now() - interval '9 hours')"""
+    )
+    held = hold(ops, "auth.access_revocations", "case 12")
+    assert held.held_because == "case 12"
+    assert hold(ops, "auth.access_revocations", "case 13").held_because == "case 12"
+    (result,) = clean(operations, services=["auth"], table="access_revocations").rules
+    assert (result.outcome, result.rows, result.problem) == (Outcome.HELD, 0, "case 12")
+    assert release(ops, "auth.access_revocations").held_since is None
+    (result,) = clean(operations, services=["auth"], table="access_revocations").rules
+    assert (result.outcome, result.rows) == (Outcome.CLEANED, 1)
+
+
+def test_a_rule_that_nobody_knows_is_told(ops: Connection) -> None:
+    with pytest.raises(UnknownError):
+        hold(ops, "auth.nothing", "case 12")
+    with pytest.raises(UnknownError):
+        read_rules(ops, ["auth"], "no_table")
