@@ -13,7 +13,7 @@ from gasolinera.config import Settings
 from gasolinera.ops import jobs_schema
 from gasolinera.ops.checking import Unit
 from gasolinera.ops.checking_rules import RULES
-from gasolinera.ops.pages_database import amount_text
+from gasolinera.ops.checking_words import amount_text
 from gasolinera.wording import LANGUAGES, load_wording
 from gasolinera.worker import jobs_of
 from tests.web.looking import ADMINISTRATOR, ANA, HTML, STATION_ADMIN, cookie_of, token_in

@@ -22,8 +22,7 @@ from gasolinera.config import PREFIX, Settings
 from gasolinera.errors import ConfigError, HTTPStatus, UnavailableError
 from gasolinera.ops.alerting import Notice
 from gasolinera.ops.checking import Unit
-from gasolinera.ops.pages_database import amount_text
-from gasolinera.wording import load_wording
+from gasolinera.ops.checking_words import amount_text
 
 _PREFIX_OF_SECRETS: Final = "whsec_"
 _TRIES: Final = 3
@@ -158,11 +157,10 @@ def words_of(check_name: str, language: str) -> tuple[str, str, str]:
     """What a check is called, what it means and what to do: texts of the database page, or the bare name."""
     if check_name == "test":
         return "Test", "Somebody has asked whether alerts arrive: this one did.", ""
-    wording = load_wording("gasolinera.ops", "database")
     message = f"check-{check_name.replace('_', '-')}"
-    known = wording.names(language)
+    known = WORDING.names(language)
     name, means, do = (
-        wording.text(language, one) if one in known else "" for one in (message, f"{message}-means", f"{message}-do")
+        WORDING.text(language, one) if one in known else "" for one in (message, f"{message}-means", f"{message}-do")
     )
     return name or check_name, means, do
 

@@ -119,12 +119,12 @@ def ask(
             raise
         with suppress(psycopg.Error):
             conn.rollback()
-        return skipped(rule, _reason(error))
+        return skipped(rule, _reason(rule, error))
 
 
-def _reason(error: psycopg.DatabaseError) -> str:
+def _reason(rule: Rule, error: psycopg.DatabaseError) -> str:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return "privilege"
+        return "superuser_only" if rule.as_login else "privilege"
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
         return "timeout"
     return f"failed {error.sqlstate}" if error.sqlstate else "failed"

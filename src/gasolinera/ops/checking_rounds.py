@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Identifier
 
 from gasolinera.jobs import Job
 from gasolinera.ops import checking_memory, checking_platform, checking_storage, data_quality
-from gasolinera.ops.checking import CheckResult, Group, Rule, Threshold, judge, worst_first
+from gasolinera.ops.checking import CheckResult, Group, Rule, Threshold, judge, skipped, worst_first
 from gasolinera.ops.checking_questions import Memory, look
 from gasolinera.ops.checking_rules import BY_NAME, RULES, SLOW
 from gasolinera.ops.operations_schema import ROLE
@@ -23,6 +23,7 @@ _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 5_000
 _LOCK_TIMEOUT_MS: Final = 500
 _OF_ROOM: Final = ("disk_used", "disk_forecast", "database_growth", "table_growth")
+_OF_EXTENSIONS: Final = ("slow_statements", "table_bloat", "index_bloat")
 _OF_OPERATIONS: Final = (Group.BACKUPS, Group.JOBS)
 
 
@@ -30,6 +31,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """Which checks. Nothing said: all but those that take seconds; named, or of a group that is named: those too."""
 
     groups: frozenset[Group] = frozenset()
+    without: frozenset[Group] = frozenset()
     only: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
 
@@ -39,6 +41,8 @@ class Wanted(msgspec.Struct, frozen=True):
     def has(self, name: str, group: Group) -> bool:
         if self.only:
             return name in self.only
+        if group in self.without:
+            return False
         return group in self.groups if self.groups else name not in SLOW
 
 
@@ -72,11 +76,14 @@ def check_operations(
             down.append((place.label, 0.0, None))
         except psycopg.OperationalError as error:
             down.append((f"{place.label}: {_why(error)}", 1.0, None))
+            found += [_unreached(rule, place.label) for rule in rules if _is_of_places(rule)]
     if "reachable" in {rule.name for rule in rules}:
         found.append(judge(BY_NAME["reachable"], down, limits))
     found += _of_platform(operations, wanted, rules, limits, jobs)
-    if wanted.has("", Group.DATA) or any(name not in BY_NAME for name in wanted.only):
-        found += [one for one in data_quality.data_results(operations) if wanted.has(one.name, Group.DATA)]
+    if any(wanted.has(name, Group.DATA) for name in data_quality.RULES):
+        project = operations.project.only(sorted(wanted.services))
+        told = data_quality.run_data_checks(project, limits)
+        found += [one for one in told if wanted.has(one.name, Group.DATA)]
     return worst_first(found)
 
 
@@ -101,9 +108,16 @@ def _key(url: str) -> str:
 
 
 def _why(error: psycopg.OperationalError) -> str:
-    """The last line of libpq's words, which have no password in them."""
-    lines = str(error).strip().splitlines()
-    return (lines[-1] if lines else type(error).__name__)[:200]
+    """The first line of libpq's words: they have no password in them."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _is_of_places(rule: Rule) -> bool:
+    return rule.is_question or rule.group is Group.EVENTS or rule.name in (*_OF_ROOM, *_OF_EXTENSIONS)
+
+
+def _unreached(rule: Rule, label: str = "") -> CheckResult:
+    return msgspec.structs.replace(skipped(rule, "unreachable"), place=label)
 
 
 def _memory_of(operations: Operations, place: Place) -> Memory:
@@ -187,10 +201,14 @@ def _of_platform(
     names = {rule.name for rule in rules}
     if "drift" in names:
         found.append(checking_platform.drift_result(project, limits))
-    if any(rule.group in _OF_OPERATIONS for rule in rules):
+    of_operations = [rule for rule in rules if rule.group in _OF_OPERATIONS]
+    if of_operations:
         services = [service.name for service in project.services]
-        with suppress(psycopg.OperationalError), ops_session(operations.ops_url) as conn:
-            found += checking_platform.kept_results(conn, services, rules, limits)
-            if "late_jobs" in names:
-                found.append(checking_platform.job_result(conn, jobs, limits))
+        try:
+            with ops_session(operations.ops_url) as conn:
+                found += checking_platform.kept_results(conn, services, rules, limits)
+                if "late_jobs" in names:
+                    found.append(checking_platform.job_result(conn, jobs, limits))
+        except psycopg.OperationalError:
+            found += [_unreached(rule) for rule in of_operations]
     return found

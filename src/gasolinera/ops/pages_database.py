@@ -17,8 +17,9 @@ from gasolinera.config import Settings, schema_of
 from gasolinera.database import Database
 from gasolinera.errors import GasolineraError
 from gasolinera.ops import measuring
-from gasolinera.ops.checking import CheckResult, Unit, Verdict
+from gasolinera.ops.checking import CheckResult, Verdict
 from gasolinera.ops.checking_questions import run_checks
+from gasolinera.ops.checking_words import WORDING, amount_text, bytes_text
 from gasolinera.ops.measuring import About, Backups, Partitions, SlowStatements, TableSize
 from gasolinera.ops.schema_states import Comparer, SchemaState, schema_states
 from gasolinera.ops.sessions import Connection, looking_session
@@ -26,9 +27,7 @@ from gasolinera.permissions import Permission
 from gasolinera.web.forms import read_form
 from gasolinera.web.pages import page
 from gasolinera.web.sheets import csv_page
-from gasolinera.wording import load_wording
 
-WORDING: Final = load_wording("gasolinera.ops", "database")
 _LOOK: Final = [requires(Permission.JOBS_RUN, second_factor=True)]
 _ASK: Final = [requires(Permission.JOBS_RUN, second_factor=True, fresh=True)]
 _WITHIN_S: Final = 10.0
@@ -155,43 +154,6 @@ def _comparer(state: State) -> Comparer:
 def _databases(state: State) -> Mapping[str, Database]:
     found: Mapping[str, Database] = state["databases"]
     return found
-
-
-def amount_text(amount: float | None, unit: Unit) -> str:
-    """With its unit, as far as people need to know it."""
-    if amount is None or unit is Unit.NONE:
-        return ""
-    if unit is Unit.BYTES:
-        return bytes_text(amount)
-    if unit is Unit.SECONDS:
-        return _span(amount)
-    if unit is Unit.PERCENT:
-        return f"{amount:.1f}\N{NO-BREAK SPACE}%"
-    if unit is Unit.DAYS:
-        return f"{amount:.0f} d"
-    return _thousands(amount)
-
-
-def bytes_text(amount: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1024:
-            return f"{amount:.0f}\N{NO-BREAK SPACE}{unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f}\N{NO-BREAK SPACE}TB"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f}\N{NO-BREAK SPACE}s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f}\N{NO-BREAK SPACE}min"
-    return f"{seconds / 3600:.0f}\N{NO-BREAK SPACE}h"
-
-
-def _thousands(amount: float) -> str:
-    if amount >= 1_000_000:
-        return f"{amount / 1_000_000:.1f}\N{NO-BREAK SPACE}M"
-    return f"{amount:,.0f}"
 
 
 HANDLERS = (database_page, compare_page, tables_page)
