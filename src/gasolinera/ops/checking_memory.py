@@ -5,12 +5,13 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
 from gasolinera.database import load_queries
 from gasolinera.ops import thresholds
-from gasolinera.ops.checking import Against, Counters
-from gasolinera.ops.checking_questions import Memory, Sample
+from gasolinera.ops.checking import Against, Counters, Threshold
+from gasolinera.ops.checking_questions import Sample
 from gasolinera.ops.checking_rules import RULES
 
 Connection = psycopg.Connection[Any]
@@ -20,19 +21,29 @@ _GONE: Final = [rule.name for rule in RULES if rule.against is Against.GONE]
 _COUNTERS: Final = dict[str, dict[str, tuple[float, float | None]]]
 
 
-def load_memory(conn: Connection, place: str) -> Memory:
-    """Nothing where the tables are missing. Needs only to read."""
+def place_key(url: str) -> str:
+    """What a database is remembered by: its address without who asks, and how."""
+    parts = conninfo_to_dict(url)
+    return f"{parts.get('host', '')}:{parts.get('port', '')}/{parts.get('dbname', '')}"
+
+
+def load_limits(conn: Connection) -> tuple[Threshold, ...]:
+    """None where the tables are missing."""
+    return tuple(thresholds.listed(conn)) if thresholds.are_there(conn) else ()
+
+
+def load_sample(conn: Connection, place: str) -> Sample | None:
+    """What an earlier look counted: the oldest of the last hour, else the newest of the last day."""
     if not thresholds.are_there(conn):
-        return Memory()
-    limits = tuple(thresholds.listed(conn))
+        return None
     row = conn.execute(_SQL["newest_before"].sql.encode(), {"place": place}).fetchone()
     if row is None:
-        return Memory(limits)
+        return None
     counters = msgspec.convert(row[1], _COUNTERS)
     # A standby that left two hours ago is gone still, so that these look at the whole day.
     for name, thing in conn.execute(_SQL["seen"].sql.encode(), {"place": place, "names": _GONE}).fetchall():
         counters.setdefault(name, {}).setdefault(thing, (1.0, None))
-    return Memory(limits, Sample(row[0], counters))
+    return Sample(row[0], counters)
 
 
 def keep_counters(conn: Connection, place: str, counters: Counters) -> None:

@@ -1,7 +1,6 @@
 """Checks of what is the platform's own: migrations, events, jobs, backups."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -22,8 +21,6 @@ from gasolinera.ops.schedules import lines_of
 Connection = psycopg.Connection[Any]
 
 _SQL: Final = load_queries("gasolinera.ops", "checks_platform.sql")
-_KEPT: Final = ("backup_age", "backup_failures", "restore_test_age", "restore_test_failures")
-_JOBS: Final = ("failed_jobs", "waiting_jobs")
 _WAITING: Final = {
     "outbox_lag": ("outbox_events", "published_at"),
     "inbox_lag": ("inbox_events", "settled_at"),
@@ -68,40 +65,33 @@ def _waiting(schemas: Sequence[str], table: str, done_at: str, rule: Rule) -> sq
 
 
 def kept_results(
-    conn: Connection, services: Sequence[str], rules: Sequence[Rule], limits: Sequence[Threshold]
+    conn: Connection, services: Sequence[str], jobs: Sequence[Job], rules: Sequence[Rule], limits: Sequence[Threshold]
 ) -> list[CheckResult]:
-    """What `ops_schema` knows of backups and of jobs' fates. `conn` is a session in the database that has it."""
+    """What `ops_schema` knows of backups and of jobs' fates. `conn` is a session in the database that has it; `jobs`
+    have schedules that hold here.
+    """
     found: list[CheckResult] = []
     for rule in rules:
-        if rule.name in (*_KEPT, *_JOBS):
-            table = "procrastinate_jobs" if rule.name in _JOBS else "backups"
-            if not _with_table(conn, ["ops_schema"], table):
-                found.append(skipped(rule, "not_installed"))
-            else:
-                values = {"services": list(services)}
-                found.append(_judged(conn, rule, _SQL[rule.name].sql.encode(), limits, values))
+        table = "procrastinate_jobs" if rule.group is Group.JOBS else "backups"
+        if not _with_table(conn, ["ops_schema"], table):
+            found.append(skipped(rule, "not_installed"))
+        elif rule.name == "late_jobs":
+            found.append(_late_jobs(conn, rule, jobs, limits))
+        else:
+            found.append(_judged(conn, rule, _SQL[rule.name].sql.encode(), limits, {"services": list(services)}))
     return found
 
 
-def job_result(conn: Connection, jobs: Sequence[Job], limits: Sequence[Threshold]) -> CheckResult:
-    """Which of the jobs, which have schedules, are late."""
-    rule = BY_NAME["late_jobs"]
-    if not _with_table(conn, ["ops_schema"], "job_library_scripts"):
-        return skipped(rule, "not_installed")
+def _late_jobs(conn: Connection, rule: Rule, jobs: Sequence[Job], limits: Sequence[Threshold]) -> CheckResult:
     since = ask(conn, rule, _SQL["jobs_since"].sql.encode())
-    with conn.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(_SQL["latest_runs"].sql.encode()).fetchall()
     if isinstance(since, CheckResult):
         return since
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_SQL["latest_runs"].sql.encode()).fetchall()
     began, now = since[0]
     runs = [msgspec.convert(row, JobRun) for row in rows]
-    lines = lines_of(jobs, {job.name: True for job in jobs}, runs, since=began or now, now=_aware(now))
+    lines = lines_of(jobs, {job.name: True for job in jobs}, runs, since=began or now, now=now)
     return judge(rule, [(line.name, line.late_s or 0.0, None) for line in lines], limits)
-
-
-def _aware(moment: datetime) -> datetime:
-    assert moment.tzinfo is not None
-    return moment
 
 
 def migration_results(

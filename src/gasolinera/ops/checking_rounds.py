@@ -1,7 +1,7 @@
 """A round over everything that the platform keeps: each database once, `ops_schema`, the migrations."""
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Identifier
 
 from gasolinera.jobs import Job
 from gasolinera.ops import checking_memory, checking_platform, checking_storage, data_quality
-from gasolinera.ops.checking import CheckResult, Group, Rule, Threshold, judge, skipped, worst_first
+from gasolinera.ops.checking import CheckResult, Group, Row, Rule, Threshold, judge, skipped, worst_first
 from gasolinera.ops.checking_questions import Memory, look
 from gasolinera.ops.checking_rules import BY_NAME, RULES, SLOW
 from gasolinera.ops.operations_schema import ROLE
@@ -22,6 +22,7 @@ Connection = psycopg.Connection[Any]
 _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 5_000
 _LOCK_TIMEOUT_MS: Final = 500
+_COUNTED: Final = {rule.name for rule in RULES if rule.against is not None}
 _OF_ROOM: Final = ("disk_used", "disk_forecast", "database_growth", "table_growth")
 _OF_EXTENSIONS: Final = ("slow_statements", "table_bloat", "index_bloat")
 _OF_OPERATIONS: Final = (Group.BACKUPS, Group.JOBS)
@@ -63,28 +64,48 @@ def check_operations(
     """
     wanted = wanted or Wanted()
     rules = wanted.rules()
+    with ExitStack() as stack:
+        ops = None
+        with suppress(psycopg.OperationalError):  # its own turn as a database tells why
+            ops = stack.enter_context(ops_session(operations.ops_url))
+        limits = () if ops is None else checking_memory.load_limits(ops)
+        found = _of_places(operations, wanted, rules, limits, ops, remembers=remembers)
+        found += _of_platform(operations, wanted, rules, limits, ops, jobs)
+    if any(wanted.has(name, Group.DATA) for name in data_quality.RULES):
+        project = operations.project.only(sorted(wanted.services))
+        told = data_quality.run_data_checks(project, limits)
+        found += [one for one in told if wanted.has(one.name, Group.DATA)]
+    return worst_first(found)
+
+
+def _of_places(
+    operations: Operations,
+    wanted: Wanted,
+    rules: Sequence[Rule],
+    limits: Sequence[Threshold],
+    ops: Connection | None,
+    *,
+    remembers: bool,
+) -> list[CheckResult]:
     found: list[CheckResult] = []
-    down: list[tuple[str, float, str | None]] = []
+    down: list[Row] = []
     servers: set[tuple[object, ...]] = set()
-    limits: tuple[Threshold, ...] = ()
+    # A part of the counters alone would make the others' next look their first.
+    remembers = remembers and {rule.name for rule in rules} >= _COUNTED
     for place in places_of(operations, wanted.services):
         try:
-            memory = _memory_of(operations, place)
-            limits = limits or memory.thresholds
             with _looking(place.url) as conn:
-                found += _of_place(conn, operations, place, rules, memory, servers, remembers=remembers)
+                server = _server(conn)
+                here = [rule for rule in rules if not (rule.of_server and server in servers)]
+                servers.add(server)
+                found += check_place(conn, ops, place, here, limits, remembers=remembers)
             down.append((place.label, 0.0, None))
         except psycopg.OperationalError as error:
             down.append((f"{place.label}: {_why(error)}", 1.0, None))
             found += [_unreached(rule, place.label) for rule in rules if _is_of_places(rule)]
     if "reachable" in {rule.name for rule in rules}:
         found.append(judge(BY_NAME["reachable"], down, limits))
-    found += _of_platform(operations, wanted, rules, limits, jobs)
-    if any(wanted.has(name, Group.DATA) for name in data_quality.RULES):
-        project = operations.project.only(sorted(wanted.services))
-        told = data_quality.run_data_checks(project, limits)
-        found += [one for one in told if wanted.has(one.name, Group.DATA)]
-    return worst_first(found)
+    return found
 
 
 def places_of(operations: Operations, services: frozenset[str] = frozenset()) -> list[Place]:
@@ -97,14 +118,14 @@ def places_of(operations: Operations, services: frozenset[str] = frozenset()) ->
         schemas.setdefault(operations.ops_url, [])
     names = [str(conninfo_to_dict(url).get("dbname", "")) for url in schemas]
     return [
-        Place(url, _key(url), name if names.count(name) == 1 else _key(url), tuple(found))
+        Place(
+            url,
+            checking_memory.place_key(url),
+            name if names.count(name) == 1 else checking_memory.place_key(url),
+            tuple(found),
+        )
         for name, (url, found) in zip(names, schemas.items(), strict=True)
     ]
-
-
-def _key(url: str) -> str:
-    parts = conninfo_to_dict(url)
-    return f"{parts.get('host', '')}:{parts.get('port', '')}/{parts.get('dbname', '')}"
 
 
 def _why(error: psycopg.OperationalError) -> str:
@@ -118,14 +139,6 @@ def _is_of_places(rule: Rule) -> bool:
 
 def _unreached(rule: Rule, label: str = "") -> CheckResult:
     return msgspec.structs.replace(skipped(rule, "unreachable"), place=label)
-
-
-def _memory_of(operations: Operations, place: Place) -> Memory:
-    try:
-        with ops_session(operations.ops_url) as conn:
-            return checking_memory.load_memory(conn, place.key)
-    except psycopg.OperationalError:
-        return Memory()  # that place's own turn tells why
 
 
 @contextmanager
@@ -149,39 +162,36 @@ def _looking(url: str) -> Generator[Connection]:
         yield conn
 
 
-def _of_place(
+def check_place(
     conn: Connection,
-    operations: Operations,
+    ops: Connection | None,
     place: Place,
     rules: Sequence[Rule],
-    memory: Memory,
-    servers: set[tuple[object, ...]],
+    limits: Sequence[Threshold],
     *,
     remembers: bool,
 ) -> list[CheckResult]:
-    server = _server(conn)
-    here = [rule for rule in rules if not (rule.of_server and server in servers)]
-    servers.add(server)
-    told = look(conn, place.schemas, here, memory)
+    """One database alone, in the rules' order. `conn` looks and may be read-only; `ops` is where memories are: without
+    it everything is seen for the first time.
+    """
+    before = None if ops is None else checking_memory.load_sample(ops, place.key)
+    told = look(conn, place.schemas, rules, Memory(tuple(limits), before))
     found = told.results
-    found += checking_platform.event_results(conn, place.schemas, here, memory.thresholds)
-    for rule in here:
+    found += checking_platform.event_results(conn, place.schemas, rules, limits)
+    for rule in rules:
         if rule.name == "slow_statements":
-            found.append(checking_storage.statement_result(conn, rule, memory.thresholds))
-        elif rule.name in ("table_bloat", "index_bloat"):
-            found.append(checking_storage.bloat_result(conn, place.schemas, rule, memory.thresholds))
-    of_room = [rule for rule in here if rule.name in _OF_ROOM]
+            found.append(checking_storage.statement_result(conn, rule, limits))
+        elif rule.name in _OF_EXTENSIONS:
+            found.append(checking_storage.bloat_result(conn, place.schemas, rule, limits))
+    of_room = [rule for rule in rules if rule.name in _OF_ROOM]
     if of_room:
         room = checking_storage.room_of(conn, place.schemas)
-        with ops_session(operations.ops_url) as ops:
-            if remembers:
-                checking_memory.keep_sizes(ops, place.key, room.sizes)
-            growth = checking_memory.growth_of(ops, place.key)
-        found += checking_storage.room_results(room, growth, of_room, memory.thresholds)
-    # A part of the counters alone would make the others' next look their first.
-    if remembers and {rule.name for rule in RULES if rule.against} <= told.counters.keys():
-        with ops_session(operations.ops_url) as ops:
-            checking_memory.keep_counters(ops, place.key, told.counters)
+        if remembers and ops is not None:
+            checking_memory.keep_sizes(ops, place.key, room.sizes)
+        growth = {} if ops is None else checking_memory.growth_of(ops, place.key)
+        found += checking_storage.room_results(room, growth, of_room, limits)
+    if remembers and ops is not None:
+        checking_memory.keep_counters(ops, place.key, told.counters)
     return [msgspec.structs.replace(one, place=place.label) for one in found]
 
 
@@ -194,21 +204,19 @@ def _server(conn: Connection) -> tuple[object, ...]:
 
 
 def _of_platform(
-    operations: Operations, wanted: Wanted, rules: Sequence[Rule], limits: Sequence[Threshold], jobs: Sequence[Job]
+    operations: Operations,
+    wanted: Wanted,
+    rules: Sequence[Rule],
+    limits: Sequence[Threshold],
+    ops: Connection | None,
+    jobs: Sequence[Job],
 ) -> list[CheckResult]:
     project = operations.project.only(sorted(wanted.services))
     found = checking_platform.migration_results(project, operations.ops_url, rules, limits)
-    names = {rule.name for rule in rules}
-    if "drift" in names:
+    if "drift" in {rule.name for rule in rules}:
         found.append(checking_platform.drift_result(project, limits))
     of_operations = [rule for rule in rules if rule.group in _OF_OPERATIONS]
-    if of_operations:
-        services = [service.name for service in project.services]
-        try:
-            with ops_session(operations.ops_url) as conn:
-                found += checking_platform.kept_results(conn, services, rules, limits)
-                if "late_jobs" in names:
-                    found.append(checking_platform.job_result(conn, jobs, limits))
-        except psycopg.OperationalError:
-            found += [_unreached(rule) for rule in of_operations]
-    return found
+    if ops is None:
+        return found + [_unreached(rule) for rule in of_operations]
+    services = [service.name for service in project.services]
+    return found + checking_platform.kept_results(ops, services, jobs, of_operations, limits)

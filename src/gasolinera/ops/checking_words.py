@@ -71,7 +71,7 @@ def bytes_text(amount: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    if seconds < 1:
+    if 0 < seconds < 1:
         return f"{seconds * 1000:.0f}\N{NO-BREAK SPACE}ms"
     if seconds < 120:
         return f"{seconds:.0f}\N{NO-BREAK SPACE}s"
