@@ -1,6 +1,7 @@
 """Switching on the archive of a server's log, where the server lets us and lives on this machine."""
 
-import shutil
+import os
+import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from gasolinera.errors import ConfigError
 from gasolinera.ops.base_backups import wal_folder_of
 from gasolinera.ops.base_servers import PhysicalServer
 from gasolinera.ops.recovery_server import copying_command, require_reachable
-from vuelo.installation import Account, server_account
+from vuelo.installation import Account
 
 Connection = psycopg.Connection[Any]
 
@@ -31,52 +32,75 @@ class ArchiveSetup(msgspec.Struct, frozen=True):
 def set_up_archive(server: PhysicalServer, root: Path, *, every_s: int = 60) -> ArchiveSetup:
     """A segment leaves at least each `every_s` seconds while anything is written: so much may be lost with the machine.
 
-    Raises ConfigError `ops.not_superuser`, `ops.server_elsewhere`, `ops.folder_closed`.
+    Raises ConfigError `ops.not_superuser`, `ops.server_elsewhere`, `ops.foreign_server`, `ops.folder_closed`.
     """
     if not server.is_superuser:
         hint = "have somebody who may set what `gasolinera ops backup setup --print` prints"
         raise ConfigError("ops.not_superuser", f"the role {server.role} may not change settings of the server", hint)
     account = account_of(server)
     folder = made_archive(server, root, account)
-    wanted = archive_settings(server, folder, account, every_s=every_s)
+    wanted = _own_settings(server, folder, account, every_s)
     with psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn:
         for name, value in wanted.items():
             conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         conn.execute("SELECT pg_reload_conf()")
         waiting = _waiting(conn, wanted)
-    return ArchiveSetup(str(folder), setting_lines(wanted), waiting)
+    return ArchiveSetup(str(folder), _lines(wanted), waiting)
 
 
 def account_of(server: PhysicalServer) -> Account:
-    """Who owns the server's data. Raises ConfigError `ops.server_elsewhere`, for its commands run on its machine."""
-    data = Path(server.data_directory or "")
-    if server.data_directory is None or not (data / "postmaster.pid").exists():
+    """Who owns the server's data. Its commands run on its machine.
+
+    Raises ConfigError `ops.server_elsewhere`, `ops.foreign_server`.
+    """
+    try:
+        owner = None if server.data_directory is None else (Path(server.data_directory) / "postmaster.pid").stat()
+    except OSError:
+        owner = None
+    if owner is None:
         raise ConfigError(
             "ops.server_elsewhere",
             "the server runs on another machine, or its data cannot be seen from here",
             "set there what `gasolinera ops backup setup --print` prints, with the folder as it is called there",
         )
-    owner = data.stat()
-    ours = server_account()
-    return Account(owner.st_uid, owner.st_gid, is_other=ours.is_other)
+    is_other = owner.st_uid != os.geteuid()
+    if is_other and os.geteuid() != 0:
+        hint = "run this as that account, or as root"
+        raise ConfigError("ops.foreign_server", f"the server runs as the account {owner.st_uid}, not as ours", hint)
+    return Account(owner.st_uid, owner.st_gid, is_other=is_other)
 
 
 def made_archive(server: PhysicalServer, root: Path, account: Account) -> Path:
+    """The archive's folder, which is the server's own; what is made on the way to it lets others pass, not look."""
     folder = wal_folder_of(root, server.system_identifier)
-    folder.mkdir(parents=True, exist_ok=True)
+    for each in (root.absolute(), folder.parent):
+        if not each.exists():
+            each.mkdir(parents=True)
+            each.chmod(0o711)
+    folder.mkdir(exist_ok=True)
     require_reachable(folder.parent, account)
     folder.chmod(0o700)
     account.own(folder)
     return folder
 
 
-def archive_settings(server: PhysicalServer, folder: Path, account: Account, *, every_s: int) -> dict[str, str]:
+def archive_lines(server: PhysicalServer, root: Path, *, every_s: int) -> tuple[str, ...]:
+    """For a server on another machine, where the folder must be one that both reach. Changes nothing."""
+    command = f"gasolinera ops archive-wal %p {shlex.quote(str(wal_folder_of(root, server.system_identifier)))}"
+    return _lines(_settings(server, command, every_s))
+
+
+def _own_settings(server: PhysicalServer, folder: Path, account: Account, every_s: int) -> dict[str, str]:
     spare = folder.parent / _SPARE
     spare.mkdir(exist_ok=True)
     spare.chmod(0o755)
     command = copying_command(["put", "%p", str(folder)], spare, account)
     if not any(spare.iterdir()):
-        shutil.rmtree(spare)
+        spare.rmdir()
+    return _settings(server, command, every_s)
+
+
+def _settings(server: PhysicalServer, command: str, every_s: int) -> dict[str, str]:
     settings = {"archive_mode": "on", "archive_command": command, "archive_timeout": f"{every_s}s"}
     if server.wal_level == "minimal":
         settings["wal_level"] = "replica"
@@ -85,7 +109,7 @@ def archive_settings(server: PhysicalServer, folder: Path, account: Account, *, 
     return settings
 
 
-def setting_lines(settings: dict[str, str]) -> tuple[str, ...]:
+def _lines(settings: dict[str, str]) -> tuple[str, ...]:
     return tuple("{} = '{}'".format(name, value.replace("'", "''")) for name, value in settings.items())
 
 

@@ -4,9 +4,6 @@ A backup is a folder `LABEL` with `data/`, which `pg_basebackup` wrote, and `bac
 must know: when the server is gone, so is the catalogue. It has another name until it is whole and on the disk.
 """
 
-import os
-import re
-import shutil
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -16,6 +13,7 @@ import msgspec
 import psycopg
 
 from gasolinera.errors import ConfigError, ConflictError, GasolineraError, UnknownError
+from gasolinera.ops.backup_files import staged, sync
 from gasolinera.ops.base_servers import PhysicalServer
 from gasolinera.ops.catalogue import Kind, new_label
 from gasolinera.ops.manifests import read_manifest
@@ -23,7 +21,6 @@ from gasolinera.ops.programs import ProgramError, environment_for, find_program,
 from gasolinera.ops.wal_archive import parse_lsn
 
 DESCRIPTION: Final = "backup.json"
-_PARTIAL: Final = re.compile(r"\.(.+)\.partial")
 _FIRST_WITH_INCREMENTS: Final = 170000
 
 
@@ -83,29 +80,20 @@ def require_increments(server: PhysicalServer) -> None:
 
 
 def take(server: PhysicalServer, root: Path, taking: Taking, *, label: str, parent: BaseBackup | None) -> BaseBackup:
-    """Blocks while the server is copied; it goes on working. Raises BackupFailedError `ops.base_backup`.
+    """Blocks while the server is copied; it goes on working.
 
-    The caller holds the lock of this server's backups: what an earlier process left half done is removed.
+    Raises BackupFailedError `ops.base_backup`, GasolineraError `ops.folder`.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(root, server.system_identifier)
-    partial = root / f".{label}.partial"
-    partial.mkdir(mode=0o700)
-    (partial / "of-server").write_text(server.system_identifier)
-    try:
-        with psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn:
-            started_at = _server_time(conn)
-            _copy_server(server, partial / "data", root, taking, parent)
-            described = _described(server, partial, label, parent, (started_at, _server_time(conn)))
+    with (
+        staged(root / label) as partial,
+        psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn,
+    ):
+        partial.mkdir(mode=0o700)
+        started_at = _server_time(conn)
+        _copy_server(server, partial / "data", root, taking, parent)
+        described = _described(server, partial, label, parent, (started_at, _server_time(conn)))
         (partial / DESCRIPTION).write_bytes(msgspec.json.format(msgspec.json.encode(described), indent=2))
-        (partial / "of-server").unlink()
-        _sync(partial / DESCRIPTION)
-        _sync(partial)
-        partial.rename(root / label)
-        _sync(root)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        sync(partial / DESCRIPTION)
     return described
 
 
@@ -181,18 +169,6 @@ def size_of(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
 
 
-def remove_abandoned(root: Path, system_identifier: str) -> list[str]:
-    """What a killed process left of a backup of this server; gives the labels."""
-    removed: list[str] = []
-    for path in sorted(root.iterdir()):
-        name = _PARTIAL.fullmatch(path.name)
-        owner = path / "of-server"
-        if name is not None and (not owner.exists() or owner.read_text() == system_identifier):
-            shutil.rmtree(path)
-            removed.append(name[1])
-    return removed
-
-
 def found_backups(root: Path) -> list[BaseBackup]:
     """Those that lie in a folder, the newest first. Needs no database."""
     files = root.glob(f"*/{DESCRIPTION}") if root.is_dir() else ()
@@ -230,11 +206,3 @@ def chain(backup: BaseBackup, found: list[BaseBackup]) -> list[BaseBackup]:
 
 def label_for(server: PhysicalServer, kind: Kind) -> str:
     return new_label(kind, server.services)
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

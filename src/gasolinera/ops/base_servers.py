@@ -15,8 +15,13 @@ _CARRIED: Final = ("max_connections", "max_worker_processes", "max_wal_senders",
                    "max_locks_per_transaction")  # fmt: skip
 _OPS: Final = "ops"
 _WAITING: Final = 8
-_ABOUT = """
+_MANAGED: Final = (
+    "where a provider runs the server, its own snapshots take the place of base backups, and "
+    "`gasolinera ops backup service` works"
+)
+_ABOUT: Final = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+       (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline,
        current_setting('server_version_num')::int AS version,
        current_setting('server_version') AS version_text,
        pg_size_bytes(current_setting('wal_segment_size')) AS segment_size,
@@ -40,6 +45,7 @@ class PhysicalServer(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     services: tuple[str, ...]
     system_identifier: str
+    timeline: int
     version: int
     version_text: str
     segment_size: int
@@ -95,9 +101,13 @@ def _reached_otherwise(found: list[PhysicalServer], url: str) -> PhysicalServer:
 
 
 def server_at(url: str) -> PhysicalServer:
-    """Named by nobody yet: without services."""
+    """Named by nobody yet: without services. Raises ConfigError `ops.no_replication` of a server that hides itself."""
     with psycopg.connect(url, autocommit=True, application_name="gasolinera-ops") as conn:
-        cursor = conn.execute(_ABOUT, (list(_CARRIED),))
+        try:
+            cursor = conn.execute(_ABOUT, (list(_CARRIED),))
+        except psycopg.errors.InsufficientPrivilege as error:
+            message = f"the server does not say who it is: {error.diag.message_primary}"
+            raise ConfigError("ops.no_replication", message, _MANAGED) from None
         row = cursor.fetchone()
         assert row is not None
         assert cursor.description is not None
@@ -111,8 +121,7 @@ def require_copyable(server: PhysicalServer) -> None:
         raise ConfigError(
             "ops.no_replication",
             f"the role {server.role} may not copy its server: it has no REPLICATION",
-            "give a role that has it with --replication-url; where a provider runs the server, its own snapshots take "
-            "the place of base backups, and `gasolinera ops backup service` works",
+            f"give a role that has it with --replication-url; {_MANAGED}",
         )
     if server.wal_level == "minimal":
         raise ConfigError("ops.wal_level", "wal_level is minimal: nothing could be recovered", "set it to replica")

@@ -217,7 +217,7 @@ def _is_stop(target: Target, record: Record, at_lsn: int | None) -> bool:
             return False
         return record.at > _time(target) if target.inclusive else record.at >= _time(target)
     if target.kind == "xid":
-        return record.kind != "RESTORE_POINT" and record.xid == int(target.value)
+        return record.kind != "RESTORE_POINT" and record.xid == int(target.value) % (1 << 32)  # the log has no epoch
     if target.kind == "name":
         return record.name == target.value
     return at_lsn is not None and (record.lsn > at_lsn if target.inclusive else record.lsn >= at_lsn)

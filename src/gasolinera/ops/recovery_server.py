@@ -169,7 +169,7 @@ def require_reachable(folder: Path, account: Account) -> None:
         raise ConfigError(
             "ops.folder_closed",
             f"the account that the server runs as cannot reach {folder}",
-            "choose a folder below one that others may enter, such as /var/lib/gasolinera",
+            "choose a folder below one that others may pass through, or let them pass: chmod o+x",
         )
 
 

@@ -1,0 +1,162 @@
+"""`gasolinera ops backup base|setup`, `restore-point`, and what a server calls for its log: copies of whole servers."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gasolinera.cli.data import AsJson, write_json
+from gasolinera.ops import backup_files, wal_copying
+from gasolinera.ops.archive_setup import ArchiveSetup, archive_lines, set_up_archive
+from gasolinera.ops.base_backups import Taking
+from gasolinera.ops.base_servers import physical_servers
+from gasolinera.ops.physical_backups import MadeBase, WantedBase, back_up_servers
+from gasolinera.ops.reaching import reachable_operations
+from gasolinera.ops.restore_points import RestorePoint, set_restore_point
+from gasolinera.ops.wal_archive import lsn_text
+
+_MEGABYTE = 1024 * 1024
+
+Environment = Annotated[str | None, typer.Option("--environment", "-e", help="development, test or production.")]
+Folder = Annotated[
+    Path | None, typer.Option("--folder", help=f"Where backups lie; {backup_files.FOLDER_SETTING} otherwise.")
+]
+Services = Annotated[
+    list[str] | None, typer.Option("--service", "-s", help="Only the server of this service; may be said again.")
+]
+ReplicationUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--replication-url",
+        envvar="GASOLINERA_REPLICATION_URL",
+        help="The server's address as a role that may copy it, where that of migrations may not.",
+    ),
+]
+Incremental = Annotated[bool, typer.Option("--incremental", help="Only what has changed since the last one.")]
+NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not read it again; do so soon after.")]
+MaxRate = Annotated[str | None, typer.Option("--max-rate", help="So much a second, such as 50M.")]
+Every = Annotated[int, typer.Option("--every", min=1, max=3600, help="Seconds after which a segment leaves at latest.")]
+Print = Annotated[bool, typer.Option("--print", help="Change nothing; print the settings for somebody who may.")]
+PointName = Annotated[str, typer.Argument(metavar="NAME", help="What a restore will call this moment.")]
+Within = Annotated[int, typer.Option("--within", min=1, max=3600, help="Seconds to wait until it is in the archive.")]
+
+
+def base(
+    folder: Folder = None,
+    service: Services = None,
+    replication_url: ReplicationUrl = None,
+    max_rate: MaxRate = None,
+    environment: Environment = None,
+    *,
+    incremental: Incremental = False,
+    no_verify: NoVerify = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy whole servers while they work, and verify the copies. With the log's archive: a restore to any moment."""
+    wanted = WantedBase(
+        folder=folder or backup_files.chosen_folder(),
+        services=service,
+        is_incremental=incremental,
+        verify=not no_verify,
+        taking=Taking(max_rate=max_rate),
+        replication_url=replication_url,
+    )
+    talk = Console(stderr=True)
+    with reachable_operations(environment) as operations:
+        progress = nullcontext() if as_json else talk.status("looking at the servers")
+        with progress as shown:
+            made = back_up_servers(operations, wanted, (lambda _: None) if shown is None else shown.update)
+    if as_json:
+        write_json(made)
+        return
+    for one in made:
+        _tell(one, wanted.folder, talk)
+
+
+def _tell(one: MadeBase, folder: Path, talk: Console) -> None:
+    backup = one.backup
+    sys.stdout.write(
+        f"{backup.label}: {backup.size_bytes / _MEGABYTE:.1f} MiB in {one.took_s:.1f} s, "
+        f"{f'verified by {one.verified_by}' if one.verified_by else 'not verified'}\n"
+        f"  {folder / backup.label}\n"
+        f"  from {lsn_text(backup.start_lsn)} to {lsn_text(backup.stop_lsn)} on timeline {backup.timeline}; "
+        f"what was committed after {backup.finished_at:%Y-%m-%d %H:%M:%S%z} can be reached\n"
+    )
+    for said in (one.note, one.warning):
+        if said is not None:
+            talk.print(f"note: {said}" if said is one.note else f"warning: {said}", style="yellow", highlight=False)
+
+
+def setup(
+    folder: Folder = None,
+    service: Services = None,
+    every: Every = 60,
+    environment: Environment = None,
+    *,
+    only_print: Print = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have servers archive their log, so that a restore can reach any moment, not only those of backups."""
+    root = folder or backup_files.chosen_folder()
+    with reachable_operations(environment) as operations:
+        servers = physical_servers(operations, service)
+        if only_print:
+            done = [ArchiveSetup("", archive_lines(server, root, every_s=every), ()) for server in servers]
+        else:
+            done = [set_up_archive(server, root, every_s=every) for server in servers]
+    if as_json:
+        write_json(done)
+        return
+    for one, server in zip(done, servers, strict=True):
+        sys.stdout.write(f"# the server of {', '.join(server.services)}\n")
+        sys.stdout.write("".join(f"{line}\n" for line in one.lines))
+        if one.waits_for_restart:
+            sys.stdout.write(f"restart the server: {', '.join(one.waits_for_restart)} count from then on\n")
+
+
+def restore_point(
+    name: PointName,
+    service: Services = None,
+    within: Within = 60,
+    environment: Environment = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Name this moment, for `restore pitr --to-name`: before a deployment, say. Returns when it is in the archive."""
+    with reachable_operations(environment) as operations:
+        points = [
+            set_restore_point(operations, server, name, within_s=within)
+            for server in physical_servers(operations, service)
+        ]
+    if as_json:
+        write_json(points)
+        return
+    for point in points:
+        sys.stdout.write(f"{_point_line(point)}\n")
+
+
+def _point_line(point: RestorePoint) -> str:
+    where = f"{point.name!r} at {point.lsn} on the server of {', '.join(point.services)}"
+    if point.is_archived:
+        return f"{where}, in the archive"
+    return f"{where}, NOT in the archive: {point.problem}"
+
+
+def archive_wal(
+    path: Annotated[Path, typer.Argument(help="As %p says.")],
+    folder: Annotated[Path, typer.Argument(help="The archive.")],
+) -> None:
+    """Copy one file of the log into an archive. A server's archive_command may be this; `setup` sets a faster one."""
+    raise typer.Exit(wal_copying.main(["put", str(path), str(folder)]))
+
+
+def restore_wal(
+    name: Annotated[str, typer.Argument(help="As %f says.")],
+    path: Annotated[Path, typer.Argument(help="As %p says.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Archives, the first that has it wins.")],
+) -> None:
+    """Copy one file of the log out of an archive, as a restore_command."""
+    raise typer.Exit(wal_copying.main(["get", name, str(path), *map(str, folders)]))
