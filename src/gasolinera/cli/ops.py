@@ -2,7 +2,7 @@
 
 import typer
 
-from gasolinera.cli.operations import alerts, check, cleanup, live, queries
+from gasolinera.cli.operations import alerts, archive, check, cleanup, live, partitions, queries
 
 app = typer.Typer(help="Look after running databases: check, maintain, back up, restore.", no_args_is_help=True)
 app.command("top")(live.top)
@@ -11,3 +11,5 @@ app.add_typer(check.app, name="check")
 app.add_typer(queries.app, name="queries")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(cleanup.app, name="cleanup")
+app.add_typer(partitions.app, name="partitions")
+app.add_typer(archive.app, name="archive")
