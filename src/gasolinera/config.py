@@ -21,6 +21,7 @@ _SECRET_CHARACTERS = 32
 _MOST_RELAYS = 8
 _READ_ELSEWHERE = {
     *(f"{service}_migration_url" for service in SERVICES),  # by vuelo.toml
+    "archive_location",  # by `gasolinera ops archive`
     "test_postgres",  # by the tests
     *("backup_folder", "backup_recipients", "backup_identity", "postgres_bin"),  # by `gasolinera ops`
 }
