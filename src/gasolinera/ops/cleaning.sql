@@ -31,12 +31,11 @@ RETURNING r.name;
 SELECT clock_timestamp() AS now, pg_is_in_recovery() AS is_standby;
 
 -- name: cutoff
--- The moment before which everything has been kept for long enough. Of an hour that comes twice the first one counts,
--- so that nothing goes too early.
-SELECT least(l.at AT TIME ZONE %(zone)s, (l.at - interval '1 hour') AT TIME ZONE %(zone)s + interval '1 hour')
-       - make_interval(secs => %(seconds)s) AS cutoff
-  FROM (SELECT %(now)s::timestamptz AT TIME ZONE %(zone)s
-               - make_interval(months => %(months)s, days => %(days)s) AS at) AS l;
+-- The moment before which everything has been kept for long enough: the way back of adding months, then days, then hours
+-- to a row's time, so in the other order. Of an hour that comes twice the first one counts: nothing goes too early.
+SELECT least(l.at AT TIME ZONE %(zone)s, (l.at - interval '1 hour') AT TIME ZONE %(zone)s + interval '1 hour') AS cutoff
+  FROM (SELECT (%(now)s::timestamptz - make_interval(secs => %(seconds)s)) AT TIME ZONE %(zone)s
+               - make_interval(days => %(days)s) - make_interval(months => %(months)s) AS at) AS l;
 
 -- name: columns
 -- Columns of tables of a schema, and whether the role may change the table as its owner may.
