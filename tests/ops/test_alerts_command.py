@@ -4,10 +4,12 @@ import base64
 import json
 import os
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner, Result
 
 from gasolinera.cli.app import app
@@ -52,7 +54,8 @@ def alerts(server: Server, faulty: str, heard: Listening, monkeypatch: pytest.Mo
     monkeypatch.setenv("GASOLINERA_ALERT_WEBHOOK_SECRET", "whsec_" + base64.b64encode(b"s" * 32).decode())
 
     def run(*words: str) -> Result:
-        return CliRunner().invoke(app, ["ops", "alerts", *words])
+        some = ["--group", "tables"] if words[0] == "run" and "--group" not in words else []
+        return CliRunner().invoke(app, ["ops", "alerts", *words, *some])
 
     return run
 
@@ -114,6 +117,36 @@ def test_without_a_receiver_a_run_says_so_and_a_test_fails(alerts: Alerts, monke
     monkeypatch.delenv("GASOLINERA_ALERT_WEBHOOK_URL")
     assert "nobody was told" in alerts("run").stdout
     assert isinstance(alerts("test").exception, ConfigError)
+
+
+def test_one_look_serves_prometheus_too(alerts: Alerts, tmp_path: Path) -> None:
+    file = tmp_path / "metrics" / "gasolinera.prom"
+    done = alerts("run", "--metrics", str(file), "--group", "tables")
+    assert done.exit_code == 0, done.output
+    families = {family.name: family for family in text_string_to_metric_families(file.read_text())}
+    verdicts = {one.labels["check"]: one.value for one in families["gasolinera_check_verdict"].samples}
+    assert verdicts[FAULT] == 2
+    assert "connections" not in verdicts
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_database_of_alerts_that_is_gone_is_told_once_and_again_when_it_is_back(
+    alerts: Alerts, heard: Listening, server: Server, faulty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        conn.execute(f"ALTER DATABASE {faulty} ALLOW_CONNECTIONS false".encode())
+        try:
+            failed = [alerts("run", "--group", "tables") for _ in range(2)]
+        finally:
+            conn.execute(f"ALTER DATABASE {faulty} ALLOW_CONNECTIONS true".encode())
+    assert [one.exit_code for one in failed] == [1, 1]
+    assert heard.notices == [("reachable", "firing")]
+    assert alerts("run", "--group", "settings").exit_code == 0
+    assert ("reachable", "resolved") in heard.notices
+    alerts("run", "--group", "settings")
+    assert [kind for name, kind in heard.notices if name == "reachable"] == ["firing", "resolved"]
 
 
 @pytest.mark.parametrize("wrong", ["2", "2 weeks", "-1h", "1.5h"])

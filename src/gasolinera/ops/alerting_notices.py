@@ -22,7 +22,7 @@ from gasolinera.config import PREFIX, Settings
 from gasolinera.errors import ConfigError, HTTPStatus, UnavailableError
 from gasolinera.ops.alerting import Notice
 from gasolinera.ops.checking import Unit
-from gasolinera.ops.checking_words import amount_text
+from gasolinera.ops.checking_words import WORDING, amount_text
 
 _PREFIX_OF_SECRETS: Final = "whsec_"
 _TRIES: Final = 3

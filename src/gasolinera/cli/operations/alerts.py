@@ -4,22 +4,27 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
+import psycopg
 import typer
 from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.table import Table
 
 from gasolinera.cli.data import AsJson, write_json
+from gasolinera.cli.operations.check import ALL_RULES, Groups, Without, scheduled_jobs
 from gasolinera.config import PREFIX, load_settings
 from gasolinera.errors import ConfigError
-from gasolinera.ops import alerting, alerting_notices
+from gasolinera.ops import alerting, alerting_notices, alerting_outage
 from gasolinera.ops.alerting import Alert, Silence
 from gasolinera.ops.alerting_notices import Receiver
-from gasolinera.ops.alerting_run import Round, run_round
+from gasolinera.ops.alerting_run import Round, run_round, write_metrics
 from gasolinera.ops.checking import CheckResult
-from gasolinera.ops.checking_questions import run_checks
+from gasolinera.ops.checking_metrics import metrics_text
+from gasolinera.ops.checking_rounds import Wanted, check_operations
 from gasolinera.ops.reaching import Operations, ops_session, reachable_operations
 
 app = typer.Typer(help="Tell people what the checks find: once, and again when it ends.", no_args_is_help=True)
@@ -45,6 +50,9 @@ RemindAfter = Annotated[
     float, typer.Option("--remind-after", parser=_duration_s, metavar="DURATION", help="Tell again of what goes on.")
 ]
 Lasts = Annotated[float, typer.Option("--for", parser=_duration_s, metavar="DURATION", help="How long: 30m, 4h, 7d.")]
+Metrics = Annotated[
+    Path | None, typer.Option("--metrics", help="A file for Prometheus' collector, written with the same look.")
+]
 Language = Annotated[Literal["es", "en"], typer.Option("--language", help="The language of the texts.")]
 Check = Annotated[str, typer.Argument(help="A check's name; * stands for anything: 'backup*', '*'.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why nobody needs to be told.")]
@@ -57,8 +65,11 @@ Number = Annotated[int, typer.Argument(min=1, help="A number of `gasolinera ops 
 def run_command(
     environment: Environment = None,
     *,
+    group: Groups = None,
+    without: Without = None,
     after: After = "0s",  # pyright: ignore[reportArgumentType]  # the parser makes seconds of it
     remind_after: RemindAfter = "4h",  # pyright: ignore[reportArgumentType]  # the same
+    metrics: Metrics = None,
     language: Language = "en",
     as_json: AsJson = False,
 ) -> None:
@@ -66,17 +77,41 @@ def run_command(
 
     Exit 1 where the receiver could not be told; it is tried again by later runs.
     """
+    wanted = Wanted(groups=frozenset(group or []), without=frozenset(without or []))
     with reachable_operations(environment) as operations:
         receiver = _receiver(operations, language)
-        results = look(operations)
-        with ops_session(operations.ops_url) as conn:
-            made = run_round(conn, results, receiver, after_s=after, remind_after_s=remind_after)
+        results = check_operations(operations, wanted, jobs=scheduled_jobs())
+        if metrics is not None:
+            write_metrics(metrics, metrics_text(results, ALL_RULES, datetime.now(UTC)))
+        made = _round(operations, results, receiver, after_s=after, remind_after_s=remind_after)
     if as_json:
         write_json(made)
     else:
         sys.stdout.write(_story(made, is_told=receiver is not None))
     if made.error is not None:
         raise alerting_notices.refused(alerting_notices.Told(None, made.error))
+
+
+def _round(
+    operations: Operations,
+    results: Sequence[CheckResult],
+    receiver: Receiver | None,
+    *,
+    after_s: float,
+    remind_after_s: float,
+) -> Round:
+    """Where alerts cannot be kept, that alone is told."""
+    mark = alerting_outage.mark_of(operations.ops_url)
+    try:
+        with ops_session(operations.ops_url) as conn:
+            made = run_round(conn, results, receiver, after_s=after_s, remind_after_s=remind_after_s)
+    except psycopg.OperationalError:
+        if receiver is not None:
+            alerting_outage.tell_outage(receiver, mark, remind_after_s=remind_after_s)
+        raise
+    if receiver is not None:
+        alerting_outage.tell_end_of_outage(receiver, mark)
+    return made
 
 
 def _story(made: Round, *, is_told: bool) -> str:
@@ -192,13 +227,6 @@ def _receiver(operations: Operations, language: str) -> Receiver | None:
         return None
     place = conninfo_to_dict(operations.ops_url).get("dbname")
     return alerting_notices.receiver_of(settings, place=str(place or "gasolinera"), language=language)
-
-
-def look(operations: Operations) -> list[CheckResult]:
-    """What is bad now, in the database that keeps operations."""
-    schemas = [service.schema for service in operations.project.services]
-    with ops_session(operations.ops_url) as conn:
-        return run_checks(conn, schemas)
 
 
 def _print(table: Table) -> None:
