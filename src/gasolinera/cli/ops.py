@@ -13,7 +13,9 @@ from gasolinera.cli.operations import (
     partitions,
     pitr,
     queries,
+    reconcile,
     restore,
+    verify,
 )
 
 app = typer.Typer(help="Look after running databases: check, maintain, back up, restore.", no_args_is_help=True)
@@ -34,3 +36,5 @@ app.command("archive-wal", hidden=True)(base_backup.archive_wal)
 app.command("restore-wal", hidden=True)(base_backup.restore_wal)
 app.add_typer(partitions.app, name="partitions")
 app.add_typer(archive.app, name="archive")
+app.command("reconcile")(reconcile.reconcile_command)
+app.command("verify")(verify.command)

@@ -75,11 +75,10 @@ def _orphans(link: Link, service: vuelo.Service, other: vuelo.Service, statement
     """The side that names is looked at first: what it names then was there before, so the other side must show it."""
     with snapshot(service, statement_timeout_s=statement_timeout_s) as naming:
         named = _keys(naming, _SQL[link.service][f"named_{link.thing}"])
-        first = next(named, None)  # the moment of a transaction is that of its first statement
         with snapshot(other, statement_timeout_s=statement_timeout_s) as knowing:
             known = _keys(knowing, _SQL[link.other][f"known_{link.thing}"])
             count, examples = 0, list[str]()
-            for one, found in merged(_again(first, named), known):
+            for one, found in merged(named, known):
                 if found is None and one is not None:
                     count += 1
                     if len(examples) < _EXAMPLES:
@@ -89,9 +88,3 @@ def _orphans(link: Link, service: vuelo.Service, other: vuelo.Service, statement
 
 def _keys(conn: Connection, statement: str) -> Iterator[_Key]:
     return streamed(conn, "keys", _Key, statement)
-
-
-def _again(first: _Key | None, rest: Iterator[_Key]) -> Iterator[_Key]:
-    if first is not None:
-        yield first
-        yield from rest

@@ -1,0 +1,2 @@
+DROP TABLE ops_schema.reconciliation_findings;
+DROP TABLE ops_schema.reconciliations;
