@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import yaml
 
+from gasolinera.cli.operations.check import ALL_RULES
 from gasolinera.metrics import REGISTRY
+from gasolinera.ops.checking_metrics import AT, FINDINGS, VERDICT, metric_names
 from vuelo.watch import alerts as vuelo_alerts
 
 REPOSITORY = Path(__file__).parents[2]
@@ -22,6 +24,11 @@ FOREIGN: dict[str, set[str]] = {
     "ALERTS": {"alertname", "alertstate", "severity"},
     "node_systemd_unit_state": {"name", "state"},
     "node_textfile_mtime_seconds": {"file"},
+}
+CHECK_LABELS = {
+    VERDICT: {"check", "group", "datname"},
+    FINDINGS: {"check", "group", "datname"},
+    AT: {"look"},
 }
 ADDED_LABELS = {"job", "instance", "le", "exported_job"}
 
@@ -51,6 +58,7 @@ def exposed() -> dict[str, set[str]]:
         for family in collector.describe():
             ends = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(family.type, ("",))
             found |= {family.name + end: labels for end in ends}
+    found |= {name: CHECK_LABELS.get(name, {"datname"}) for name in metric_names(ALL_RULES)}
     vuelo_names: list[str] = list(vuelo_alerts._METRICS)  # pyright: ignore[reportPrivateUsage]  # the list of what it writes
     return found | {name: {"service", "schema", "version"} for name in vuelo_names}
 

@@ -127,6 +127,8 @@ def test_one_look_serves_prometheus_too(alerts: Alerts, tmp_path: Path) -> None:
     verdicts = {one.labels["check"]: one.value for one in families["gasolinera_check_verdict"].samples}
     assert verdicts[FAULT] == 2
     assert "connections" not in verdicts
+    (moment,) = families["gasolinera_check_timestamp_seconds"].samples
+    assert moment.labels == {"look": "gasolinera"}  # another file beside it is of another look
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     assert file.stat().st_mode & 0o777 == 0o644
 

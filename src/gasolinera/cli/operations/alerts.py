@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gasolinera.cli.data import AsJson, write_json
-from gasolinera.cli.operations.check import ALL_RULES, Groups, Without, scheduled_jobs
+from gasolinera.cli.operations.check import ALL_RULES, Groups, Only, Without, scheduled_jobs
 from gasolinera.config import PREFIX, load_settings
 from gasolinera.errors import ConfigError
 from gasolinera.ops import alerting, alerting_notices, alerting_outage
@@ -23,7 +23,7 @@ from gasolinera.ops.alerting import Alert, Silence
 from gasolinera.ops.alerting_notices import Receiver
 from gasolinera.ops.alerting_run import Round, run_round, write_metrics
 from gasolinera.ops.checking import CheckResult
-from gasolinera.ops.checking_metrics import metrics_text
+from gasolinera.ops.checking_metrics import AT, metrics_text
 from gasolinera.ops.checking_rounds import Wanted, check_operations
 from gasolinera.ops.reaching import Operations, ops_session, reachable_operations
 
@@ -62,11 +62,12 @@ Number = Annotated[int, typer.Argument(min=1, help="A number of `gasolinera ops 
 
 
 @app.command("run")
-def run_command(
+def run_command(  # noqa: PLR0913  a command's options are its arguments
     environment: Environment = None,
     *,
     group: Groups = None,
     without: Without = None,
+    only: Only = None,
     after: After = "0s",  # pyright: ignore[reportArgumentType]  # the parser makes seconds of it
     remind_after: RemindAfter = "4h",  # pyright: ignore[reportArgumentType]  # the same
     metrics: Metrics = None,
@@ -77,12 +78,12 @@ def run_command(
 
     Exit 1 where the receiver could not be told; it is tried again by later runs.
     """
-    wanted = Wanted(groups=frozenset(group or []), without=frozenset(without or []))
+    wanted = Wanted(groups=frozenset(group or []), without=frozenset(without or []), only=frozenset(only or []))
     with reachable_operations(environment) as operations:
         receiver = _receiver(operations, language)
         results = check_operations(operations, wanted, jobs=scheduled_jobs())
         if metrics is not None:
-            write_metrics(metrics, metrics_text(results, ALL_RULES, datetime.now(UTC)))
+            write_metrics(metrics, _of_look(metrics.stem, metrics_text(results, ALL_RULES, datetime.now(UTC))))
         made = _round(operations, results, receiver, after_s=after, remind_after_s=remind_after)
     if as_json:
         write_json(made)
@@ -90,6 +91,11 @@ def run_command(
         sys.stdout.write(_story(made, is_told=receiver is not None))
     if made.error is not None:
         raise alerting_notices.refused(alerting_notices.Told(None, made.error))
+
+
+def _of_look(look: str, text: str) -> str:
+    """Several files in one folder may not have the same series: the moment is that of one look among others."""
+    return text.replace(f"\n{AT} ", f'\n{AT}{{look="{look}"}} ')
 
 
 def _round(
