@@ -79,10 +79,12 @@ def months_later(day: date, months: int) -> date:
 
 def may_go(row: datetime, period: Period, zone: str, now: datetime) -> bool:
     """Whether the whole period has passed for a row, by every reading of the clocks on the walls."""
+    rest = timedelta(seconds=period.seconds)
+    if not period.months and not period.days:
+        return row + rest <= now
     local = row.astimezone(ZoneInfo(zone))
     day = months_later(local.date(), period.months) + timedelta(days=period.days)
     end = datetime.combine(day, local.time(), ZoneInfo(zone))
-    rest = timedelta(seconds=period.seconds)
     return any(end.replace(fold=fold).astimezone(UTC) + rest <= now for fold in (0, 1))
 
 

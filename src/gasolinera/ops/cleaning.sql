@@ -33,7 +33,9 @@ SELECT clock_timestamp() AS now, pg_is_in_recovery() AS is_standby;
 -- name: cutoff
 -- The moment before which everything has been kept for long enough: the way back of adding months, then days, then hours
 -- to a row's time, so in the other order. Of an hour that comes twice the first one counts: nothing goes too early.
-SELECT least(l.at AT TIME ZONE %(zone)s, (l.at - interval '1 hour') AT TIME ZONE %(zone)s + interval '1 hour') AS cutoff
+SELECT CASE WHEN %(months)s + %(days)s = 0 THEN %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+            ELSE least(l.at AT TIME ZONE %(zone)s, (l.at - interval '1 hour') AT TIME ZONE %(zone)s + interval '1 hour')
+            END AS cutoff
   FROM (SELECT (%(now)s::timestamptz - make_interval(secs => %(seconds)s)) AT TIME ZONE %(zone)s
                - make_interval(days => %(days)s) - make_interval(months => %(months)s) AS at) AS l;
 
