@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from gasolinera.errors import ConfigError
-from gasolinera.ops.base_backups import wal_folder_of
+from gasolinera.ops.base_backups import make_root, wal_folder_of
 from gasolinera.ops.base_servers import PhysicalServer
 from gasolinera.ops.recovery_server import copying_command, require_reachable
 from vuelo.installation import Account
@@ -73,12 +73,10 @@ def account_of(server: PhysicalServer) -> Account:
 def made_archive(server: PhysicalServer, root: Path, account: Account) -> Path:
     """The archive's folder, which is the server's own; what is made on the way to it lets others pass, not look."""
     folder = wal_folder_of(root, server.system_identifier)
-    for each in (root.absolute(), folder.parent):
-        if not each.exists():
-            each.mkdir(parents=True)
-            each.chmod(0o711)
-    folder.mkdir(exist_ok=True)
+    make_root(root.absolute())
+    make_root(folder.parent)
     require_reachable(folder.parent, account)
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o700)
     account.own(folder)
     return folder

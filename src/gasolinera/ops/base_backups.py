@@ -69,6 +69,13 @@ def wal_folder_of(root: Path, system_identifier: str) -> Path:
     return root.absolute() / "wal" / system_identifier
 
 
+def make_root(root: Path) -> None:
+    """Others may pass through to what is theirs, as the server to its archive, and see nothing on the way."""
+    if not root.exists():
+        root.mkdir(parents=True)
+        root.chmod(0o711)
+
+
 def require_increments(server: PhysicalServer) -> None:
     """Raises ConfigError `ops.no_increments`."""
     if server.version < _FIRST_WITH_INCREMENTS:
@@ -84,6 +91,7 @@ def take(server: PhysicalServer, root: Path, taking: Taking, *, label: str, pare
 
     Raises BackupFailedError `ops.base_backup`, GasolineraError `ops.folder`.
     """
+    make_root(root)
     with (
         staged(root / label) as partial,
         psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn,

@@ -163,20 +163,20 @@ def verify_physical(backup: catalogue.Backup) -> Verification:
         return Verification(backup.label, (error.message,))
     problems = list(verified.problems)
     folder = backup.path.parent / "wal" / described.system_identifier
-    if not folder.is_dir():
-        note = "there is no archive of the log beside it: it can be restored, to its own end only"
-        return Verification(backup.label, tuple(problems), (note,))
+    covered = gaps(folder, described.stop_lsn, described.timeline, described.segment_size)
+    notes = [f"files verified by {verified.by}"]
+    if not covered.files and not covered.missing:
+        notes.append("no log after it is archived: it can be restored to its own end only")
     following = [one for one in found_backups(backup.path.parent) if _follows(one, described)]
-    problems += _log_problems(described, folder, following[-1] if following else None)
-    return Verification(backup.label, tuple(problems), (f"files verified by {verified.by}",))
+    problems += _log_problems(described, covered, following[-1] if following else None)
+    return Verification(backup.label, tuple(problems), tuple(notes))
 
 
 def _follows(other: BaseBackup, backup: BaseBackup) -> bool:
     return other.system_identifier == backup.system_identifier and other.start_lsn > backup.start_lsn
 
 
-def _log_problems(backup: BaseBackup, folder: Path, following: BaseBackup | None) -> list[str]:
-    covered = gaps(folder, backup.stop_lsn, backup.timeline, backup.segment_size)
+def _log_problems(backup: BaseBackup, covered: Coverage, following: BaseBackup | None) -> list[str]:
     if following is not None:
         last = following.stop_lsn // backup.segment_size
         covered = Coverage(

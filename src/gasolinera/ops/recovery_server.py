@@ -4,6 +4,7 @@
 over (hot_standby off), and what counts is that the server answers, or that its process has ended.
 """
 
+import re
 import shlex
 import shutil
 import signal
@@ -29,6 +30,7 @@ from vuelo.installation import Account, server_account
 _PORT: Final = "5432"  # of the socket's name; nothing listens on the network
 _STOP_WITHIN_S: Final = 300
 _LOG_SHOWN: Final = 12
+_FATAL: Final = re.compile("FATAL|PANIC")
 _PYTHONS: Final = (Path("/usr/bin/python3"), Path("/usr/local/bin/python3"))
 
 # Nothing of the old server's life: no archive, no standby, no subscription, no files of a log or a certificate.
@@ -130,10 +132,11 @@ def _files(place: Path) -> dict[str, str]:
 def _recovery_settings(
     target: Target, timeline: int, wal_folders: Sequence[str], place: Path, account: Account
 ) -> dict[str, str]:
-    settings = {
-        "recovery_target_timeline": str(timeline),
-        "restore_command": copying_command(["get", "%f", "%p", *wal_folders], place, account),
-    }
+    there = [folder for folder in wal_folders if Path(folder).is_dir()]
+    for folder in there:
+        _require_readable(Path(folder), account)
+    command = copying_command(["get", "%f", "%p", *there], place, account) if there else "false"
+    settings = {"recovery_target_timeline": str(timeline), "restore_command": command}
     if target.kind != "latest":
         settings[f"recovery_target_{target.kind}"] = target.value
         settings["recovery_target_inclusive"] = "on" if target.inclusive else "off"
@@ -165,12 +168,23 @@ def _may_run(program: Path, account: Account) -> bool:
 
 def require_reachable(folder: Path, account: Account) -> None:
     """Raises ConfigError `ops.folder_closed`."""
-    if not account.can_reach(folder.absolute()):
+    whole = folder.absolute()
+    if not account.can_reach(whole):
+        closed = next(one for one in reversed((whole, *whole.parents)) if not one.stat().st_mode & 0o001)
         raise ConfigError(
             "ops.folder_closed",
             f"the account that the server runs as cannot reach {folder}",
-            "choose a folder below one that others may pass through, or let them pass: chmod o+x",
+            f"choose another folder, or let others pass through, which shows them nothing: chmod o+x {closed}",
         )
+
+
+def _require_readable(folder: Path, account: Account) -> None:
+    """Raises ConfigError `ops.folder_closed`: a log that cannot be read would pass for one that has ended."""
+    require_reachable(folder.parent, account)
+    about = folder.stat()
+    if account.is_other and about.st_uid != account.uid and about.st_mode & 0o005 != 0o005:
+        message = f"the account that the server runs as cannot read {folder}"
+        raise ConfigError("ops.folder_closed", message, f"chmod o+rx {folder}, and its files o+r, until it is restored")
 
 
 def own_tree(path: Path, account: Account) -> None:
@@ -222,13 +236,15 @@ def _wait(
 
 def _failure(log: str) -> RecoveryFailedError:
     lines = log.strip().splitlines()
-    fatal = next((line for line in lines if "FATAL" in line or "PANIC" in line), "")
+    # Those who ask too early are told so as if it were fatal.
+    fatal = next((line for line in lines if _FATAL.search(line) and "the database system is" not in line), "")
     if "before configured recovery target was reached" in fatal:
         last = next((line.split("LOG:")[-1].strip() for line in lines if "last completed transaction was" in line), "")
         message = f"recovery ended before the target was reached{f'; {last}' if last else ''}"
         return RecoveryFailedError("ops.target_unreachable", message, "a dry run says what can be reached")
-    tail = "\n".join(lines[-_LOG_SHOWN:])
-    return RecoveryFailedError("ops.recovery_failed", f"the restored server ended:\n{fatal or tail}", None)
+    copying = [line for line in lines if line.startswith("wal get:")]
+    said = "\n".join([*copying[-1:], fatal] if fatal else lines[-_LOG_SHOWN:])
+    return RecoveryFailedError("ops.recovery_failed", f"the restored server ended:\n{said}", None)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -113,7 +113,9 @@ def coverage(folders: Sequence[Path], path: Sequence[Stretch], start: int, segme
     for folder in reversed(folders):
         held.update({found.name: found for found in _entries(folder) if _SEGMENT.fullmatch(found.name)})
     first = start // segment_size
-    last = max((segment_number(name, segment_size) for name in held if _is_on(path, name, segment_size)), default=first)
+    last = max(
+        (segment_number(name, segment_size) for name in held if _is_on(path, name, segment_size)), default=first - 1
+    )
     files: list[Path] = []
     missing: list[str] = []
     for number in range(first, last + 1):
