@@ -10,11 +10,14 @@ from gasolinera.cli.operations import (
     check,
     cleanup,
     live,
+    maintenance,
     partitions,
     pitr,
     queries,
     reconcile,
     restore,
+    restore_rows,
+    rollback,
     verify,
 )
 
@@ -25,8 +28,11 @@ app.add_typer(check.app, name="check")
 app.add_typer(queries.app, name="queries")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(cleanup.app, name="cleanup")
+app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(backup.app, name="backup")
 app.add_typer(restore.app, name="restore")
+restore.app.command("rows")(restore_rows.rows_command)
+app.add_typer(rollback.app, name="rollback")
 backup.app.command("base")(base_backup.base)
 backup.app.command("setup")(base_backup.setup)
 backup.app.command("test")(pitr.try_command)
