@@ -8,12 +8,14 @@ that lacks an effect, which decides by its own rules, once. Everything else is a
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 import psycopg
 
 import vuelo
 from gasolinera.database import load_sql
+from gasolinera.events import Event
 from gasolinera.ops import reconciling_people, reconciling_tickets, reconciling_uses
 from gasolinera.ops.reaching import Operations, ops_session, owner_session
 from gasolinera.ops.reconciling_events import deliver, explained, read_told, tell_anew
@@ -92,52 +94,57 @@ def _all(
     services: Services, listeners: Sequence[Listener], horizon: datetime, *, is_repair: bool, most: int
 ) -> list[_Found]:
     """Events first: a fact whose event goes out again is then seen to be on its way."""
-    found: list[_Found] = []
-    for publisher in PUBLISHERS:
-        for service in sorted({listener.service for listener in listeners}):
-            if publisher in services and service in services:
-                heard = _heard(services, publisher, service, listeners, horizon, is_repair=is_repair, most=most)
-                found += [] if heard is None else [heard]
+    found = _events(services, listeners, horizon, is_repair=is_repair, most=most)
     for comparison in COMPARISONS:
         if comparison.left in services and comparison.right in services:
             found.append(_compared(services, comparison, horizon, is_repair=is_repair, most=most))
     return found
 
 
-def _heard(
-    services: Services,
-    publisher: str,
-    service: str,
-    listeners: Sequence[Listener],
-    horizon: datetime,
-    *,
-    is_repair: bool,
-    most: int,
-) -> _Found | None:
-    try:
-        heard = compare_events(services[publisher], services[service], listeners, horizon, most=most)
-    except psycopg.Error as error:
-        name = f"events_{publisher}"
-        return _Found(Compared(name=name, left=publisher, right=service, reason=_reason(error)), ())
-    if heard is None:
-        return None
-    if not is_repair or not heard.lost:
-        return _Found(heard.compared, heard.findings)
-    return _redelivered(services, publisher, service, heard)
+def _events(
+    services: Services, listeners: Sequence[Listener], horizon: datetime, *, is_repair: bool, most: int
+) -> list[_Found]:
+    """Every outbox against every inbox; what was lost goes to each listener in the order in which it happened, whoever
+    told it: who was erased after the tickets came had them.
+    """
+    found: list[_Found] = []
+    for service in sorted({listener.service for listener in listeners} & services.keys()):
+        heard: list[Heard] = []
+        for publisher in (name for name in PUBLISHERS if name in services):
+            try:
+                one = compare_events(services[publisher], services[service], listeners, horizon, most=most)
+            except psycopg.Error as error:
+                unmade = Compared(name=f"events_{publisher}", left=publisher, right=service, reason=_reason(error))
+                found.append(_Found(unmade, ()))
+            else:
+                heard += [] if one is None else [one]
+        found += (
+            _redelivered(services, service, heard) if is_repair else [_Found(h.compared, h.findings) for h in heard]
+        )
+    return found
 
 
-def _redelivered(services: Services, publisher: str, service: str, heard: Heard) -> _Found:
-    """Under their own ids, in the order in which they happened."""
-    events = read_told(services[publisher], [event_id for _, event_id in heard.lost])
-    sendable = [(consumer, events[event_id]) for consumer, event_id in heard.lost if event_id in events]
-    sendable.sort(key=lambda pair: pair[1].time)
-    count = deliver(services[service], sendable)
+def _redelivered(services: Services, service: str, heard: Sequence[Heard]) -> list[_Found]:
+    """Under their own ids."""
+    events: dict[UUID, Event] = {}
+    lost = [(one.compared.left, pair) for one in heard for pair in one.lost]
+    for publisher in {publisher for publisher, _ in lost}:
+        own = [event_id for other, (_, event_id) in lost if other == publisher]
+        events |= read_told(services[publisher], own)
+    due = [(consumer, events[event_id]) for _, (consumer, event_id) in lost if event_id in events]
+    if due:
+        deliver(services[service], sorted(due, key=lambda pair: pair[1].time))
     at = datetime.now(UTC)
-    findings = tuple(
-        msgspec.structs.replace(one, delivered_at=at) if one.remedy is Remedy.EVENT and one.event_id in events else one
-        for one in heard.findings
-    )
-    return _Found(heard.compared, findings, count)
+    found: list[_Found] = []
+    for one in heard:
+        findings = tuple(
+            msgspec.structs.replace(finding, delivered_at=at)
+            if finding.remedy is Remedy.EVENT and finding.event_id in events
+            else finding
+            for finding in one.findings
+        )
+        found.append(_Found(one.compared, findings, sum(finding.delivered_at == at for finding in findings)))
+    return found
 
 
 def _compared(services: Services, comparison: Comparison, horizon: datetime, *, is_repair: bool, most: int) -> _Found:

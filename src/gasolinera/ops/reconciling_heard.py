@@ -130,7 +130,7 @@ def compare_events(
 
 def _really_unknown(publisher: vuelo.Service, heard: Sequence[_Passed]) -> list[_Passed]:
     """Without what its outbox has after all: not published yet, or longer ago than was looked at."""
-    known = read_told(publisher, [one.event_id for one in heard])
+    known = read_told(publisher, [one.event_id for one in heard]) if heard else {}
     return [one for one in heard if one.event_id not in known]
 
 
