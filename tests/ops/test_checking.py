@@ -1,6 +1,7 @@
 """Each check is provoked once, and says nothing of a database that is well."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,15 +11,42 @@ import pytest
 from gasolinera.config import SERVICES, schema_of
 from gasolinera.database import load_queries
 from gasolinera.ops import measuring
-from gasolinera.ops.checking import CheckResult, Rule, Unit, Verdict, judge
+from gasolinera.ops.checking import Against, CheckResult, Rule, Threshold, Unit, Verdict, compared, judge
 from gasolinera.ops.checking_questions import run_checks
+from gasolinera.ops.checking_rules import BY_NAME
 from gasolinera.ops.checking_rules import QUESTIONS as RULES
+from tests.conftest import Clone, drop
+from vuelo.embedded import Server
 
 Admin = psycopg.Connection[Any]
 Connect = Callable[[str], psycopg.Connection[Any]]
 SCHEMAS = [schema_of(service) for service in SERVICES]
 # What says more of the machine that the tests run on than of the database.
 OF_THE_MACHINE = {"unsafe_settings", "cache_misses", "never_analyzed", "connections", "dead_rows", "long_transactions"}
+
+
+@pytest.fixture(scope="module")
+def migrated(server: Server, clone_of: Clone) -> Generator[str]:
+    """A database that these tests share."""
+    name = clone_of("test")
+    yield name
+    drop(server, name)
+
+
+@pytest.fixture
+def admin(server: Server, migrated: str) -> Generator[Admin]:
+    with psycopg.connect(server.url(migrated), autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def as_role(server: Server, migrated: str) -> Generator[Connect]:
+    with ExitStack() as stack:
+
+        def connect(role: str) -> Admin:
+            return stack.enter_context(psycopg.connect(server.url(migrated, role), autocommit=True))
+
+        yield connect
 
 
 def checked(conn: Admin, *names: str) -> dict[str, CheckResult]:
@@ -68,117 +96,6 @@ def test_what_nothing_can_be_said_of_is_skipped_and_not_good() -> None:
     assert judge(rule, []).verdict is Verdict.GOOD
 
 
-def test_sessions_that_wait_and_those_that_hold_them_up_are_named(admin: Admin, as_role: Connect) -> None:
-    holder, waiter = as_role("postgres"), as_role("postgres")
-    holder.execute("BEGIN")
-    holder.execute("LOCK TABLE station_schema.stations IN ACCESS EXCLUSIVE MODE")
-    waiter.execute("SET lock_timeout = '20s'")
-    waiter.pgconn.send_query(b"SELECT count(*) FROM station_schema.stations")
-    rules = [Rule(name="blocked_sessions", unit=Unit.SECONDS, warning=0)]
-    rules += [Rule(name=name, unit=Unit.SECONDS, warning=0) for name in ("long_transactions", "idle_in_transaction")]
-    found: dict[str, CheckResult] = {}
-    try:
-        for _ in range(500):
-            found = {result.name: result for result in run_checks(admin, SCHEMAS, rules)}
-            if found["blocked_sessions"].findings:
-                break
-        [blocked] = found["blocked_sessions"].findings
-        assert str(waiter.info.backend_pid) in blocked.object
-        assert str(holder.info.backend_pid) in blocked.object
-        for name in ("idle_in_transaction", "long_transactions"):
-            assert any(str(holder.info.backend_pid) in finding.object for finding in found[name].findings)
-    finally:
-        holder.execute("ROLLBACK")
-        while waiter.pgconn.get_result() is not None:
-            pass
-
-
-@pytest.mark.parametrize(
-    ("check", "statements", "found"),
-    [
-        (
-            "unvalidated_constraints",
-            "ALTER TABLE station_schema.stations ADD CONSTRAINT provoked CHECK (pump_count < 1000) NOT VALID",
-            "station_schema.stations provoked",
-        ),
-        (
-            "disabled_triggers",
-            (
-                "CREATE TABLE station_schema.provoked (id int PRIMARY KEY);"
-                "CREATE TRIGGER provoked BEFORE UPDATE ON station_schema.provoked FOR EACH ROW"
-                " EXECUTE FUNCTION suppress_redundant_updates_trigger();"
-                "ALTER TABLE station_schema.provoked DISABLE TRIGGER provoked"
-            ),
-            "station_schema.provoked provoked",
-        ),
-        ("tables_without_key", "CREATE TABLE station_schema.provoked (id int)", "station_schema.provoked"),
-        (
-            "unindexed_foreign_keys",
-            "CREATE TABLE station_schema.provoked (id int PRIMARY KEY, of int REFERENCES station_schema.provoked)",
-            "station_schema.provoked provoked_of_fkey",
-        ),
-        (
-            "duplicate_indexes",
-            (
-                "CREATE TABLE station_schema.provoked (id int PRIMARY KEY, n int);"
-                "CREATE INDEX ON station_schema.provoked (n);"
-                "CREATE INDEX provoked_again ON station_schema.provoked (n)"
-            ),
-            "station_schema.provoked_again",
-        ),
-        (
-            "sequences",
-            (
-                "CREATE TABLE station_schema.provoked (id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);"
-                "SELECT setval('station_schema.provoked_id_seq', 32000)"
-            ),
-            "station_schema.provoked_id_seq",
-        ),
-        (
-            "partitions_ahead",
-            (
-                "CREATE TABLE station_schema.provoked (at timestamptz) PARTITION BY RANGE (at);"
-                "CREATE TABLE station_schema.provoked_2026_01 PARTITION OF station_schema.provoked"
-                " FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')"
-            ),
-            "station_schema.provoked",
-        ),
-        (
-            "never_analyzed",
-            (
-                "CREATE TABLE station_schema.provoked (id int PRIMARY KEY) WITH (autovacuum_enabled = off);"
-                "INSERT INTO station_schema.provoked SELECT generate_series(1, 20000);"
-                "SELECT pg_stat_force_next_flush()"
-            ),
-            "station_schema.provoked",
-        ),
-        (
-            "dead_rows",
-            (
-                "CREATE TABLE station_schema.provoked (id int PRIMARY KEY) WITH (autovacuum_enabled = off);"
-                "INSERT INTO station_schema.provoked SELECT generate_series(1, 20000);"
-                "DELETE FROM station_schema.provoked; SELECT pg_stat_force_next_flush()"
-            ),
-            "station_schema.provoked",
-        ),
-    ],
-)
-def test_what_is_wrong_is_found_and_named(admin: Admin, check: str, statements: str, found: str) -> None:
-    before = {finding.object for finding in one(admin, check).findings}
-    for statement in statements.split(";"):
-        admin.execute(statement.encode())
-    assert {finding.object for finding in one(admin, check).findings} - before == {found}
-
-
-def test_an_index_that_failed_while_it_was_made_is_invalid(admin: Admin) -> None:
-    admin.execute("CREATE TABLE station_schema.provoked (id int)")
-    admin.execute("INSERT INTO station_schema.provoked VALUES (1), (1)")
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        admin.execute("CREATE UNIQUE INDEX CONCURRENTLY provoked_key ON station_schema.provoked (id)")
-    [finding] = one(admin, "invalid_indexes").findings
-    assert finding.object == "station_schema.provoked_key"
-
-
 def test_a_check_that_breaks_or_takes_too_long_stops_no_other(admin: Admin, as_role: Connect) -> None:
     holder = as_role("postgres")
     holder.execute("BEGIN")
@@ -192,8 +109,10 @@ def test_a_check_that_breaks_or_takes_too_long_stops_no_other(admin: Admin, as_r
 
 
 def test_the_worst_comes_first(admin: Admin) -> None:
-    admin.execute("CREATE TABLE station_schema.provoked (id int)")
-    order = [list(Verdict).index(result.verdict) for result in run_checks(admin, SCHEMAS)]
+    with admin.transaction(force_rollback=True):
+        admin.execute("CREATE TABLE station_schema.provoked (id int)")
+        order = [list(Verdict).index(result.verdict) for result in run_checks(admin, SCHEMAS)]
+    assert len(set(order)) > 2
     assert order == sorted(order, reverse=True)
 
 
@@ -219,14 +138,76 @@ def test_without_the_extension_nothing_is_said_of_statements(as_role: Connect) -
 
 def test_backups_are_none_until_somebody_records_one(admin: Admin) -> None:
     assert measuring.backups(admin) == measuring.Backups(None, None)
-    admin.execute("CREATE SCHEMA IF NOT EXISTS ops_schema")
-    admin.execute("CREATE TABLE ops_schema.backups (finished_at timestamptz, succeeded boolean)")
-    admin.execute("INSERT INTO ops_schema.backups VALUES ('2026-11-20 04:00Z', true), ('2026-11-21 04:00Z', false)")
-    assert measuring.backups(admin).last_backup_at == datetime(2026, 11, 20, 4, tzinfo=UTC)
+    with admin.transaction(force_rollback=True):
+        admin.execute("CREATE SCHEMA ops_schema")
+        admin.execute("CREATE TABLE ops_schema.backups (finished_at timestamptz, succeeded boolean)")
+        admin.execute("INSERT INTO ops_schema.backups VALUES ('2026-11-20 04:00Z', true), ('2026-11-21 04:00Z', false)")
+        assert measuring.backups(admin).last_backup_at == datetime(2026, 11, 20, 4, tzinfo=UTC)
 
 
 def test_every_question_is_answered_in_its_three_columns(admin: Admin) -> None:
-    for query in load_queries("gasolinera.ops", "checks_tables.sql").values():
-        cursor = admin.execute(query.sql.encode(), {"schemas": SCHEMAS})
-        assert cursor.description is not None
-        assert [column.name for column in cursor.description] == ["object", "amount", "why"], query.name
+    for file in ("sessions", "vacuum", "tables", "copies", "safety"):
+        for query in load_queries("gasolinera.ops", f"checks_{file}.sql").values():
+            if query.name.endswith("_before_17"):
+                continue  # of older servers, where its own test asks it
+            cursor = admin.execute(query.sql.encode(), {"schemas": SCHEMAS})
+            assert cursor.description is not None
+            third = "why" if BY_NAME[query.name].against is None else "whole"
+            assert [column.name for column in cursor.description] == ["object", "amount", third], query.name
+
+
+def test_the_longest_pattern_that_fits_an_object_sets_its_limits() -> None:
+    rule = Rule(name="any", unit=Unit.ROWS, warning=10)
+    limits = [
+        Threshold(check_name="any", object_pattern="*", critical=100),
+        Threshold(check_name="any", object_pattern="coupon_schema.*", warning=1),
+        Threshold(check_name="any", object_pattern="coupon_schema.coupons", is_off=True),
+        Threshold(check_name="other", object_pattern="coupon_schema.campaigns", warning=0),
+    ]
+    rows = [("coupon_schema.coupons", 5.0), ("coupon_schema.campaigns", 5.0), ("ads", 50.0), ("raffles", 100.0)]
+    result = judge(rule, [(thing, amount, None) for thing, amount in rows], limits)
+    assert [(one.object, one.verdict) for one in result.findings] == [
+        ("raffles", Verdict.CRITICAL), ("coupon_schema.campaigns", Verdict.WARNING)]  # fmt: skip
+    off = [Threshold(check_name="any", is_off=True)]
+    assert judge(rule, [("raffles", 1e9, None)], off).reason == "switched_off"
+
+
+def test_where_small_amounts_are_bad_the_smallest_is_the_worst() -> None:
+    rule = Rule(name="any", unit=Unit.DAYS, warning=30, critical=7, falls=True)
+    result = judge(rule, [("a", 31.0, None), ("b", 30.0, None), ("c", 3.0, None)])
+    assert (result.verdict, result.worst, result.count) == (Verdict.CRITICAL, 3.0, 2)
+    assert [one.object for one in result.findings] == ["c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("against", "before", "now", "seconds", "told"),
+    [
+        (Against.MORE, (10, None), (13, None), 60, (3, None)),
+        (Against.PER_MINUTE, (10, None), (13, None), 180, (1, None)),
+        (Against.PER_MINUTE, (10, None), (13, None), 2, (3, None)),  # two seconds are no minute of 90
+        (Against.PER_HOUR, (0, None), (100, None), 1800, (100, None)),
+        (Against.PER_HOUR, (0, None), (100, None), 7200, (50, None)),
+        (Against.SHARE, (5, 1000), (15, 1100), 60, (10, None)),
+        (Against.SHARE, (5, 1000), (15, 1099), 60, (None, "too_little")),
+        (Against.MORE, (13, None), (10, None), 60, (None, "statistics_reset")),
+        (Against.SHARE, (5, 1000), (6, 900), 60, (None, "statistics_reset")),
+        (Against.CHANGED, (1, None), (0, None), 60, (1, None)),
+        (Against.CHANGED, (1, None), (1, None), 60, (0, None)),
+    ],
+)
+def test_a_counter_is_told_by_what_came_since_an_earlier_look(
+    against: Against,
+    before: tuple[float, float | None],
+    now: tuple[float, float | None],
+    seconds: float,
+    told: tuple[float | None, str | None],
+) -> None:
+    rule = Rule(name="any", warning=1, against=against, least=100)
+    assert compared(rule, {"a": now}, {"any": {"a": before}}, seconds) == [("a", *told)]
+    assert compared(rule, {"a": now}, None, seconds) == [("", None, "first_look")]
+
+
+def test_what_was_there_and_is_no_more_is_gone() -> None:
+    rule = Rule(name="any", critical=1, against=Against.GONE)
+    rows = compared(rule, {"new": (1, None), "kept": (1, None)}, {"any": {"kept": (1, None), "left": (1, None)}}, 60)
+    assert rows == [("kept", 0, None), ("left", 1, None), ("new", 0, None)]

@@ -162,7 +162,10 @@ def test_the_database_page_shows_what_is_wrong_with_what_to_do(looker: Looker) -
     shown = looker.get("/office/database").text
     assert "station_schema.provoked" in shown
     assert "Agrega una clave primaria" in shown
-    assert shown.count("al día") == 6
+    assert shown.count(">al día<") == 6
+    tables = shown.partition(">Tablas</th>")[2].partition("</tr>")[0]
+    assert (">Atención<" in tables, '<td class="number">1</td>' in tables) == (True, True)
+    assert ">Bien<" in shown.partition(">Réplicas</th>")[2].partition("</tr>")[0]
     assert "pg_stat_statements no está instalada" in shown
     assert "Ninguno registrado" in shown
 
@@ -170,6 +173,7 @@ def test_the_database_page_shows_what_is_wrong_with_what_to_do(looker: Looker) -
 def test_amounts_are_told_in_units_that_people_read() -> None:
     told = [amount_text(amount, unit) for amount, unit in (
         (None, Unit.ROWS), (1.0, Unit.NONE), (1536.0, Unit.BYTES), (90.0, Unit.SECONDS), (86_400.0, Unit.SECONDS),
-        (12.34, Unit.PERCENT), (2_500_000.0, Unit.TRANSACTIONS), (12_345.0, Unit.ROWS))]  # fmt: skip
+        (0.02, Unit.SECONDS), (864_000.0, Unit.SECONDS), (12.34, Unit.PERCENT), (2_500_000.0, Unit.TRANSACTIONS),
+        (12_345.0, Unit.ROWS))]  # fmt: skip
     assert [one.replace("\N{NO-BREAK SPACE}", " ") for one in told] == [
-        "", "", "1.5 kB", "90 s", "24 h", "12.3 %", "2.5 M", "12,345"]  # fmt: skip
+        "", "", "1.5 kB", "90 s", "24 h", "20 ms", "10 d", "12.3 %", "2.5 M", "12,345"]  # fmt: skip

@@ -14,11 +14,13 @@ SELECT s.name AS object, 1.0::double precision AS amount, NULL::text AS why FROM
 -- name: foreign_rights
 -- Roles of one service that can enter the schema of another.
 SELECT r.rolname || ' → ' || n.nspname AS object, 1.0::double precision AS amount, NULL::text AS why
-  FROM unnest(%(schemas)s::text[]) AS own (schema)
- CROSS JOIN unnest(ARRAY['_owner', '_app', '_ro']) AS suffix
-  JOIN pg_roles AS r ON r.rolname = replace(own.schema, '_schema', '') || suffix
-  JOIN pg_namespace AS n ON n.nspname = ANY (%(schemas)s) AND n.nspname <> own.schema
- WHERE has_schema_privilege(r.oid, n.oid, 'USAGE') OR has_schema_privilege(r.oid, n.oid, 'CREATE');
+  FROM pg_namespace AS own
+  JOIN pg_roles AS o ON o.oid = own.nspowner
+  JOIN pg_roles AS r ON r.rolname IN (o.rolname, regexp_replace(o.rolname, '_owner$', '_app'),
+                                      regexp_replace(o.rolname, '_owner$', '_ro'))
+  JOIN pg_namespace AS n ON n.nspname = ANY (%(schemas)s) AND n.oid <> own.oid
+ WHERE own.nspname = ANY (%(schemas)s)
+   AND (has_schema_privilege(r.oid, n.oid, 'USAGE') OR has_schema_privilege(r.oid, n.oid, 'CREATE'));
 
 -- name: public_rights
 -- What everybody may do who can log in.
@@ -59,7 +61,11 @@ SELECT r.rolname || concat_ws(',', CASE WHEN r.rolsuper THEN ' superuser' END,
   FROM pg_roles AS r
  WHERE (r.rolsuper AND r.rolcanlogin AND r.oid <> 10)
     OR ((r.rolname = 'ops'
-         OR regexp_replace(r.rolname, '_(owner|app|ro)$', '_schema') = ANY (%(schemas)s))
+         OR regexp_replace(r.rolname, '_(owner|app|ro)$', '') IN (
+            SELECT regexp_replace(o.rolname, '_owner$', '')
+              FROM pg_namespace AS n
+              JOIN pg_roles AS o ON o.oid = n.nspowner
+             WHERE n.nspname = ANY (%(schemas)s)))
         AND (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls OR r.rolreplication));
 
 -- name: remote_superusers
