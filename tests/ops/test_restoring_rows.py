@@ -34,7 +34,7 @@ def _without_triggers(admin: Connection, *statements: str) -> None:
     """What happens outside the application, and by the way breaks references."""
     admin.execute("SET session_replication_role = replica")
     for statement in statements:
-        admin.execute(statement)
+        admin.execute(statement.encode())
     admin.execute("RESET session_replication_role")
 
 

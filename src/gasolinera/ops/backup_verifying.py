@@ -29,7 +29,8 @@ def verify_backups(
         for one in _chosen(conn, labels, kind):
             watch(one.label)
             verification = verify_logical(one, identities) if one.kind in LOGICAL else verify_physical(one)
-            catalogue.record_verification(conn, one.id, is_intact=not verification.problems)
+            if verification.problems or not verification.unread:  # a wrong key says nothing of the backup
+                catalogue.record_verification(conn, one.id, is_intact=not verification.problems)
             found.append(verification)
         damaged = [one.label for one in found if one.problems]
         run.outcome = "WARNING" if damaged else "OK"

@@ -37,11 +37,12 @@ class Archive(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """What is wrong with a backup, and what could not be looked at."""
+    """What is wrong with a backup, and what was not looked at. `unread`: why nobody can say, such as the wrong key."""
 
     label: str
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    unread: str | None = None
 
 
 def opened_archive(
@@ -166,6 +167,8 @@ def verify_logical(backup: Backup, identities: Sequence[x25519.Identity]) -> Ver
                 listed = _listed(archive, dump)
                 problems += [f"{dump.name}: the dump has no {table}" for table in _missing(dump, listed)]
         except GasolineraError as error:
+            if error.code in ("ops.wrong_key", "ops.no_program"):
+                return Verification(backup.label, tuple(problems), (), error.message)
             problems.append(f"{dump.name}: {error.message}")
     return Verification(backup.label, tuple(problems))
 

@@ -116,8 +116,8 @@ def plan_rollback(operations: Operations, name: str, to: str) -> RollbackPlan:
 def _version(text: str) -> Version:
     try:
         return Version.parse(text)
-    except VueloError as error:
-        raise InputError("ops.version", error.message) from error
+    except ValueError as error:
+        raise InputError("ops.version", str(error)) from error
 
 
 def roll_back(

@@ -191,13 +191,14 @@ def verify_command(
         write_json(found)
     else:
         for one in found:
-            sys.stdout.write(f"{one.label}: {'DAMAGED' if one.problems else 'good'}\n")
-            for line in (*one.problems, *one.notes):
+            verdict = "DAMAGED" if one.problems else "NOT READ" if one.unread else "good"
+            sys.stdout.write(f"{one.label}: {verdict}\n")
+            for line in (*one.problems, *one.notes, *([one.unread] if one.unread else [])):
                 sys.stdout.write(f"  {line}\n")
         if not found:
             talk.print("no backup is on record: nothing was verified")
     # Nothing to look at is no good news either.
-    if not found or any(one.problems for one in found):
+    if not found or any(one.problems or one.unread for one in found):
         raise typer.Exit(_FAILED)
 
 
