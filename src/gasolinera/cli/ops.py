@@ -7,6 +7,7 @@ from gasolinera.cli.operations import (
     archive,
     backup,
     base_backup,
+    bluegreen,
     check,
     cleanup,
     live,
@@ -44,3 +45,4 @@ app.add_typer(partitions.app, name="partitions")
 app.add_typer(archive.app, name="archive")
 app.command("reconcile")(reconcile.reconcile_command)
 app.command("verify")(verify.command)
+app.add_typer(bluegreen.app, name="bluegreen")
