@@ -116,6 +116,10 @@ bench-draws: .venv/development ## Freezing, drawing and verifying a raffle of te
 bench-redemptions: .venv/development ## Redemptions beside the bare statements, few and many: docs/reference/redemption-benchmarks.md
 	$(BIN)/python -m bench.redemptions --large 10000000 $(ARGS)
 
+.PHONY: bench-cleanup
+bench-cleanup: .venv/development ## Ten million old rows cleaned beside redemptions: docs/reference/cleanup-benchmarks.md
+	$(BIN)/python -m bench.cleanup $(ARGS)
+
 .PHONY: bench-screens
 bench-screens: .venv/development ## What pages cost on a slow phone: docs/reference/screen-benchmarks.md
 	$(BIN)/python -m bench.screens $(ARGS)
