@@ -1,11 +1,13 @@
 """The application as a whole: health, readiness, the OpenAPI document, and starting without a database."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
+from litestar import Litestar
 from litestar.testing import TestClient
 
 import gasolinera
@@ -91,3 +93,18 @@ def test_a_line_end_is_no_part_of_a_filter(settings: Settings) -> None:
     with TestClient(create_app(settings)) as client:
         for query in ("cursor=JSM001%0A", "city=a%0A", "state=%0A"):
             assert client.get(f"/api/stations?{query}").status_code == 422
+
+
+def test_an_application_that_was_closed_leaves_nothing_behind() -> None:
+    def served() -> None:
+        with TestClient(create_app(NOWHERE, (STATION,)), raise_server_exceptions=False) as client:
+            client.get("/api/stations", params={"limit": 3})
+            client.post("/api/stations", json={})
+
+    served()
+    gc.collect()
+    before = sum(isinstance(one, Litestar) for one in gc.get_objects())
+    for _ in range(3):
+        served()
+    gc.collect()
+    assert sum(isinstance(one, Litestar) for one in gc.get_objects()) <= before

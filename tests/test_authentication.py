@@ -16,7 +16,6 @@ from litestar import Litestar, get
 from litestar.di import NamedDependency
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.auth.revocations import revoke_access
 from gasolinera.authentication import reach_station, requires
@@ -35,6 +34,7 @@ from gasolinera.permissions import Caller, Permission, Role
 from gasolinera.routing import service_router
 from gasolinera.security import issue_access_token
 from gasolinera.service_tokens import issue_service_token
+from tests.applications import create_app
 
 Conn = psycopg.Connection[Any]
 ANA = UUID("a0000000-0000-4000-8000-000000000051")

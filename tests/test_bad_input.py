@@ -13,11 +13,11 @@ from litestar import Litestar, post
 from litestar.params import JSONBody
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.parts import Parts
 from gasolinera.routing import service_router
 from gasolinera.texts import text
+from tests.applications import create_app
 
 NOWHERE = Settings.model_validate({"environment": "test", "database_url": "postgresql://x@127.0.0.1:1/x"})
 GOOD: dict[str, Any] = {"name": "a", "kind": "BIG", "count": 1, "price": "1.50", "day": "2026-01-31"}

@@ -19,13 +19,13 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.calls import UserDirectory
 from gasolinera.config import Settings
 from gasolinera.database import Database, RequestContext
 from gasolinera.errors import ConflictError, GoneError
 from gasolinera.parts import Parts
 from gasolinera.routing import service_router
+from tests.applications import create_app
 
 IDEMPOTENT = {"idempotent": True, "open": True}
 _INSERT = """

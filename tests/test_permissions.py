@@ -5,10 +5,10 @@ from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
-from gasolinera.app import create_app
 from gasolinera.authentication import Requires
 from gasolinera.config import Settings
 from gasolinera.permissions import MATRIX, PARTNER_SCOPES, Caller, Permission, Reach, Role
+from tests.applications import create_app
 
 # What a stranger may ask. A route that joins this list was decided on; nothing gets here by itself.
 OPEN_ROUTES = {

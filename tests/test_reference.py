@@ -12,8 +12,8 @@ from litestar.testing import TestClient
 from playwright.sync_api import Browser
 
 from gasolinera import reference
-from gasolinera.app import create_app
 from gasolinera.config import Settings
+from tests.applications import create_app
 
 NOWHERE = Settings.model_validate({"environment": "test", "database_url": "postgresql://x@127.0.0.1:1/x"})
 

@@ -22,6 +22,7 @@ from gasolinera.database import Database, open_database
 from gasolinera.edge import around, layers
 from gasolinera.errors import EXCEPTION_HANDLERS, Refusals, unavailable
 from gasolinera.keyring import Keyring, load_keyring
+from gasolinera.limits import SlidingWindows
 from gasolinera.metrics import metrics_route
 from gasolinera.observing import finish_observing
 from gasolinera.openapi import openapi_config, openapi_route
@@ -62,8 +63,8 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
     """
     app = Litestar(
         route_handlers=[*_COMMON, ops_router(), *(router for part in parts for router in _routers(part))],
-        lifespan=[_lifespan(settings, parts), *also],
-        state=State({"settings": settings, "refusals": refusals_of(parts), "parts": parts}),
+        lifespan=[_lifespan(parts), *also],
+        state=state_of(settings, parts),
         dependencies={"context": Provide(provide_context, sync_to_thread=False), **DEPENDENCIES},
         middleware=layers(settings, authenticate),
         exception_handlers={**for_browsers(EXCEPTION_HANDLERS), **idempotency.EXCEPTION_HANDLERS},
@@ -77,15 +78,22 @@ def create_app(settings: Settings, parts: Sequence[Parts] = ALL_PARTS, *, also: 
     return app
 
 
+def state_of(settings: Settings, parts: Sequence[Parts] = ALL_PARTS) -> State:
+    """What an application knows before it opens anything."""
+    windows = SlidingWindows()
+    return State({"settings": settings, "refusals": refusals_of(parts), "parts": parts, "windows": windows})
+
+
 def _routers(part: Parts) -> Sequence[Router]:
     if part.export_person is None:
         return part.routers
     return (*part.routers, personal_data_router(part.name, part.export_person))
 
 
-def _lifespan(settings: Settings, parts: Sequence[Parts]) -> Lifespan:
+def _lifespan(parts: Sequence[Parts]) -> Lifespan:
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncGenerator[None]:
+        settings: Settings = app.state["settings"]
         async with AsyncExitStack() as stack:
             stack.callback(finish_observing)
             stack.enter_context(exported_traces(settings))

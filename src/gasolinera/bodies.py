@@ -1,6 +1,5 @@
 """Bodies of requests: JSON that says it is JSON."""
 
-from functools import cache
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -44,7 +43,6 @@ def only_json(scope: Scope, handler: BaseRouteHandler) -> None:
         raise MediaTypeError("request.media_type", "the body is not what this takes", "send application/json")
 
 
-@cache
 def _takes_json(handler: BaseRouteHandler) -> bool:
     field = handler.parsed_fn_signature.parameters.get("data")
     if field is None:

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Message, Middleware, Receive, Scope, Send
 from gasolinera.config import Settings
 from gasolinera.headers import add_headers
 from gasolinera.idempotency import answer_once
-from gasolinera.limits import SlidingWindows, limit_requests
+from gasolinera.limits import limit_requests
 from gasolinera.observing import observe
 from gasolinera.requests import identify
 from gasolinera.timeouts import limit_time
@@ -25,15 +25,11 @@ def around(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 def layers(settings: Settings, *who_asks: Middleware) -> list[Middleware]:
     """The framework's middleware, outermost first; `who_asks` sets the request's user."""
-    windows = SlidingWindows()
 
     def in_time(app: ASGIApp) -> ASGIApp:
         return limit_time(app, default_s=settings.request_timeout_s)
 
-    def not_too_often(app: ASGIApp) -> ASGIApp:
-        return limit_requests(app, windows)
-
-    return [in_time, *who_asks, not_too_often, answer_once]
+    return [in_time, *who_asks, limit_requests, answer_once]
 
 
 def answer_head(handler: ASGIApp) -> ASGIApp:

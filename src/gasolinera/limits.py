@@ -20,7 +20,6 @@ from gasolinera.errors import TooManyError
 from gasolinera.headers import add_header
 from gasolinera.requests import context_of, known_caller
 
-_STATE = "gasolinera.limits"
 _MAX_SUBJECTS = 20_000  # about 6 MB a process; whoever has been quiet the longest is forgotten first
 
 
@@ -98,13 +97,15 @@ def too_many(retry_after_s: int) -> TooManyError:
     )
 
 
-def limit_requests(app: ASGIApp, windows: SlidingWindows) -> ASGIApp:
-    """Takes a route's limits before anything else of it runs, but after it is known who asks."""
+def limit_requests(app: ASGIApp) -> ASGIApp:
+    """Takes a route's limits before anything else of it runs, but after it is known who asks.
+
+    The application's state has the `windows`.
+    """
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
         limits: Sequence[Limit] = scope["route_handler"].opt.get("limits", ())
         if limits:
-            scope["state"][_STATE] = windows
             _take(scope, [(limit, subject) for limit in limits if (subject := _subject(scope, limit)) is not None])
         await app(scope, receive, send)
 
@@ -120,7 +121,7 @@ def take_for_phone(request: Request[Any, Any, Any], phone_number: str) -> None:
 
 
 def _take(scope: Scope, wanted: list[tuple[Limit, str]]) -> None:
-    windows: SlidingWindows = scope["state"][_STATE]
+    windows: SlidingWindows = scope["litestar_app"].state["windows"]
     add_header(
         scope, "ratelimit-policy", ", ".join(f'"{limit.by}";q={limit.quota};w={limit.window_s}' for limit, _ in wanted)
     )

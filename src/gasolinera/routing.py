@@ -1,7 +1,6 @@
 """What the routes of all services share: the service's database as `db`, and no query parameter that nobody reads."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from litestar import Request, Router
@@ -66,8 +65,10 @@ def only_known_parameters(scope: Scope, handler: BaseRouteHandler) -> None:
     if handler.opt.get("any_parameters") or not is_for_programs(scope["path"]):
         return
     query: bytes = scope["query_string"]
+    if not query:
+        return
     known = _query_names(handler)
-    if not query or _are_plainly_known(query, known):
+    if _are_plainly_known(query, known):
         return
     seen: set[str] = set()
     for name, _ in ASGIConnection[Any, Any, Any, Any](scope).query_params.multi_items():
@@ -85,13 +86,18 @@ def _are_plainly_known(query: bytes, known: frozenset[str]) -> bool:
     return known.issuperset(names) and len(set(names)) == len(names)
 
 
-@cache
 def _query_names(handler: BaseRouteHandler) -> frozenset[str]:
-    """The handler's arguments that are neither injected nor part of the path."""
-    injected = {*handler.resolve_dependencies(), "request", "state"}
-    in_path = {part for path in handler.paths for part in _path_names(path)}
-    arguments = handler.parsed_fn_signature.parameters
-    return frozenset(public_name(handler, argument) for argument in arguments.keys() - injected - in_path)
+    """The handler's arguments that are neither injected nor part of the path; found once.
+
+    Kept at the handler: a cache of this module's would keep every application of a process.
+    """
+    known = handler.opt.get("query_names")
+    if known is None:
+        injected = {*handler.resolve_dependencies(), "request", "state"}
+        in_path = {part for path in handler.paths for part in _path_names(path)}
+        arguments = handler.parsed_fn_signature.parameters.keys() - injected - in_path
+        known = handler.opt["query_names"] = frozenset(public_name(handler, argument) for argument in arguments)
+    return known
 
 
 def _path_names(path: str) -> list[str]:

@@ -14,10 +14,10 @@ from litestar.testing import TestClient
 from gasolinera.ads import media
 from gasolinera.ads.jobs_campaigns import AD_CAMPAIGN_JOBS
 from gasolinera.ads.media_kinds import kind_of
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from tests.ads import media_files as files
 from tests.ads.desk import AUTHOR, SECOND, THIRD, Admin, Desk, make_ad, make_campaign
+from tests.applications import create_app
 from tests.schema.catalog import Conn
 
 WHOLE = {

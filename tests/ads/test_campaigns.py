@@ -11,11 +11,11 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from gasolinera.ads.jobs_campaigns import AD_CAMPAIGN_JOBS
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.database import Database, open_database
 from gasolinera.permissions import Role
 from tests.ads.desk import THIRD, Admin, Desk, make_ad, make_campaign, nothing_else_runs
+from tests.applications import create_app
 
 JOBS = {job.name: job for job in AD_CAMPAIGN_JOBS}
 

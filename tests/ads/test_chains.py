@@ -10,13 +10,13 @@ import pytest
 from litestar.testing import TestClient
 
 from gasolinera.ads.events import CONSUMERS
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.database import open_database
 from gasolinera.inbox import Inbox
 from gasolinera.redemption.events import CONSUMERS as REDEMPTION_CONSUMERS
 from gasolinera.relay import InboxTransport, Relay
 from tests.ads.watching import ANA, REVIEWER, Admin, Viewers, another_ad, good, hear, one, put_campaign, watching
+from tests.applications import create_app
 from tests.coupon.at_hand import make_campaign, make_coupon
 from tests.event_steps import SOON
 from tests.redemption.desk import ATTENDANT, MANAGER, Desk, user

@@ -11,10 +11,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from tests.ads.desk import SECOND
 from tests.ads.media_files import picture
+from tests.applications import create_app
 from tests.web.looking import ADMINISTRATOR, ANA, HTML, cookie_of, token_in
 
 Admin = psycopg.Connection[Any]

@@ -12,9 +12,9 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from tests.ads.desk import insert, make_ad, make_campaign
+from tests.applications import create_app
 from tests.web.looking import ADMINISTRATOR, HTML, cookie_of
 
 Admin = psycopg.Connection[Any]

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.auth.parts import PARTS
 from gasolinera.config import Settings
 from gasolinera.parts import Parts
+from tests.applications import create_app
 from tests.auth.administrators import App
 from tests.auth.journeys import ANA_PHONE, Client, Conn, code_sent_to
 

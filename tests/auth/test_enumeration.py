@@ -8,8 +8,8 @@ import pytest
 from litestar.testing import TestClient
 from pydantic import SecretStr
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
+from tests.applications import create_app
 from tests.auth.journeys import (
     ANA_PHONE,
     REGISTRATION,

@@ -14,7 +14,6 @@ import pytest
 from litestar.testing import TestClient
 from pydantic import SecretStr
 
-from gasolinera.app import create_app
 from gasolinera.auth.models import Message
 from gasolinera.auth.senders import (
     DeliveryError,
@@ -28,6 +27,7 @@ from gasolinera.auth.senders import (
 from gasolinera.config import Environment, Settings
 from gasolinera.database import open_database
 from gasolinera.errors import ConfigError
+from tests.applications import create_app
 from tests.auth.journeys import ANA, ANA_PHONE, Conn, events_of, good, post, problem, until_undelivered
 
 SECRET = b"the gateway and we know it"

@@ -12,11 +12,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.coupon.jobs import CAMPAIGN_JOBS
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token
+from tests.applications import create_app
 from tests.schema.coupon_rows import (
     new_coupons,
     use,

@@ -12,13 +12,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.coupon.codes import code_of
 from gasolinera.coupon.coupons import COUPON_JOBS
 from gasolinera.database import open_database
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token
+from tests.applications import create_app
 from tests.schema.coupon_rows import new_campaign
 
 Admin = psycopg.Connection[Any]

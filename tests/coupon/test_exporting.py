@@ -11,7 +11,6 @@ from typing import Any
 import psycopg
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.coupon import exporting, qr
 from gasolinera.coupon.codes import code_of
@@ -19,6 +18,7 @@ from gasolinera.coupon.issuing import Issuer
 from gasolinera.coupon.queries_coupons import BatchRange
 from gasolinera.database import Database, open_database
 from gasolinera.keyring import load_keyring
+from tests.applications import create_app
 from tests.coupon.test_coupons import Chain, problem
 from tests.schema.coupon_rows import new_campaign
 

@@ -10,11 +10,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.coupon.codes import new_codes
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token
+from tests.applications import create_app
 from tests.schema.coupon_rows import LUIS, new_campaign, new_coupons
 
 Admin = psycopg.Connection[Any]

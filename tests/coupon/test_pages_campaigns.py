@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.config import Settings
 from gasolinera.coupon.parts import PARTS as COUPON
+from tests.applications import create_app
 from tests.auth.browsing import BASE_URL, said
 from tests.redemption.desk import Conn
 from tests.web.looking import ADMINISTRATOR, ANA, HTML, STATION_ADMIN, cookie_of, token_in

@@ -11,12 +11,12 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.coupon.issuing import Issuer
 from gasolinera.coupon.wallet_words import WORDING, until_in_words
 from gasolinera.database import open_database
 from gasolinera.keyring import load_keyring
+from tests.applications import create_app
 from tests.coupon.at_hand import DRIVER, OTHER_DRIVER, make_campaign, make_coupon
 from tests.web.looking import ANA, HTML, LUIS, cookie_of, token_in
 

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.coupon import codes, qr, qr_documents, qr_keys, revocations
 from gasolinera.coupon.display import require_live
@@ -20,6 +19,7 @@ from gasolinera.drawing import svg, symbol_of
 from gasolinera.keyring import Keyring
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token
+from tests.applications import create_app
 
 Admin = psycopg.Connection[Any]
 OWNER = UUID("a0000000-0000-4000-8000-000000000051")

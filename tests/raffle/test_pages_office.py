@@ -12,8 +12,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
+from tests.applications import create_app
 from tests.raffle.draw_steps import Entered, close_raffle
 from tests.raffle.winner_steps import drawn_raffle, tell_all
 from tests.web.looking import ADMINISTRATOR, ANA, HTML, cookie_of, token_in

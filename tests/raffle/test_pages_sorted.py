@@ -11,9 +11,9 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.raffle import pages_office_audit
+from tests.applications import create_app
 from tests.raffle.winner_steps import RAFFLE, drawn_raffle
 from tests.web.looking import ADMINISTRATOR, HTML, cookie_of
 

@@ -12,7 +12,6 @@ import psycopg
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.database import open_database
 from gasolinera.events import Event
@@ -21,6 +20,7 @@ from gasolinera.keyring import Keyring
 from gasolinera.permissions import Caller, Role
 from gasolinera.redemption.events import CONSUMERS
 from gasolinera.security import issue_access_token
+from tests.applications import create_app
 
 Admin = psycopg.Connection[Any]
 ANA = UUID("b0000000-0000-4000-8000-000000000001")

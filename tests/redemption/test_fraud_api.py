@@ -9,11 +9,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.keyring import Keyring
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token
+from tests.applications import create_app
 from tests.redemption.attempts import DRIVER, Connection, attempt
 
 Headers = dict[str, str]

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.config import Settings
 from gasolinera.coupon.parts import PARTS as COUPON
 from gasolinera.redemption.parts import PARTS as REDEMPTION
 from gasolinera.web import sheets
+from tests.applications import create_app
 from tests.auth.browsing import BASE_URL, said
 from tests.redemption.desk import Conn
 from tests.redemption.test_reports import begin, cancel_one, complete

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.permissions import Caller, Role
 from gasolinera.redemption.pump import ticket_amounts
+from tests.applications import create_app
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
 from tests.redemption.desk import (
     ATTENDANT,

@@ -13,7 +13,6 @@ import pytest
 import uvicorn
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.auth.parts import PARTS as AUTH
 from gasolinera.authentication import tokens_of
 from gasolinera.config import Settings
@@ -24,6 +23,7 @@ from gasolinera.keyring import load_keyring
 from gasolinera.redemption.employments import take_employee_changed
 from gasolinera.redemption.parts import PARTS as REDEMPTION
 from gasolinera.redemption.recovery import recover
+from tests.applications import create_app
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
 from tests.redemption.desk import ATTENDANT, Conn, Desk, due_now, open_services, problem, totals_disagree, user
 

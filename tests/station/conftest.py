@@ -9,12 +9,12 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.keyring import Keyring
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token
 from gasolinera.service_tokens import issue_service_token
+from tests.applications import create_app
 
 Headers = dict[str, str]
 UntilWaiting = Callable[[int], None]

@@ -8,8 +8,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
+from tests.applications import create_app
 
 Client = TestClient[Litestar]
 ALL = [f"JSM{number:03}" for number in range(1, 13)]

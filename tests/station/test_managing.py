@@ -11,11 +11,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.permissions import Caller, Role
 from gasolinera.security import issue_access_token
 from gasolinera.station.jobs import JOBS
+from tests.applications import create_app
 
 Client = TestClient[Litestar]
 Login = Callable[..., dict[str, str]]

@@ -9,8 +9,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
+from tests.applications import create_app
 from tests.web.looking import ADMINISTRATOR, ANA, EMPLOYEE, HTML, STATION_ADMIN, cookie_of, token_in
 
 Admin = psycopg.Connection[Any]

@@ -8,9 +8,9 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.station.map_view import HEIGHT, WIDTH, Marker, Place, Window, apart, drawn, labelled, window_around
+from tests.applications import create_app
 from tests.web.looking import HTML
 
 Client = TestClient[Litestar]

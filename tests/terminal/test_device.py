@@ -12,13 +12,13 @@ import pytest
 from litestar.testing import TestClient
 from typer.testing import CliRunner
 
-from gasolinera.app import create_app
 from gasolinera.cli.app import app as cli
 from gasolinera.config import Settings
 from gasolinera.coupon.qr import QrError
 from gasolinera.errors import ConflictError, UnavailableError
 from gasolinera.redemption.models import Fuel
 from gasolinera.terminal import device
+from tests.applications import create_app
 from tests.coupon.at_hand import DRIVER, make_campaign, make_coupon, signed_text
 from tests.redemption.desk import Desk, totals_disagree
 from tests.redemption.offline_steps import enrolment_code, publish, set_limits

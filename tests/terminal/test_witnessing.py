@@ -14,7 +14,6 @@ import pytest
 from litestar.testing import TestClient
 from nacl.signing import SigningKey
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.database import open_database
 from gasolinera.errors import ConflictError, InputError
@@ -22,6 +21,7 @@ from gasolinera.keyring import signing_key
 from gasolinera.raffle.models_draws import Frozen
 from gasolinera.raffle.models_evidence import ShownDraw
 from gasolinera.terminal import device, witnessing
+from tests.applications import create_app
 from tests.raffle.draw_steps import Entered, close_raffle, freeze_now, signer, terms
 from tests.redemption.desk import Desk
 from tests.redemption.offline_steps import enrolment_code

@@ -11,9 +11,9 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
 from gasolinera.web.cookies import is_for_programs
+from tests.applications import create_app
 from tests.web.looking import ADMINISTRATOR, ANA, EMPLOYEE, HTML, cookie_of
 
 Client = TestClient[Litestar]

@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
+from tests.applications import create_app
 from tests.auth.journeys import ANA_PHONE, Conn, code_sent_to
 
 PHONE: Any = {"width": 360, "height": 740}

@@ -9,13 +9,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Environment, Settings
 from gasolinera.keyring import Keyring, load_keyring
 from gasolinera.web.assets import asset_url
 from gasolinera.web.cookies import ended_session_cookie, session_cookie
 from gasolinera.web.forms import local_path
 from gasolinera.wording import load_wording, preferred_language
+from tests.applications import create_app
 
 NOWHERE = Settings.model_validate({"environment": "test", "database_url": "postgresql://x@127.0.0.1:1/x"})
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -173,7 +173,7 @@ def test_the_keys_of_forms_are_in_every_ring() -> None:
 
 def test_the_inbox_of_development_does_not_exist_in_production() -> None:
     app = create_app(NOWHERE.model_copy(update={"environment": Environment.TEST}))
-    app.state["settings"] = NOWHERE.model_copy(update={"environment": Environment.PRODUCTION})
     with TestClient(app) as client:
+        app.state["settings"] = NOWHERE.model_copy(update={"environment": Environment.PRODUCTION})
         found = client.get("/dev/inbox")
     assert (found.status_code, found.json()["code"]) == (404, "request.unknown_path")

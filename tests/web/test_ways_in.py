@@ -8,8 +8,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gasolinera.app import create_app
 from gasolinera.config import Settings
+from tests.applications import create_app
 from tests.web.looking import ADMINISTRATOR, ANA, HTML, cookie_of
 
 Client = TestClient[Litestar]
