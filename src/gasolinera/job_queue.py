@@ -24,6 +24,7 @@ from procrastinate.tasks import Task
 from gasolinera.config import PREFIX, Settings
 from gasolinera.database import Database
 from gasolinera.errors import ConfigError, ConflictError, GasolineraError, InputError, UnknownError
+from gasolinera.job_holds import held_rules
 from gasolinera.jobs import Job, reported_to
 from gasolinera.metrics import count_job
 
@@ -178,7 +179,8 @@ async def _run(app: App, job: Job, db: Database, *, job_id: int, arguments: Mapp
     started = time.monotonic()
     try:
         async with asyncio.timeout(job.limit_s):
-            result = await job.run(db, arguments)
+            held = await held_rules(app, job.name)
+            result = f"rests: {held} on hold" if held else await job.run(db, arguments)
     except BaseException as failure:
         error = _told(failure)
         count_job(job.name, succeeded=False, seconds=time.monotonic() - started)

@@ -1,5 +1,6 @@
 """The rules that come with the platform: they fit its tables, and say what its jobs do."""
 
+import asyncio
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,8 +10,10 @@ import psycopg
 import pytest
 
 from gasolinera.app import ALL_PARTS
-from gasolinera.config import SERVICES
+from gasolinera.config import SERVICES, Settings
+from gasolinera.database import open_database
 from gasolinera.errors import ConfigError, UnknownError
+from gasolinera.job_queue import run_here
 from gasolinera.ops import operations_schema
 from gasolinera.ops.cleaning import Outcome, clean
 from gasolinera.ops.cleaning_rules import Period, hold, read_rules, release
@@ -157,3 +160,24 @@ def test_a_rule_that_nobody_knows_is_told(ops: Connection) -> None:
         hold(ops, "auth.nothing", "case 12")
     with pytest.raises(UnknownError):
         read_rules(ops, ["auth"], "no_table")
+
+
+def test_a_job_rests_while_a_rule_that_it_follows_is_held(
+    settings: Settings, ops: Connection, admin: Connection
+) -> None:
+    admin.execute(
+        """INSERT INTO auth_schema.access_revocations (user_id, revoked_at)
+           VALUES (gen_random_uuid(), now() - interval '9 hours')"""
+    )
+    job = next(job for job in jobs_of(ALL_PARTS) if job.name == "auth.forget_revocations")
+
+    async def run() -> str:
+        async with open_database(settings, "auth") as db:
+            return await run_here(settings, job, db, {})
+
+    hold(ops, "auth.access_revocations", "case 12")
+    assert asyncio.run(run()) == "rests: auth.access_revocations on hold"
+    assert admin.execute("SELECT count(*) FROM auth_schema.access_revocations").fetchone() == (1,)
+    release(ops, "auth.access_revocations")
+    asyncio.run(run())
+    assert admin.execute("SELECT count(*) FROM auth_schema.access_revocations").fetchone() == (0,)
