@@ -10,11 +10,12 @@ SELECT s.slot_name::text AS object,
  WHERE NOT s.active;
 
 -- name: archiving
--- Seconds for which the last word of the archiver has been a failure.
+-- Seconds since something was archived, where the last word of the archiver is a failure.
 SELECT coalesce(a.last_failed_wal, 'WAL') AS object,
        CASE WHEN current_setting('archive_mode') = 'off' THEN NULL
             WHEN a.last_failed_time > coalesce(a.last_archived_time, '-infinity')
-            THEN extract(epoch FROM clock_timestamp() - a.last_failed_time)
+            THEN extract(epoch FROM clock_timestamp() - coalesce(a.last_archived_time, a.stats_reset,
+                                                                 pg_postmaster_start_time()))
             ELSE 0 END::double precision AS amount,
        'archive_off' AS why
   FROM pg_stat_archiver AS a;
@@ -28,7 +29,8 @@ SELECT concat_ws(' ', nullif(r.application_name, ''), r.client_addr) AS object,
  UNION ALL
 SELECT 'this server',
        CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END,
+            ELSE extract(epoch FROM clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(),
+                                                                 pg_postmaster_start_time())) END,
        NULL
  WHERE pg_is_in_recovery();
 
