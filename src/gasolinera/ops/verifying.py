@@ -92,7 +92,7 @@ _JOURNEYS: Final[Sequence[_Journey]] = (
 
 def _travel(platform: Platform, travels: Sequence[_Journey]) -> None:
     platform.step("ops", "ready", journeys.ready)
-    if platform.steps[0].outcome is not Outcome.OK:
+    if not platform.made.is_answering:
         return  # all else would only say so again, and slowly
     if platform.keyring is not None:
         platform.step("ops", _EARLIER, journeys.clean)

@@ -101,7 +101,7 @@ class _Problem(msgspec.Struct):
 class Made(msgspec.Struct):
     """What earlier steps of a run have made, and later ones need."""
 
-    access_token: str | None = None
+    is_answering: bool = False
     refresh_token: str | None = None
     is_station_open: bool = False
     is_staffed: bool = False

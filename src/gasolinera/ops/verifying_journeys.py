@@ -135,6 +135,7 @@ def ready(platform: Platform) -> str:
     """Of every address, each of which serves one service or more."""
     for service in {where: name for name, where in platform.urls.items()}.values():
         answer = platform.get(service, "/health/ready")
+        platform.made.is_answering = True
         if answer.status != _OK:
             raise WrongError(f"{platform.urls[service]} is not ready: {answer.status}")
     return ""
@@ -155,7 +156,7 @@ def log_in(platform: Platform) -> str:
     platform.rows("auth", _ACCOUNT, {"user": CUSTOMER, "phone": PHONE})
     session, code = planted_code(platform, PHONE)
     tokens = platform.post("auth", "/api/auth/login/verify", {"session_token": session, "code": code}).read(_Tokens)
-    platform.made.access_token, platform.made.refresh_token = tokens.access_token, tokens.refresh_token
+    platform.made.refresh_token = tokens.refresh_token
     return ""
 
 
