@@ -103,7 +103,7 @@ def _make(
         with talk.status("looking") as status:
             made = back_up(operations, wanted, lambda name: status.update(f"dumping {name}"))
     if as_json:
-        write_json(made)
+        write_json(msgspec.to_builtins(made, enc_hook=str))  # paths
         return
     sys.stdout.write(f"{made.location}\n")
     _tell(made)

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -65,7 +66,7 @@ def service_command(
                 watch=status.update,
             )
     if as_json:
-        write_json(done)
+        write_json(msgspec.to_builtins(done, enc_hook=str))  # paths
     else:
         _tell(done)
     if done.problems:

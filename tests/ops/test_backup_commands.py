@@ -1,0 +1,102 @@
+"""`gasolinera ops backup|restore|rollback`, as an operator types them."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from typer.testing import CliRunner, Result
+
+from gasolinera.cli.app import app
+from gasolinera.errors import ConfigError
+from gasolinera.ops.encryption import IDENTITY_SETTING, RECIPIENTS_SETTING
+from vuelo import VueloError
+from vuelo.embedded import Server
+
+Connection = psycopg.Connection[Any]
+Ops = Callable[..., Result]
+
+
+@pytest.fixture
+def run(server: Server, ops_url: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ops:
+    """Runs `gasolinera ops …` against the test's database, with a key and a folder; what it raises is raised."""
+    for name in list(os.environ):
+        if name.startswith("GASOLINERA_"):
+            monkeypatch.delenv(name)
+    assert ops_url
+    monkeypatch.setenv("GASOLINERA_DATABASE_URL", server.dsn(database))
+    monkeypatch.setenv("GASOLINERA_ENVIRONMENT", "test")
+    monkeypatch.setenv("GASOLINERA_BACKUP_FOLDER", str(tmp_path / "backups"))
+
+    def command(*words: str) -> Result:
+        result = CliRunner().invoke(app, ["ops", *words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return command
+
+
+def test_a_night_of_backups_from_the_key_to_the_restore(
+    run: Ops, admin: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipient = run("backup", "key", str(tmp_path / "key")).stdout.strip()
+    assert recipient.startswith("age1")
+    assert recipient not in (tmp_path / "key").read_text().splitlines()[1]
+    monkeypatch.setenv(RECIPIENTS_SETTING, recipient)
+    monkeypatch.setenv(IDENTITY_SETTING, str(tmp_path / "key"))
+    made = json.loads(run("backup", "service", "station", "--json").stdout)
+    label = made["manifest"]["label"]
+    assert made["manifest"]["encryption"] == f"age {recipient}"
+    assert Path(run("backup", "schema", "station").stdout.strip()).is_dir()
+    assert run("backup", "verify").stdout.count(": good\n") == 2
+    listed = json.loads(run("backup", "list", "--json").stdout)
+    assert [(one["kind"], one["services"]) for one in listed] == [("SCHEMA", ["station"]), ("SERVICE", ["station"])]
+    assert listed[1]["state"].startswith("good, verified")
+    assert label in run("backup", "list").stdout
+    admin.execute("UPDATE station_schema.employees SET shift = 'NIGHT' WHERE id = 1")
+    planned = json.loads(run("restore", "service", "station", "--dry-run", "--json").stdout)
+    assert (planned["backup"], planned["version_now"]) == (label, planned["version_in_backup"])
+    # In place of what is there: only for who says the database's name, or --yes.
+    with pytest.raises(VueloError, match="nobody can be asked"):
+        run("restore", "service", "station")
+    found = json.loads(run("restore", "rows", "station", "-t", "employees", "--key", "1", "--discard", "--json").stdout)
+    assert found["tables"][0]["rows"] == [
+        {"key": {"id": "1"}, "found": "different", "columns": ["shift", "updated_at"]}
+    ]
+    assert found["side_schema"] is None
+    assert "employees id=1 different: shift, updated_at" in run("restore", "rows", "station", "-t", "employees").stdout
+    assert "station in" in run("restore", "service", "station", "--from", made["location"], "--yes").stdout
+    assert admin.execute("SELECT FROM station_schema.employees WHERE id = 1 AND shift = 'NIGHT'").fetchall() == []
+    assert run("backup", "expire", "--keep", "1", "--days", "0").stdout == ""
+
+
+def test_damage_is_loud(run: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = run("backup", "verify")
+    assert nothing.exit_code == 1  # no backup is no good news
+    folder = Path(run("backup", "service", "station").stdout.strip())
+    toc = folder / "station" / "toc.dat"
+    toc.write_bytes(toc.read_bytes()[:-1])
+    verified = run("backup", "verify")
+    assert verified.exit_code == 1
+    assert "DAMAGED" in verified.stdout
+    assert "toc.dat has" in verified.stdout
+    assert "DAMAGED" in run("backup", "list").stdout
+    monkeypatch.setenv(RECIPIENTS_SETTING, "age1nonsense")
+    with pytest.raises(ConfigError, match="is no recipient of age"):
+        run("backup", "service", "station")
+
+
+def test_a_rollback_is_planned_asked_for_and_told(run: Ops, admin: Connection) -> None:
+    assert run("rollback", "service", "station", "--to", "8", "--dry-run").stdout == "U9__tell_places.sql\n"
+    with pytest.raises(VueloError, match="nobody can be asked"):
+        run("rollback", "service", "station", "--to", "8")
+    rows = admin.execute("SELECT count(*) FROM station_schema.outbox_events").fetchone()
+    assert rows is not None
+    done = run("rollback", "service", "station", "--to", "8", "--yes", "--json")
+    changes = {one["table"]: (one["rows_before"], one["rows_after"]) for one in json.loads(done.stdout)["changes"]}
+    assert changes == {"outbox_events": (rows[0], 0)}
+    assert done.exit_code == 0
