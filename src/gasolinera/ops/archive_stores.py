@@ -7,6 +7,7 @@ AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ALLOW_HTTP=true for one without TLS.
 import hashlib
 import os
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -130,13 +131,15 @@ def _write_file(path: Path, chunks: Iterable[bytes]) -> None:
         for folder in (path.parent, path.parent.parent):
             _sync_folder(folder)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         what = f"{error.filename or path}: {error.strerror or error}"
         raise UnavailableError(
             "ops.archive_store", f"cannot write an archive: {what}", "make room, then run it again"
         ) from error
     except BaseException:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise
 
 

@@ -55,14 +55,16 @@ def lock_timeout(conn: Connection, milliseconds: int) -> Generator[None]:
 
 
 def _busy(conn: Connection) -> str:
-    """The oldest transactions of this database are the likeliest to hold what we wanted."""
+    """Who holds locks on tables now is the likeliest to have been in the way. Every role may see that much."""
     rows = conn.execute(
-        """SELECT pid, coalesce(usename, ''), extract(epoch FROM clock_timestamp() - xact_start)::integer
-             FROM pg_stat_activity
-            WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
-            ORDER BY xact_start LIMIT 3"""
+        """SELECT DISTINCT l.pid, coalesce(a.usename, 'nobody')
+             FROM pg_locks AS l
+             JOIN pg_stat_activity AS a ON a.pid = l.pid
+            WHERE l.locktype = 'relation' AND l.granted AND l.relation >= 16384 AND l.pid <> pg_backend_pid()
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            ORDER BY 1 LIMIT 5"""
     ).fetchall()
     if not rows:
-        return "run it again; nobody holds a transaction open now"
-    named = ", ".join(f"process {pid} of {role or 'another role'}, for {seconds or 0} s" for pid, role, seconds in rows)
-    return f"run it again when these transactions have ended: {named}"
+        return "run it again; nobody holds a table now"
+    named = ", ".join(f"process {pid} of {role}" for pid, role in rows)
+    return f"run it again when these have ended their transactions: {named}"

@@ -82,7 +82,7 @@ def convert_table(
             _prepare(conn, plan, tell, patience or _PATIENCE)
             locked_ms = patiently(conn, f"converting {what}", lambda: _swap(conn, plan), patience or _PATIENCE)
         except BaseException:
-            _take_deadline_back(conn, plan)
+            _take_deadline_back(conn, plan, patience or _PATIENCE)
             raise
         tell(what, "converted")
         made = _make_ahead(ops, conn, plan)
@@ -324,7 +324,7 @@ def _make_ahead(ops: Connection, conn: Connection, plan: Conversion) -> list[str
     return [name for span in ahead if (name := make_partition(conn, table, span)) is not None]
 
 
-def _take_deadline_back(conn: Connection, plan: Conversion) -> None:
+def _take_deadline_back(conn: Connection, plan: Conversion, patience: Patience) -> None:
     """What stays of a try that failed would refuse rows later; what is killed here is cleaned up by `maintain`."""
     if conn.broken:
         return
@@ -332,7 +332,7 @@ def _take_deadline_back(conn: Connection, plan: Conversion) -> None:
         sql.Identifier(plan.schema, plan.table), sql.Identifier(deadline_name(plan.table))
     )
     with suppress(psycopg.Error, GasolineraError):
-        patiently(conn, f"cleaning up {plan.table}", lambda: conn.execute(drop), _PATIENCE)
+        patiently(conn, f"cleaning up {plan.table}", lambda: conn.execute(drop), patience)
 
 
 def _key_index(plan: Conversion, inventory: Inventory) -> str | None:

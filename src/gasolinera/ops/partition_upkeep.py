@@ -189,9 +189,9 @@ def _without_stopping(problems: list[str], step: Callable[[], Done]) -> Done | N
         return step()
     except GasolineraError as error:
         problems.append(f"{error.message}; {error.hint}" if error.hint else error.message)
-    except psycopg.OperationalError:
-        raise  # the server is gone: the next table will not do better
-    except psycopg.DatabaseError as error:
+    except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise  # the server is gone: the next table will not do better
         problems.append(f"the database refused: {error.diag.message_primary or error}")
     return None
 
