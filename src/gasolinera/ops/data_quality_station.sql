@@ -20,4 +20,4 @@ SELECT e.employee_number AS object, format('erased before %s', u.as_of) AS detai
 SELECT t.terminal_code AS object, format('%s is %s', s.station_code, s.status) AS detail
   FROM station_schema.terminals AS t
   JOIN station_schema.stations AS s ON s.id = t.station_id
- WHERE t.revoked_at IS NULL AND s.status = 'CLOSED';
+ WHERE t.revoked_at IS NULL AND s.status = 'PERMANENTLY_CLOSED';
