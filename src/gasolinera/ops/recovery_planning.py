@@ -230,7 +230,7 @@ def _gaps(covered: Coverage, outcome: Found) -> list[Blocker]:
         return [Blocker("ops.wal_damaged", f"segments of the log have a wrong size: {names}", reachable)]
     if covered.missing:
         names = ", ".join(covered.missing[:3]) + (", …" if len(covered.missing) > 3 else "")
-        message = f"{len(covered.missing)} segments of the log are missing though later ones are there: {names}"
+        message = f"of the log segments are missing though later ones are there: {names}"
         return [Blocker("ops.wal_missing", message, reachable)]
     return []
 

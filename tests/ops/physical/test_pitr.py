@@ -1,23 +1,193 @@
-"""A whole server brought back to a moment: exactly what was committed before it is there."""
+"""A whole server brought back to a moment: exactly what was committed before it is there, or it is said why not."""
 
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
 import psycopg
 import pytest
 
-from gasolinera.ops.recovery import reopened_server, restore
-from gasolinera.ops.recovery_planning import Target, plan_recovery, time_target
-from tests.ops.physical.conftest import Story, rows_of
+from gasolinera.errors import ConflictError, InputError
+from gasolinera.ops.recovery import reopened_server, restore, restored_server
+from gasolinera.ops.recovery_planning import RecoveryPlan, Target, plan_recovery, time_target
+from gasolinera.ops.recovery_server import RecoveryFailedError
+from gasolinera.ops.scratch_folders import scratch_folder
+from tests.ops.physical.conftest import DATABASE, Story, one, rows_of
+
+
+@contextmanager
+def tried(plan: RecoveryPlan, *, verify: bool = False) -> Generator[psycopg.Connection]:
+    """A session with a restored server that is thrown away."""
+    with (
+        scratch_folder() as folder,
+        restored_server(plan, folder / "data", verify=verify, is_scratch=True) as (server, _),
+        psycopg.connect(server.url(DATABASE)) as conn,
+    ):
+        yield conn
+
+
+def blocked(plan: RecoveryPlan) -> list[str]:
+    return [blocker.code for blocker in plan.blockers]
+
+
+def a_segment_after(story: Story, root: Path) -> Path:
+    """One that a restore to the disaster has to read: it holds the position."""
+    upper, lower = (int(part, 16) for part in story.lsn.split("/"))
+    return root / "wal" / story.full.system_identifier / f"00000001{upper:08X}{lower >> 24:08X}"
 
 
 @pytest.mark.parametrize("kind", ["time", "lsn", "name", "xid"])
 def test_a_restore_to_just_before_the_disaster_has_exactly_what_was_committed(story: Story, kind: str) -> None:
-    target = {
+    targets = {
         "time": time_target(story.at),
         "lsn": Target(kind="lsn", value=story.lsn),
         "name": Target(kind="name", value="before the disaster"),
         "xid": Target(kind="xid", value=story.xid, inclusive=False),
-    }[kind]
-    plan = plan_recovery(story.root, target)
-    into = story.root / "restored" / kind
-    done = restore(plan, into)
-    with reopened_server(into, story.full) as server, psycopg.connect(server.url()) as conn:
+    }
+    plan = plan_recovery(story.root, targets[kind])
+    assert plan.backup.label == story.full.label
+    assert plan.blockers == ()
+    with tried(plan) as conn:
         assert rows_of(conn) == story.before
+
+
+def test_a_restore_to_the_transaction_itself_has_its_deletions(story: Story) -> None:
+    with tried(plan_recovery(story.root, Target(kind="xid", value=story.xid))) as conn:
+        assert rows_of(conn) == list(range(1, 21))
+
+
+def test_an_incremental_chain_and_the_log_restore_to_the_newest_rows(story: Story) -> None:
+    plan = plan_recovery(story.root, Target(kind="latest"))
+    chain = [story.full.label, story.later.label] if story.later.parent else [story.later.label]
+    assert [link.label for link in plan.chain] == chain
+    with tried(plan, verify=True) as conn:
+        assert rows_of(conn) == story.after
+
+
+def test_a_restore_leaves_a_whole_folder_that_a_server_starts_on_and_archives_its_new_timeline(story: Story) -> None:
+    with scratch_folder() as folder:
+        plan = plan_recovery(story.root, time_target(story.at))
+        done = restore(plan, folder / "new", verify=False)
+        assert done.timeline == 2
+        assert done.reached_at is not None
+        assert done.reached_at <= story.at
+        assert f"{plan.reached_at}" == f"{done.reached_at}"
+        assert DATABASE in done.databases
+        assert (folder / "new" / "pg_wal" / "archive_status" / "00000002.history.ready").exists()
+        with reopened_server(folder / "new", story.full) as server, psycopg.connect(server.url(DATABASE)) as conn:
+            assert rows_of(conn) == story.before
+        with pytest.raises(ConflictError) as refused:
+            restore(plan, folder / "new")
+        assert refused.value.code == "ops.folder_used"
+    assert not (story.root / "wal" / story.full.system_identifier / "00000002.history").exists()
+
+
+def test_a_time_after_the_last_transaction_is_refused_with_what_is_reachable(story: Story) -> None:
+    plan = plan_recovery(story.root, time_target(datetime.now(UTC) + timedelta(days=1)))
+    assert blocked(plan) == ["ops.target_unreachable"]
+    assert plan.reached_at is not None
+    assert str(plan.reached_at) in (plan.blockers[0].hint or "")
+    with scratch_folder() as folder, pytest.raises(ConflictError):
+        restore(plan, folder / "new")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(kind="name", value="never set"),
+        Target(kind="xid", value="999999"),
+        Target(kind="lsn", value="FFFF/0"),
+    ],
+)
+def test_a_target_that_the_log_does_not_have_is_refused(story: Story, target: Target) -> None:
+    assert blocked(plan_recovery(story.root, target)) == ["ops.target_unreachable"]
+
+
+def test_a_time_before_the_oldest_backup_is_refused_with_the_earliest(story: Story) -> None:
+    plan = plan_recovery(story.root, time_target(story.full.started_at - timedelta(hours=1)))
+    assert blocked(plan) == ["ops.target_too_early"]
+    assert str(story.full.finished_at) in (plan.blockers[0].hint or "")
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(InputError) as refused:
+        time_target(datetime(2026, 11, 23, 14, 30))  # noqa: DTZ001  that is the point
+    assert refused.value.code == "ops.time_zone"
+
+
+def test_a_server_that_ends_before_its_target_counts_as_failed_though_it_had_started(story: Story) -> None:
+    plan = plan_recovery(story.root, Target(kind="name", value="never set"))
+    believed = msgspec.structs.replace(plan, blockers=())
+    with scratch_folder() as folder:
+        with pytest.raises(RecoveryFailedError) as failed:
+            restore(believed, folder / "new", verify=False)
+        assert failed.value.code == "ops.target_unreachable"
+        assert list(folder.iterdir()) == []
+
+
+def test_a_missing_segment_is_told_before_anything_is_restored(story: Story, copied_root: Path) -> None:
+    gone = a_segment_after(story, copied_root)
+    gone.unlink()
+    plan = plan_recovery(copied_root, Target(kind="latest"), label=story.full.label)
+    assert blocked(plan) == ["ops.wal_missing"]
+    assert plan.missing == (gone.name,)
+
+
+def test_a_moment_before_the_missing_segment_can_still_be_reached(story: Story, copied_root: Path) -> None:
+    newest = max(path for path in a_segment_after(story, copied_root).parent.iterdir() if len(path.name) == 24)
+    newest.with_name(f"{int(newest.name, 16) + 2:024X}").write_bytes(newest.read_bytes())
+    assert blocked(plan_recovery(copied_root, time_target(story.at))) == []
+    assert blocked(plan_recovery(copied_root, Target(kind="latest"))) == ["ops.wal_missing"]
+
+
+def test_a_segment_that_was_changed_is_told(story: Story, copied_root: Path) -> None:
+    changed = a_segment_after(story, copied_root)
+    with changed.open("r+b") as file:
+        file.seek(int(story.lsn.split("/")[1], 16) & 0xFFFFFF)
+        file.write(b"\xff" * 64)
+    plan = plan_recovery(copied_root, Target(kind="latest"), label=story.full.label)
+    assert blocked(plan) == ["ops.wal_damaged"]
+
+
+def test_a_segment_that_is_too_short_is_told(story: Story, copied_root: Path) -> None:
+    with a_segment_after(story, copied_root).open("r+b") as file:
+        file.truncate(1 << 20)
+    plan = plan_recovery(copied_root, Target(kind="latest"), label=story.full.label)
+    assert "ops.wal_damaged" in blocked(plan)
+
+
+def test_what_a_dead_server_had_not_archived_is_brought_from_its_own_log(story: Story, copied_root: Path) -> None:
+    archive = a_segment_after(story, copied_root).parent
+    newest = max(path.name for path in archive.iterdir() if len(path.name) == 24)
+    with scratch_folder() as saved:
+        saved.chmod(0o755)
+        shutil.move(archive / newest, saved / newest)
+        (saved / newest).chmod(0o644)
+        plan = plan_recovery(copied_root, Target(kind="latest"), more_wal=(saved,))
+        with tried(plan) as conn:
+            assert rows_of(conn) == story.after
+
+
+def test_a_damaged_backup_is_not_restored(story: Story, copied_root: Path) -> None:
+    label = story.full.label
+    (copied_root / label).unlink()
+    shutil.copytree(story.root / label, copied_root / label)
+    largest = max((copied_root / label / "data" / "base").rglob("*"), key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as file:
+        file.seek(9000)
+        file.write(b"wrong")
+    plan = plan_recovery(copied_root, time_target(story.at))
+    with scratch_folder() as folder:
+        with pytest.raises(ConflictError) as refused:
+            restore(plan, folder / "new")
+        assert refused.value.code == "ops.backup_damaged"
+        assert list(folder.iterdir()) == []
+
+
+def test_the_restored_server_can_be_written_to(story: Story) -> None:
+    with tried(plan_recovery(story.root, time_target(story.at))) as conn:
+        conn.execute("INSERT INTO redeemed VALUES (5000)")
+        assert one(conn, "SELECT count(*) FROM redeemed") == len(story.before) + 1

@@ -1,0 +1,88 @@
+"""The newest backup tried out: restored, looked at, and what came of it on record."""
+
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from gasolinera.errors import UnknownError
+from gasolinera.ops import catalogue
+from gasolinera.ops.backup_testing import TableDifference, Trying, row_differences, try_backup
+from gasolinera.ops.catalogue import Kind
+from gasolinera.ops.dumping import Wanted, back_up
+from gasolinera.ops.reaching import Operations, ops_session
+from tests.ops.physical.conftest import Connection, Story
+
+
+@pytest.fixture
+def ops(platform: Operations) -> Generator[Connection]:
+    with ops_session(platform.ops_url) as conn:
+        yield conn
+
+
+def test_a_good_backup_is_tried_out_and_the_cost_of_a_disaster_is_told(
+    story: Story, platform: Operations, ops: Connection
+) -> None:
+    began = datetime.now(UTC)
+    result = try_backup(platform, Trying(label=story.later.label))
+    assert result.error is None
+    assert result.succeeded
+    (service,) = result.services
+    assert service.service == "station"
+    assert service.problems == ()
+    with psycopg.connect(story.url) as conn:
+        expected = conn.execute("SELECT count(*) FROM station_schema.stations").fetchone()
+    assert expected is not None
+    assert service.rows > expected[0] > 0
+    assert result.recovery_point is not None
+    assert story.later.started_at < result.recovery_point <= datetime.now(UTC)
+    assert result.lost_s == pytest.approx(max((began - result.recovery_point).total_seconds(), 0), abs=30)
+    assert result.recovery_s is not None
+    row = ops.execute(
+        """SELECT t.succeeded, t.recovery_point, t.recovery_s, t.report ->> 'label'
+             FROM ops_schema.restore_tests AS t ORDER BY t.id DESC LIMIT 1"""
+    ).fetchone()
+    assert row == (True, result.recovery_point, result.recovery_s, story.later.label)
+
+
+def test_a_backup_that_cannot_be_restored_fails_and_says_why(
+    story: Story, platform: Operations, ops: Connection
+) -> None:
+    damaged = story.root / story.later.label / "data" / "backup_manifest"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[: len(whole) // 2])
+    try:
+        result = try_backup(platform, Trying(label=story.later.label))
+    finally:
+        damaged.write_bytes(whole)
+    assert not result.succeeded
+    assert "backup_manifest cannot be read" in (result.error or "")
+    row = ops.execute("SELECT succeeded, error FROM ops_schema.restore_tests ORDER BY id DESC LIMIT 1").fetchone()
+    assert row == (False, result.error)
+    run = ops.execute("SELECT outcome FROM ops_schema.runs WHERE command = 'backup test' ORDER BY id DESC").fetchone()
+    assert run == ("FAILED",)
+
+
+def test_a_logical_backup_is_tried_out_too(platform: Operations, ops: Connection, tmp_path: Path) -> None:
+    made = back_up(platform, Wanted(kind=Kind.SERVICE, services=("station",), folder=tmp_path))
+    result = try_backup(platform, Trying(label=made.manifest.label, with_data_checks=False))
+    assert result.error is None
+    assert result.succeeded
+    assert result.services[0].rows == made.manifest.services[0].rows
+    assert result.recovery_point == made.manifest.services[0].consistent_at
+    catalogue.record_removal(ops, made.id)
+
+
+def test_a_backup_that_nobody_made_cannot_be_tried_out(platform: Operations) -> None:
+    with pytest.raises(UnknownError) as unknown:
+        try_backup(platform, Trying(label="never-made"))
+    assert unknown.value.code == "ops.backup_unknown"
+
+
+def test_rows_may_have_come_and_gone_since_but_not_most_of_a_table() -> None:
+    running = {"growing": 1_000_000, "small": 40, "emptied": 50_000, "new": 900}
+    restored = {"growing": 960_000, "small": 0, "emptied": 0}
+    assert row_differences(restored, running, 0.05) == [TableDifference("emptied", 0, 50_000)]
+    assert row_differences({"a": 5000}, {"a": 100}, 0.05) == [TableDifference("a", 5000, 100)]

@@ -1,0 +1,252 @@
+"""Copies of whole servers: made, on record, verified, and never half there."""
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from gasolinera.errors import ConfigError, ConflictError
+from gasolinera.ops import catalogue
+from gasolinera.ops.backup_verifying import verify_backups
+from gasolinera.ops.base_backups import BackupFailedError, Taking, chain, found_backups, label_for, take
+from gasolinera.ops.base_servers import archiving, physical_servers, require_copyable, server_at
+from gasolinera.ops.catalogue import Kind
+from gasolinera.ops.manifests import verify_data
+from gasolinera.ops.physical_backups import back_up_servers, expire_log
+from gasolinera.ops.programs import find_program
+from gasolinera.ops.reaching import Operations, ops_session
+from gasolinera.ops.restore_points import set_restore_point
+from tests.ops.physical.conftest import QUICK, Connection, Story, wanted
+from vuelo import embedded
+from vuelo.embedded import Server
+
+
+@pytest.fixture
+def ops(platform: Operations) -> Generator[Connection]:
+    with ops_session(platform.ops_url) as conn:
+        yield conn
+
+
+def bin_dir(version: int) -> Path:
+    return find_program("pg_waldump", version // 10_000, exactly=True).path.parent
+
+
+def skip_without_increments(story: Story) -> None:
+    if story.later.kind is not Kind.INCREMENTAL:
+        pytest.skip("this server has no incremental backups")
+
+
+def damaged_copy(story: Story, folder: Path, damage: Callable[[Path], None]) -> tuple[str, ...]:
+    data = folder / "data"
+    shutil.copytree(story.full_data, data)
+    damage(data)
+    return verify_data(data, bin_dir(story.full.version)).problems
+
+
+def test_a_backup_is_on_record_with_what_a_restore_needs(story: Story, ops: Connection) -> None:
+    skip_without_increments(story)
+    full = catalogue.backup_of(ops, story.full.label)
+    later = catalogue.backup_of(ops, story.later.label)
+    assert (full.kind, later.kind) == (Kind.BASE, Kind.INCREMENTAL)
+    assert full.succeeded
+    assert full.is_intact
+    assert later.parent_id == full.id
+    assert full.services == ("station",)
+    assert Path(full.location, "backup.json").exists()
+    with psycopg.connect(story.url) as conn:
+        system = conn.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+    assert system == (full.system_identifier,)
+
+
+def test_backups_are_found_without_a_catalogue(story: Story) -> None:
+    skip_without_increments(story)
+    found = found_backups(story.root)
+    assert {story.full.label, story.later.label} <= {one.label for one in found}
+    assert [one.label for one in chain(story.later, found)] == [story.full.label, story.later.label]
+
+
+def test_a_chain_without_its_full_backup_is_told(story: Story) -> None:
+    skip_without_increments(story)
+    with pytest.raises(ConflictError) as broken:
+        chain(story.later, [story.later])
+    assert broken.value.code == "ops.chain_broken"
+
+
+def test_an_incremental_backup_holds_less(story: Story) -> None:
+    skip_without_increments(story)
+    assert story.later.size_bytes < story.full.size_bytes / 2
+
+
+def a_large_file(data: Path) -> Path:
+    return max((data / "base").rglob("*"), key=lambda path: path.stat().st_size)
+
+
+def flip_a_bit(data: Path) -> None:
+    with a_large_file(data).open("r+b") as file:
+        file.seek(5000)
+        byte = file.read(1)
+        file.seek(5000)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def remove_a_file(data: Path) -> None:
+    a_large_file(data).unlink()
+
+
+def cut_a_file(data: Path) -> None:
+    os.truncate(a_large_file(data), 8192)
+
+
+def add_a_file(data: Path) -> None:
+    (data / "base" / "extra").write_text("x")
+
+
+def remove_the_log(data: Path) -> None:
+    next((data / "pg_wal").glob("00000001*")).unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (flip_a_bit, "is not as it was written"),
+        (remove_a_file, "is missing"),
+        (cut_a_file, "has 8192 bytes"),
+        (add_a_file, "is in no manifest"),
+        (remove_the_log, "cannot be read"),
+    ],
+)
+def test_a_damaged_file_is_found(story: Story, tmp_path: Path, damage: Callable[[Path], None], said: str) -> None:
+    problems = damaged_copy(story, tmp_path, damage)
+    assert len(problems) == 1
+    assert said in problems[0]
+
+
+def test_a_whole_backup_has_no_problem(story: Story) -> None:
+    assert verify_data(story.full_data, bin_dir(story.full.version)).problems == ()
+
+
+def test_verify_finds_a_segment_of_the_log_that_is_gone(
+    story: Story, platform: Operations, ops: Connection, tmp_path: Path
+) -> None:
+    assert verify_backups(platform, [story.full.label, story.later.label], None, ())[0].problems == ()
+    archive = story.root / "wal" / story.full.system_identifier
+    gone = archive / f"00000001{story.full.stop_lsn >> 32:08X}{(story.full.stop_lsn >> 24 & 0xFF) + 1:08X}"
+    shutil.move(gone, tmp_path / gone.name)
+    try:
+        (verified,) = verify_backups(platform, [story.full.label], None, ())
+        assert any(gone.name in problem for problem in verified.problems)
+        assert catalogue.backup_of(ops, story.full.label).is_intact is False
+    finally:
+        shutil.move(tmp_path / gone.name, gone)
+    verify_backups(platform, [story.full.label], None, ())
+    assert catalogue.backup_of(ops, story.full.label).is_intact
+
+
+def test_the_log_before_the_oldest_backup_goes_and_what_is_needed_stays(story: Story, copied_root: Path) -> None:
+    archive = copied_root / "wal" / story.full.system_identifier
+    first = f"00000001{story.full.start_lsn >> 32:08X}{story.full.start_lsn >> 24 & 0xFF:08X}"
+    removed = expire_log(copied_root)
+    assert removed
+    assert all(name < first for name in removed)
+    assert min(path.name for path in archive.iterdir()) >= first
+
+
+def test_a_role_without_replication_is_told_what_it_lacks(story: Story) -> None:
+    with psycopg.connect(story.url, autocommit=True) as conn:
+        conn.execute("DROP ROLE IF EXISTS weak")
+        conn.execute("CREATE ROLE weak LOGIN")
+    with pytest.raises(ConfigError) as refused:
+        require_copyable(server_at(make_conninfo(story.url, dbname="postgres", user="weak")))
+    assert refused.value.code == "ops.no_replication"
+    assert "--replication-url" in (refused.value.hint or "")
+
+
+def test_a_restore_point_is_in_the_archive_when_the_command_returns(story: Story, platform: Operations) -> None:
+    (server,) = physical_servers(platform)
+    point = set_restore_point(platform, server, "evening", within_s=60)
+    assert point.is_archived
+    segment = int(point.lsn.split("/")[1], 16) >> 24
+    assert (story.root / "wal" / server.system_identifier / f"0000000100000000{segment:08X}").exists()
+
+
+def test_archiving_that_fails_is_told_by_a_restore_point_until_it_works_again(
+    story: Story, platform: Operations, archiving_server: Server
+) -> None:
+    with psycopg.connect(archiving_server.url(), autocommit=True) as conn:
+        before = conn.execute("SHOW archive_command").fetchone()
+        assert before is not None
+        conn.execute("ALTER SYSTEM SET archive_command = 'false'")
+        conn.execute("SELECT pg_reload_conf()")
+        try:
+            conn.execute("SELECT pg_switch_wal()")
+            (server,) = physical_servers(platform)
+            point = set_restore_point(platform, server, "night", within_s=60)
+            assert not point.is_archived
+            assert "archiving fails" in (archiving(conn).problem or "")
+        finally:
+            conn.execute(sql.SQL("ALTER SYSTEM SET archive_command = {}").format(sql.Literal(before[0])))
+            conn.execute("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + 60
+        while archiving(conn).problem is not None and time.monotonic() < deadline:
+            conn.execute("SELECT pg_switch_wal()")
+            time.sleep(0.2)
+        assert archiving(conn).problem is None
+
+
+def test_a_server_killed_within_a_backup_leaves_nothing_that_looks_whole_and_the_next_one_completes() -> None:
+    with tempfile.TemporaryDirectory(prefix="gasolinera-killed-") as name:
+        root = Path(name)
+        root.chmod(0o711)
+        backups = root / "backups"
+        with embedded.running(root / "pg", settings={"fsync": "off"}) as server:
+            about = server_at(server.url())
+            killer = threading.Thread(target=_kill_when_begun, args=(server, backups))
+            killer.start()
+            with pytest.raises(BackupFailedError):
+                take(about, backups, Taking(max_rate="1M", syncs=False), label="first", parent=None)
+            killer.join()
+        assert found_backups(backups) == []
+        assert not (backups / "first").exists()
+        with embedded.running(root / "pg", settings={"fsync": "off"}) as server:
+            made = take(server_at(server.url()), backups, QUICK, label="second", parent=None)
+        assert [one.label for one in found_backups(backups)] == ["second"]
+        assert verify_data(backups / made.label / "data", bin_dir(made.version)).problems == ()
+        embedded.destroy(root / "pg")
+
+
+def _kill_when_begun(server: Server, backups: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not list(backups.glob(".partial-first/data/base/*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    postmaster = int((server.home / "data" / "postmaster.pid").read_text().splitlines()[0])
+    os.kill(postmaster, signal.SIGKILL)
+
+
+def test_a_backup_process_that_was_killed_leaves_nothing_behind_the_next_one(story: Story, tmp_path: Path) -> None:
+    half = tmp_path / ".partial-half"
+    (half / "data" / "base").mkdir(parents=True)
+    (tmp_path / ".partial-half.lock").touch()
+    about = server_at(story.url)
+    made = take(about, tmp_path, QUICK, label=label_for(about, Kind.BASE), parent=None)
+    assert not half.exists()
+    assert [one.label for one in found_backups(tmp_path)] == [made.label]
+
+
+def test_without_a_parent_an_incremental_backup_is_full_and_says_why(
+    story: Story, platform: Operations, tmp_path: Path
+) -> None:
+    skip_without_increments(story)
+    (made,) = back_up_servers(platform, wanted(tmp_path, is_incremental=True, verify=False))
+    assert made.backup.kind is Kind.BASE
+    assert made.note is not None
+    with ops_session(platform.ops_url) as conn:
+        catalogue.record_removal(conn, made.id)
