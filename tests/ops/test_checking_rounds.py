@@ -1,0 +1,432 @@
+"""A round over everything: several databases, what two looks tell, and what operations have on record."""
+
+import threading
+from collections.abc import Generator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+
+import msgspec
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from gasolinera.app import ALL_PARTS
+from gasolinera.jobs import Job
+from gasolinera.ops import checking_memory, checking_rounds, checking_storage
+from gasolinera.ops.checking import CheckResult, Group, Threshold, Verdict
+from gasolinera.ops.checking_rounds import Wanted, check_operations, places_of
+from gasolinera.ops.checking_rules import BY_NAME
+from gasolinera.ops.checking_storage import DISK, Room, room_results
+from gasolinera.ops.operations_schema import install
+from gasolinera.ops.reaching import Operations, ops_session
+from gasolinera.worker import jobs_of
+from tests.conftest import Clone, drop, project_at
+from vuelo import Project
+from vuelo.embedded import Server
+
+Admin = psycopg.Connection[Any]
+
+
+@pytest.fixture(scope="module")
+def ops_url(server: Server, clone_of: Clone) -> Generator[str]:
+    """A database that these tests share: each of them takes back what it does."""
+    name = clone_of("test")
+    install(server.url(name))
+    yield server.url(name)
+    drop(server, name)
+
+
+@pytest.fixture
+def operations(ops_url: str) -> Operations:
+    return Operations(project_at(ops_url, "test"), ops_url)
+
+
+@pytest.fixture
+def admin(ops_url: str) -> Generator[Admin]:
+    with psycopg.connect(ops_url, autocommit=True) as conn:
+        yield conn
+        conn.execute("TRUNCATE ops_schema.check_samples, ops_schema.check_sizes, ops_schema.thresholds")
+
+
+def found(operations: Operations, *names: str, jobs: list[Job] | None = None) -> dict[str, CheckResult]:
+    results = check_operations(operations, Wanted(only=frozenset(names)), jobs=jobs or [])
+    assert [one.name for one in results if (one.reason or "").startswith("failed")] == []
+    return {one.name: one for one in results}
+
+
+def objects(result: CheckResult) -> set[str]:
+    return {finding.object for finding in result.findings}
+
+
+def whole_round(operations: Operations) -> dict[str, CheckResult]:
+    """As the timer runs it: all but what reads whole tables."""
+    return {one.name: one for one in check_operations(operations, Wanted(without=frozenset({Group.DATA})))}
+
+
+def test_a_round_looks_at_everything_and_finds_a_healthy_platform(operations: Operations, admin: Admin) -> None:
+    results = whole_round(operations)
+    assert set(results) == set(BY_NAME) - {"drift"}
+    # Of the machine, and of a server that need not survive a crash.
+    ours = {"unsafe_settings", "connections", "dead_rows", "disk_used", "outbox_lag", "long_transactions"}
+    bad = {name: one for name, one in results.items() if one.verdict in (Verdict.WARNING, Verdict.CRITICAL)}
+    assert set(bad) - ours == set()
+    assert [one for one in results.values() if (one.reason or "").startswith("failed")] == []
+    database = admin.info.dbname
+    assert {one.place for one in results.values()} == {database, ""}
+
+
+def test_the_second_look_tells_what_the_first_could_not(operations: Operations, admin: Admin) -> None:
+    counted = {rule.name for rule in BY_NAME.values() if rule.against is not None}
+    first = whole_round(operations)
+    assert {first[name].reason for name in counted} == {"first_look"}
+    # The next round is five minutes later.
+    admin.execute("UPDATE ops_schema.check_samples SET taken_at = taken_at - interval '5 minutes'")
+    provoke_deadlock(admin.info.dsn)
+    for _ in range(150):
+        with suppress(psycopg.errors.DivisionByZero):
+            admin.execute("SELECT 1 / 0")
+    admin.execute("SET work_mem = '64kB'")
+    admin.execute("SELECT i FROM generate_series(1, 300000) AS i ORDER BY i DESC OFFSET 299999")
+    admin.execute("SELECT pg_stat_force_next_flush()")
+    second = whole_round(operations)
+    assert second["deadlocks"].worst == pytest.approx(1 / 5, rel=0.2)
+    assert second["deadlocks"].verdict is Verdict.ADVICE
+    assert second["rollbacks"].verdict in (Verdict.WARNING, Verdict.CRITICAL)
+    assert (second["temporary_files"].worst or 0) > 1_000_000
+    assert second["role_changed"].verdict is Verdict.GOOD
+
+
+def test_checkpoints_that_could_not_wait_are_told(operations: Operations, admin: Admin) -> None:
+    whole_round(operations)
+    admin.execute("UPDATE ops_schema.check_samples SET taken_at = taken_at - interval '5 minutes'")
+    for _ in range(5):
+        admin.execute("CREATE TABLE station_schema.provoked (n int)")
+        admin.execute("DROP TABLE station_schema.provoked")
+        admin.execute("CHECKPOINT")
+    result = found(operations, "requested_checkpoints")["requested_checkpoints"]
+    assert (result.verdict, objects(result)) == (Verdict.WARNING, {"server"})
+
+
+def provoke_deadlock(dsn: str) -> None:
+    """Two sessions that each hold what the other waits for; the server ends one of them."""
+    meeting = threading.Barrier(2, timeout=30)
+    ended: list[BaseException] = []
+
+    def hold(first: int, second: int) -> None:
+        with psycopg.connect(dsn) as conn:
+            conn.execute("SET deadlock_timeout = '50ms'")
+            conn.execute("SELECT pg_advisory_xact_lock(%s)", (first,))
+            meeting.wait()
+            try:
+                conn.execute("SELECT pg_advisory_xact_lock(%s)", (second,))
+            except psycopg.errors.DeadlockDetected as error:
+                ended.append(error)
+                conn.rollback()
+
+    threads = [threading.Thread(target=hold, args=pair) for pair in ((901, 902), (902, 901))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(ended) == 1
+
+
+def test_a_look_of_a_part_or_of_the_same_minute_is_not_kept(operations: Operations, admin: Admin) -> None:
+    found(operations, "deadlocks")
+    assert admin.execute("SELECT count(*) FROM ops_schema.check_samples").fetchone() == (0,)
+    for _ in range(2):
+        whole_round(operations)
+    assert admin.execute("SELECT count(*) FROM ops_schema.check_samples").fetchone() == (1,)
+
+
+def test_a_standby_that_left_hours_ago_is_missed_still_and_one_of_yesterday_no_more(admin: Admin) -> None:
+    with ops_session(admin.info.dsn) as ops:
+        for hours, name in ((30, "yesterday"), (5, "this morning")):
+            counters = {"standbys": {name: (1.0, None)}, "deadlocks": {"db": (float(hours), None)}}
+            checking_memory.keep_counters(ops, "here", counters)
+            admin.execute(
+                "UPDATE ops_schema.check_samples SET taken_at = taken_at - make_interval(hours => %s)"
+                " WHERE taken_at > now() - interval '1 minute'",
+                (hours,),
+            )
+        checking_memory.keep_counters(ops, "here", {"standbys": {}, "deadlocks": {"db": (1.0, None)}})
+        before = checking_memory.load_sample(ops, "here")
+    assert before is not None
+    assert set(before.counters["standbys"]) == {"this morning"}
+    assert before.counters["deadlocks"] == {"db": (1.0, None)}
+
+
+def test_of_the_last_hour_the_oldest_sample_counts(admin: Admin) -> None:
+    with ops_session(admin.info.dsn) as ops:
+        for minutes in (90, 50, 20, 0):
+            checking_memory.keep_counters(ops, "here", {"deadlocks": {"db": (float(minutes), None)}})
+            admin.execute(
+                "UPDATE ops_schema.check_samples SET taken_at = taken_at - make_interval(mins => %s)"
+                " WHERE taken_at > now() - interval '1 minute'",
+                (minutes,),
+            )
+        before = checking_memory.load_sample(ops, "here")
+    assert before is not None
+    assert before.counters["deadlocks"] == {"db": (50.0, None)}
+
+
+def test_sizes_over_time_become_days_until_the_disk_is_full(operations: Operations, admin: Admin) -> None:
+    [place] = places_of(operations)
+    gigabyte = 1024**3
+    whole_round(operations)
+    kept = admin.execute("SELECT object FROM ops_schema.check_sizes WHERE place = %s", (place.key,)).fetchall()
+    assert {"database", DISK} <= {thing for (thing,) in kept}
+    result = found(operations, "disk_forecast")["disk_forecast"]
+    assert result.reason == "known_too_short"
+    admin.execute("TRUNCATE ops_schema.check_sizes")
+    # A disk that has filled by 10 GB a day for five days, and a database by 3 GB.
+    now = datetime.now(UTC)
+    for hours in range(0, 120, 8):
+        for thing, per_day in ((DISK, 10 * gigabyte), ("database", 3 * gigabyte)):
+            admin.execute(
+                "INSERT INTO ops_schema.check_sizes VALUES (%s, %s, %s, %s)",
+                (place.key, thing, now - timedelta(hours=120 - hours), 500 * gigabyte + per_day * hours // 24),
+            )
+    with ops_session(admin.info.dsn) as ops:
+        growth = checking_memory.growth_of(ops, place.key)
+    assert growth[DISK] == pytest.approx(10 * gigabyte, rel=0.01)
+    assert growth["database"] == pytest.approx(3 * gigabyte, rel=0.01)
+    room = Room({DISK: 900 * gigabyte}, disk_total=1000 * gigabyte, disk_free=100 * gigabyte)
+    rules = [BY_NAME[name] for name in ("disk_used", "disk_forecast", "database_growth", "table_growth")]
+    told = {one.name: one for one in room_results(room, growth, rules, [])}
+    assert told["disk_used"].worst == pytest.approx(90)
+    assert told["disk_used"].verdict is Verdict.CRITICAL
+    assert told["disk_forecast"].worst == pytest.approx(10, rel=0.01)
+    assert told["disk_forecast"].verdict is Verdict.WARNING
+    assert told["database_growth"].verdict is Verdict.GOOD
+    assert told["table_growth"].reason == "known_too_short"
+
+
+def test_a_disk_that_empties_is_never_full_and_one_elsewhere_is_not_seen() -> None:
+    rules = [BY_NAME["disk_used"], BY_NAME["disk_forecast"]]
+    emptying = room_results(Room({}, 1000, 10), {DISK: -5.0}, rules, [])
+    assert [one.verdict for one in emptying] == [Verdict.CRITICAL, Verdict.GOOD]
+    elsewhere = room_results(Room({}), {}, rules, [])
+    assert {one.reason for one in elsewhere} == {"elsewhere"}
+
+
+def test_a_table_that_grows_is_named(operations: Operations, admin: Admin) -> None:
+    [place] = places_of(operations)
+    now = datetime.now(UTC)
+    table = "station_schema.stations"
+    for day in range(4):
+        admin.execute(
+            "INSERT INTO ops_schema.check_sizes VALUES (%s, %s, %s, %s)",
+            (place.key, table, now - timedelta(days=4 - day), 5 * 1024**3 * day),
+        )
+    room = Room({table: 20 * 1024**3})
+    with ops_session(admin.info.dsn) as ops:
+        growth = checking_memory.growth_of(ops, place.key)
+    [told] = room_results(room, growth, [BY_NAME["table_growth"]], [])
+    assert (told.verdict, objects(told)) == (Verdict.ADVICE, {table})
+
+
+EVENT: LiteralString = (
+    "INSERT INTO coupon_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload, created_at)"
+    " VALUES ('coupon.issued', 'coupon', 'c-1', '{}', now() - interval '20 minutes')"
+)
+LETTER: LiteralString = (
+    "INSERT INTO coupon_schema.dead_letters (event_id, consumer, event_type, aggregate_type, aggregate_key, event,"
+    " attempts, last_error, first_failed_at, last_failed_at)"
+    " VALUES (gen_random_uuid(), 'relay', 'coupon.issued', 'coupon', 'c-1', '{}', 8, 'Unfit', now(), now())"
+)
+
+
+def test_events_that_wait_or_were_given_up_are_told_by_service(operations: Operations, admin: Admin) -> None:
+    admin.execute("UPDATE station_schema.outbox_events SET published_at = now()")
+    admin.execute("UPDATE redemption_schema.outbox_events SET published_at = now()")
+    quiet = found(operations, "outbox_lag", "inbox_lag", "dead_letters")
+    assert {one.verdict for one in quiet.values()} == {Verdict.GOOD}
+    admin.execute(EVENT)
+    admin.execute(LETTER)
+    admin.execute(
+        "INSERT INTO raffle_schema.inbox_events (event_id, consumer, event_type, aggregate_type, aggregate_key, event,"
+        " created_at) VALUES (gen_random_uuid(), 'c', 'tickets.issued', 'ticket', 'k', '{}',"
+        " now() - interval '2 minutes')"
+    )
+    try:
+        told = found(operations, "outbox_lag", "inbox_lag", "dead_letters")
+        assert (told["outbox_lag"].verdict, objects(told["outbox_lag"])) == (Verdict.CRITICAL, {"coupon_schema"})
+        assert (told["inbox_lag"].verdict, objects(told["inbox_lag"])) == (Verdict.WARNING, {"raffle_schema"})
+        assert (told["dead_letters"].worst, objects(told["dead_letters"])) == (1, {"coupon_schema"})
+    finally:
+        admin.execute("DELETE FROM coupon_schema.outbox_events")
+        admin.execute("DELETE FROM coupon_schema.dead_letters")
+        admin.execute("DELETE FROM raffle_schema.inbox_events")
+
+
+def test_jobs_that_are_late_failed_or_wait_are_told(operations: Operations, admin: Admin) -> None:
+    hourly = [job for job in jobs_of(ALL_PARTS) if job.name == "station.refresh_summary"]
+    daily = msgspec.structs.replace(hourly[0], name="station.daily", schedule="0 3 * * *")
+    names = ("late_jobs", "failed_jobs", "waiting_jobs")
+    assert {one.verdict for one in found(operations, *names, jobs=[daily]).values()} == {Verdict.GOOD}
+    admin.execute("UPDATE ops_schema.job_library_scripts SET applied_at = now() - interval '3 days'")
+    admin.execute(
+        "INSERT INTO ops_schema.procrastinate_jobs (queue_name, task_name, status)"
+        " VALUES ('station', 'station.import_feed', 'succeeded'), ('station', 'station.import_feed', 'failed'),"
+        "        ('coupon', 'coupon.expire', 'failed'), ('coupon', 'coupon.expire', 'succeeded')"
+    )
+    admin.execute("SET search_path = ops_schema")  # where the job library's triggers find its tables
+    admin.execute(
+        "INSERT INTO ops_schema.procrastinate_jobs (queue_name, task_name, status, scheduled_at)"
+        " VALUES ('raffle', 'raffle.close', 'todo', now() - interval '1 hour'),"
+        "        ('ads', 'ads.roll_up', 'todo', now() + interval '1 hour')"
+    )
+    try:
+        told = found(operations, *names, jobs=[daily])
+        assert objects(told["late_jobs"]) == {"station.daily"}
+        assert objects(told["failed_jobs"]) == {"station.import_feed"}
+        assert (objects(told["waiting_jobs"]), told["waiting_jobs"].verdict) == ({"raffle"}, Verdict.WARNING)
+    finally:
+        admin.execute("TRUNCATE ops_schema.procrastinate_jobs CASCADE")
+        admin.execute("UPDATE ops_schema.job_library_scripts SET applied_at = now()")
+
+
+BACKUP: LiteralString = (
+    "INSERT INTO ops_schema.backups (label, kind, engine, services, location, started_at, finished_at, succeeded,"
+    " error, server_version) VALUES (%s, 'SERVICE', 'PG_DUMP', %s, '/b', now() - %s * interval '1 hour',"
+    " now() - %s * interval '1 hour', %s, %s, '18')"
+)
+
+
+def backup(admin: Admin, label: str, services: list[str], hours: float, *, error: str | None = None) -> None:
+    admin.execute(BACKUP, (label, services, hours, hours, error is None, error))
+
+
+def test_backups_that_are_old_failed_damaged_or_untested_are_told(operations: Operations, admin: Admin) -> None:
+    names = ("backup_age", "backup_failures", "restore_test_age", "restore_test_failures")
+    everything = [service.name for service in operations.project.services]
+    assert {one.verdict for one in found(operations, *names).values()} == {Verdict.GOOD}
+    # A platform that is a month old, without any backup at all.
+    admin.execute("UPDATE ops_schema.flyway_schema_history SET installed_on = installed_on - interval '32 days'")
+    try:
+        never = found(operations, *names)
+        assert objects(never["backup_age"]) == set(everything)
+        assert (never["backup_age"].verdict, never["restore_test_age"].verdict) == (Verdict.CRITICAL, Verdict.CRITICAL)
+        backup(admin, "all", everything, 30)
+        backup(admin, "coupon", ["coupon"], 1)
+        told = found(operations, *names)
+        assert (told["backup_age"].verdict, objects(told["backup_age"])) == (
+            Verdict.WARNING,
+            {*everything} - {"coupon"},
+        )
+        assert told["backup_failures"].verdict is Verdict.GOOD
+        backup(admin, "again", everything, 2, error="the disk is full")
+        assert objects(found(operations, *names)["backup_failures"]) == {"again failed"}
+        backup(admin, "now", everything, 1)
+        admin.execute("UPDATE ops_schema.backups SET verified_at = now(), is_intact = false WHERE label = 'coupon'")
+        told = found(operations, *names)
+        assert objects(told["backup_failures"]) == {"coupon damaged"}
+        assert told["backup_age"].verdict is Verdict.GOOD
+        admin.execute(
+            "INSERT INTO ops_schema.restore_tests (backup_id, started_at, finished_at, succeeded, error)"
+            " SELECT id, now() - interval '9 days', now() - interval '9 days', true, NULL FROM ops_schema.backups"
+            "  WHERE label = 'all' UNION ALL"
+            " SELECT id, now(), now(), false, 'rows differ' FROM ops_schema.backups WHERE label = 'now'"
+        )
+        told = found(operations, *names)
+        assert (told["restore_test_age"].verdict, round(told["restore_test_age"].worst or 0)) == (Verdict.WARNING, 9)
+        assert objects(told["restore_test_failures"]) == {"now"}
+    finally:
+        admin.execute("TRUNCATE ops_schema.backups, ops_schema.restore_tests CASCADE")
+        admin.execute("UPDATE ops_schema.flyway_schema_history SET installed_on = now()")
+
+
+def test_migrations_that_wait_or_were_changed_are_told(operations: Operations, admin: Admin) -> None:
+    names = ("migrations", "migration_problems")
+    assert {one.verdict for one in found(operations, *names).values()} == {Verdict.GOOD}
+    with psycopg.connect(admin.info.dsn, autocommit=True) as other:
+        row = other.execute(
+            "SELECT installed_rank, checksum FROM raffle_schema.flyway_schema_history"
+            " WHERE checksum IS NOT NULL AND version IS NOT NULL ORDER BY 1 DESC LIMIT 1"
+        ).fetchone()
+        assert row is not None
+        change = "UPDATE raffle_schema.flyway_schema_history SET checksum = %s WHERE installed_rank = %s"
+        other.execute(change, (row[1] ^ 1, row[0]))
+        told = found(operations, *names)
+        other.execute(change, (row[1], row[0]))
+    assert told["migration_problems"].verdict is Verdict.CRITICAL
+    assert [one.split(":")[0] for one in objects(told["migration_problems"])] == ["raffle"]
+    admin.execute("CREATE DATABASE nothing_yet")
+    try:
+        url = make_conninfo(operations.ops_url, dbname="nothing_yet")
+        told = found(Operations(project_at(url, "test").only(["ads"]), operations.ops_url), *names)
+        assert (told["migrations"].verdict, objects(told["migrations"])) == (Verdict.WARNING, {"ads"})
+    finally:
+        admin.execute("DROP DATABASE nothing_yet")
+
+
+@pytest.mark.long
+def test_what_was_changed_by_hand_is_told_where_it_is_asked_for(operations: Operations, admin: Admin) -> None:
+    assert "drift" not in whole_round(operations)
+    assert found(operations, "drift")["drift"].verdict is Verdict.GOOD
+    admin.execute("ALTER TABLE station_schema.stations ADD COLUMN provoked int")
+    try:
+        told = found(operations, "drift")["drift"]
+        assert [one.split(":")[0] for one in objects(told)] == ["station"]
+    finally:
+        admin.execute("ALTER TABLE station_schema.stations DROP COLUMN provoked")
+
+
+def test_a_database_that_is_away_hides_nothing_of_the_others(operations: Operations) -> None:
+    name = "not_there"
+    away = make_conninfo(operations.ops_url, dbname=name)
+    elsewhere = project_at(away, "test").only(["raffle"]).services
+    here = operations.project.only(["auth", "station", "coupon", "redemption", "ads"]).services
+    split = Operations(Project(operations.project.base, "test", (*here, *elsewhere)), operations.ops_url)
+    wanted = Wanted(only=frozenset({"reachable", "tables_without_key", "connections"}))
+    results = check_operations(split, wanted)
+    reachable = next(one for one in results if one.name == "reachable")
+    assert reachable.verdict is Verdict.CRITICAL
+    assert [one.startswith(f"{name}: ") for one in objects(reachable)] == [True]
+    keys = {one.place: (one.verdict, one.reason) for one in results if one.name == "tables_without_key"}
+    assert keys == {places_of(operations)[0].label: (Verdict.GOOD, None), name: (Verdict.SKIPPED, "unreachable")}
+
+
+def test_two_databases_of_one_server_are_asked_once_for_what_is_the_servers(
+    operations: Operations, server: Server, clone_of: Clone
+) -> None:
+    name = clone_of("test")
+    try:
+        raffle = project_at(server.url(name), "test").only(["raffle"]).services
+        others = operations.project.only(["auth", "station"]).services
+        split = Operations(Project(operations.project.base, "test", (*others, *raffle)), operations.ops_url)
+        results = check_operations(split, Wanted(only=frozenset({"connections", "tables_without_key"})))
+        assert sorted(one.name for one in results) == ["connections", "tables_without_key", "tables_without_key"]
+        of_raffle = check_operations(
+            split, Wanted(only=frozenset({"tables_without_key"}), services=frozenset({"raffle"}))
+        )
+        assert [one.place for one in of_raffle] == [name]
+    finally:
+        drop(server, name)
+
+
+def test_limits_that_are_set_hold_for_every_kind_of_check(operations: Operations, admin: Admin) -> None:
+    admin.execute(EVENT)
+    admin.execute(
+        "INSERT INTO ops_schema.thresholds (check_name, object_pattern, warning, is_off, reason)"
+        " VALUES ('outbox_lag', '*', 86400, false, 'tests'), ('reachable', '*', NULL, true, 'tests'),"
+        "        ('unsafe_settings', 'fsync*', NULL, true, 'tests')"
+    )
+    try:
+        told = found(operations, "outbox_lag", "reachable", "unsafe_settings")
+        assert told["outbox_lag"].verdict is Verdict.GOOD
+        assert told["reachable"].reason == "switched_off"
+        assert "fsync = off" not in objects(told["unsafe_settings"])
+    finally:
+        admin.execute("DELETE FROM coupon_schema.outbox_events")
+
+
+def test_bloat_says_nothing_of_small_tables(operations: Operations, admin: Admin) -> None:
+    for name in ("table_bloat", "index_bloat"):
+        result = checking_storage.bloat_result(
+            admin, ["station_schema"], BY_NAME[name], [Threshold(check_name=name, warning=0)]
+        )
+        assert result.worst is None
+    assert {"drift"} == checking_rounds.SLOW
