@@ -245,7 +245,7 @@ def _alerts(plan: TablePlan) -> list[str]:
     elif plan.is_short and plan.until is not None:
         alerts.append(f"partitions end on {plan.until:%Y-%m-%d}, sooner than in {plan.rule.alert_days} days")
     if plan.gaps:
-        alerts.append(f"{len(plan.gaps)} months are missing in between")
+        alerts.append(f"partitions missing in between: {len(plan.gaps)}")
     if plan.pending:
         alerts.append("a detach is half done: nobody sees the rows of " + ", ".join(one.name for one in plan.pending))
     if plan.table.default is not None and plan.table.default.rows > 0:

@@ -26,7 +26,7 @@ def test_months_ahead_and_gaps_are_made_and_a_second_round_changes_nothing(opera
     before = _scans(operations)
     assert (before.missing, before.alerts) == (
         tuple(f"{month(back):%Y-%m-%d}" for back in (4, 3, 1, -4, -5)),
-        ("3 months are missing in between",),
+        ("partitions missing in between: 3",),
     )
     (first,) = maintain(operations, ["coupon"], None)
     (second,) = maintain(operations, ["coupon"], None)
