@@ -6,7 +6,6 @@ holds, says beforehand what would go, and goes on where one was stopped.
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
@@ -16,15 +15,13 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from gasolinera.config import SERVICES
-from gasolinera.errors import ConflictError, InputError, UnavailableError
-from gasolinera.ops import jobs_schema
+from gasolinera.errors import ConflictError, UnavailableError
 from gasolinera.ops.cleaning_batches import Batch, Pace, batches, function_batches, prepare
 from gasolinera.ops.cleaning_rules import SQL, Action, Connection, Reason, Rule, read_rules
 from gasolinera.ops.cleaning_targets import Target, Unfit, target_of
-from gasolinera.ops.operations_schema import ROLE
-from gasolinera.ops.reaching import Operations, ops_session, owner_session
+from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.runs import recorded_run
+from gasolinera.ops.upkeep_sessions import chosen_places, upkeep_session
 
 _COMMAND: Final = "cleanup run"
 _CLOCKS_APART: Final = timedelta(minutes=5)
@@ -90,13 +87,10 @@ def clean(
     """All rules, or those of some services and one table. A dry run counts, and is not kept on record.
 
     `now`: as if it were that moment; else it is the database's. Raises UnknownError `ops.no_rule`, ConflictError
-    `ops.running`, `ops.standby` and `ops.clock`, InputError `ops.no_service`, UnavailableError `ops.unreachable` and
-    `ops.disk_full`.
+    `ops.running`, `ops.standby` and `ops.clock`, InputError `ops.no_service`, ConfigError `ops.not_owner`,
+    UnavailableError `ops.unreachable` and `ops.disk_full`.
     """
-    unknown = sorted(set(services) - {*SERVICES, ROLE})
-    if unknown:
-        hint = f"services: {', '.join((*SERVICES, ROLE))}"
-        raise InputError("ops.no_service", f"there is no service {', '.join(unknown)}", hint)
+    chosen_places(services)
     began = time.monotonic()
     done: list[CleanedRule] = []
     with ops_session(operations.ops_url) as ops:
@@ -118,34 +112,24 @@ _Work = Callable[[Connection, Rule, str], CleanedRule]
 
 
 def _all_of(operations: Operations, rules: Iterable[Rule], work: _Work) -> Generator[CleanedRule]:
-    """One session a service, one after the other: they may be on different servers."""
+    """One session a service, one after the other: they may be on different servers. One that is away is told after the
+    others have been cleaned.
+    """
+    failure: UnavailableError | None = None
     for service, its_rules in groupby(rules, key=lambda rule: rule.service):
-        with _session(operations, service) as (conn, schema):
-            for rule in its_rules:
-                if rule.held_since is not None:
-                    yield _result(rule, Outcome.HELD, problem=rule.held_because)
-                elif not rule.is_enabled:
-                    yield _result(rule, Outcome.SWITCHED_OFF)
-                else:
-                    yield work(conn, rule, schema)
-
-
-@contextmanager
-def _session(operations: Operations, service: str) -> Generator[tuple[Connection, str]]:
-    try:
-        if service == ROLE:
-            with ops_session(operations.ops_url, application_name="gasolinera-ops cleanup") as conn:
-                yield conn, jobs_schema.SCHEMA
-        else:
-            reached = operations.service(service)
-            with owner_session(reached, application_name="gasolinera-ops cleanup") as conn:
-                yield conn, reached.schema
-    except psycopg.errors.DiskFull as error:
-        hint = "make room: what was cleaned before stays cleaned, and the next run goes on"
-        raise UnavailableError("ops.disk_full", f"the server of {service} has no room left", hint) from error
-    except psycopg.OperationalError as error:
-        hint = "see that the server runs; the next run goes on where this one ended"
-        raise UnavailableError("ops.unreachable", f"the database of {service} cannot be reached", hint) from error
+        try:
+            with upkeep_session(operations, service, "cleanup") as (conn, schema):
+                for rule in its_rules:
+                    if rule.held_since is not None:
+                        yield _result(rule, Outcome.HELD, problem=rule.held_because)
+                    elif not rule.is_enabled:
+                        yield _result(rule, Outcome.SWITCHED_OFF)
+                    else:
+                        yield work(conn, rule, schema)
+        except UnavailableError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def _moment(conn: Connection, service: str) -> datetime:

@@ -6,7 +6,7 @@ that was not possible, the next run begins with it.
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -15,13 +15,11 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from gasolinera.config import SERVICES
-from gasolinera.errors import InputError, UnavailableError
-from gasolinera.ops import jobs_schema
+from gasolinera.errors import GasolineraError, UnavailableError
 from gasolinera.ops.maintaining_plans import SQL, Connection, Kind, Limits, Rebuild, Task, leftovers, tasks_of
-from gasolinera.ops.operations_schema import ROLE
-from gasolinera.ops.reaching import Operations, ops_session, owner_session
+from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.runs import recorded_run
+from gasolinera.ops.upkeep_sessions import chosen_places, upkeep_session
 from vuelo import window as windows
 
 _COMMAND: Final = "maintenance run"
@@ -110,12 +108,10 @@ def maintain(
 ) -> Maintenance:
     """Everything that is worth it by now, or only some kinds of it. Outside of its window nothing begins.
 
-    Raises ConflictError `ops.running`, InputError `ops.no_service`, UnavailableError `ops.unreachable`.
+    Raises ConflictError `ops.running`, InputError `ops.no_service`, ConfigError `ops.not_owner`, UnavailableError
+    `ops.unreachable`.
     """
-    unknown = sorted(set(services) - {*SERVICES, ROLE})
-    if unknown:
-        hint = f"services: {', '.join((*SERVICES, ROLE))}"
-        raise InputError("ops.no_service", f"there is no service {', '.join(unknown)}", hint)
+    chosen = chosen_places(services)
     now = datetime.now(UTC)
     if window is not None and not is_dry_run and not window.contains(now):
         return Maintenance(is_dry_run, (), 0.0, 0, opens_at=window.next_start(now))
@@ -123,14 +119,13 @@ def maintain(
     began = time.monotonic()
     done: list[DoneTask] = []
     wanted = [kind for kind in Kind if not kinds or kind in kinds]
-    chosen = [name for name in (*SERVICES, ROLE) if not services or name in services]
     with ops_session(operations.ops_url) as ops:
         work = _Work(ops, limits or Limits(), cost or Cost(), until, told)
         if is_dry_run:
-            done += (one for name in chosen for one in _planned(operations, name, wanted, work))
+            done += _each(chosen, lambda name: _planned(operations, name, wanted, work))
         else:
             with recorded_run(ops, _COMMAND, " ".join(services)) as run:
-                for one in (one for name in chosen for one in _service(operations, name, wanted, work)):
+                for one in _each(chosen, lambda name: _service(operations, name, wanted, work)):
                     done.append(one)
                     run.result = _record(done)
                 run.outcome = "WARNING" if any(one.outcome is Outcome.FAILED for one in done) else "OK"
@@ -147,24 +142,20 @@ class _Work(msgspec.Struct, frozen=True):
     told: Told | None
 
 
-@contextmanager
-def session_of(operations: Operations, service: str) -> Generator[tuple[Connection, str]]:
-    """As the owner of a service's schema, and the schema's name. Raises UnavailableError `ops.unreachable`."""
-    try:
-        if service == ROLE:
-            with ops_session(operations.ops_url, application_name="gasolinera-ops maintenance") as conn:
-                yield conn, jobs_schema.SCHEMA
-        else:
-            reached = operations.service(service)
-            with owner_session(reached, application_name="gasolinera-ops maintenance") as conn:
-                yield conn, reached.schema
-    except psycopg.OperationalError as error:
-        hint = "see that the server runs; the next run goes on where this one ended"
-        raise UnavailableError("ops.unreachable", f"the database of {service} cannot be reached", hint) from error
+def _each(services: Iterable[str], work: Callable[[str], Generator[DoneTask]]) -> Generator[DoneTask]:
+    """One whose server is away is told after the others have been seen to."""
+    failure: UnavailableError | None = None
+    for service in services:
+        try:
+            yield from work(service)
+        except UnavailableError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def _planned(operations: Operations, service: str, kinds: Iterable[Kind], work: _Work) -> Generator[DoneTask]:
-    with session_of(operations, service) as (conn, schema):
+    with upkeep_session(operations, service, "maintenance") as (conn, schema):
         for kind in kinds:
             for task in _tasks(conn, service, schema, kind, work):
                 outcome = Outcome.PLANNED if task.skipped is None else Outcome.SKIPPED
@@ -172,7 +163,7 @@ def _planned(operations: Operations, service: str, kinds: Iterable[Kind], work: 
 
 
 def _service(operations: Operations, service: str, kinds: Iterable[Kind], work: _Work) -> Generator[DoneTask]:
-    with session_of(operations, service) as (conn, schema):
+    with upkeep_session(operations, service, "maintenance") as (conn, schema):
         conn.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'".encode())
         conn.execute("SELECT set_config('vacuum_cost_limit', %s, false)", (str(work.cost.limit),))
         conn.execute("SELECT set_config('vacuum_cost_delay', %s, false)", (str(work.cost.delay_ms),))
@@ -264,7 +255,10 @@ def _keep(ops: Connection, service: str, task: Task, after: int, entries: float)
 def _clear_up(operations: Operations, service: str, kind: Kind) -> None:
     """After an interruption, which may have broken the session: nothing invalid is left behind, if that can be had."""
     if kind in (Kind.REINDEX, Kind.REBUILD_INVALID):
-        with suppress(psycopg.Error, UnavailableError), session_of(operations, service) as (conn, schema):
+        with (
+            suppress(psycopg.Error, GasolineraError),
+            upkeep_session(operations, service, "maintenance") as (conn, schema),
+        ):
             conn.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'".encode())
             drop_leftovers(conn, schema)
 

@@ -46,7 +46,7 @@ WITH knobs AS (
       JOIN pg_stat_user_tables AS s ON s.relid = c.oid
      WHERE n.oid = to_regnamespace(%(schema)s) AND c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't'
 ), judged AS (
-    SELECT t.*, k.freeze_age,
+    SELECT t.*, k.freeze_age, k.insert_rows,
            coalesce((t.own ->> 'autovacuum_vacuum_threshold')::float, k.vacuum_rows)
            + t.rows * coalesce((t.own ->> 'autovacuum_vacuum_scale_factor')::float, k.vacuum_share) AS dead_limit,
            coalesce((t.own ->> 'autovacuum_vacuum_insert_threshold')::float, k.insert_rows)
@@ -66,7 +66,7 @@ WITH knobs AS (
 )
 SELECT j.nspname::text AS schema, j.relname::text AS name, pg_total_relation_size(j.oid) AS bytes,
        j.relkind <> 'p' AND (j.n_dead_tup > %(share)s * j.dead_limit
-                             OR j.insert_limit >= 0 AND j.n_ins_since_vacuum > %(share)s * j.insert_limit
+                             OR j.insert_rows >= 0 AND j.n_ins_since_vacuum > %(share)s * j.insert_limit
                              OR j.age > j.freeze_age) AS is_for_vacuum,
        CASE WHEN j.relkind = 'p'
             THEN coalesce(greatest(j.last_analyze, j.last_autoanalyze) < now() - interval '7 days', true)

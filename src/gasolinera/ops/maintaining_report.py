@@ -11,15 +11,12 @@ from typing import Any, Final
 import msgspec
 from psycopg.rows import dict_row
 
-from gasolinera.config import SERVICES
-from gasolinera.errors import InputError
 from gasolinera.ops.checking import CheckResult, Verdict
 from gasolinera.ops.checking_questions import run_checks
 from gasolinera.ops.checking_rules import QUESTIONS
-from gasolinera.ops.maintaining import session_of
 from gasolinera.ops.maintaining_plans import SQL, Connection
-from gasolinera.ops.operations_schema import ROLE
 from gasolinera.ops.reaching import Operations
+from gasolinera.ops.upkeep_sessions import chosen_places, upkeep_session
 
 _QUESTIONS: Final = (
     "invalid_indexes",
@@ -75,16 +72,12 @@ class IndexReport(msgspec.Struct, frozen=True):
 
 def report_indexes(operations: Operations, services: Sequence[str] = ()) -> IndexReport:
     """Changes nothing. Raises InputError `ops.no_service`, UnavailableError `ops.unreachable`."""
-    unknown = sorted(set(services) - {*SERVICES, ROLE})
-    if unknown:
-        hint = f"services: {', '.join((*SERVICES, ROLE))}"
-        raise InputError("ops.no_service", f"there is no service {', '.join(unknown)}", hint)
     lines: list[ReportLine] = []
     unanswered: list[Unanswered] = []
     since: dict[str, datetime] = {}
     standbys = 0
-    for service in (name for name in (*SERVICES, ROLE) if not services or name in services):
-        with session_of(operations, service) as (conn, schema):
+    for service in chosen_places(services):
+        with upkeep_session(operations, service, "maintenance") as (conn, schema):
             conn.execute(_STATEMENT_TIMEOUT)
             age = _one(conn, "statistics_age", {})
             assert age is not None
