@@ -69,6 +69,8 @@ def retire_due(
     if not plans:
         return []
     service = plans[0].table.service
+    # The record of a step has to survive a crash that the step survives, whatever the server is set to.
+    ops.execute("SET synchronous_commit = on")
     sessions = _Sessions(ops, owner, store, patience, tell)
     key = f"ops retire {service}"
     row = ops.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)).fetchone()

@@ -16,6 +16,13 @@ from vuelo.embedded import Server
 @pytest.fixture(scope="module")
 def module_database(server: Server, request: pytest.FixtureRequest) -> Generator[str]:
     name = request.path.stem
+    prepare(server, name)
+    yield name
+    drop(server, name)
+
+
+def prepare(server: Server, name: str) -> Operations:
+    """Make such a database."""
     with psycopg.connect(server.url(), autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name}".encode())
     url = server.url(name)
@@ -25,8 +32,7 @@ def module_database(server: Server, request: pytest.FixtureRequest) -> Generator
     shared = tuple(place for place in coupon.locations if "coupon" not in place.parts)
     vuelo.migrate(replace(project, services=(replace(coupon, locations=shared),)))
     operations_schema.install(url)
-    yield name
-    drop(server, name)
+    return Operations(project, url)
 
 
 @pytest.fixture

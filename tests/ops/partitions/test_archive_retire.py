@@ -25,9 +25,11 @@ import os, resource, signal, sys
 from gasolinera.ops.archive_stores import open_store
 from gasolinera.ops.partition_upkeep import retire
 from gasolinera.ops.reaching import Operations
-from tests.conftest import project_at
+from pathlib import Path
+import vuelo
 
 url, folder, step, most_bytes = sys.argv[1:]
+project = vuelo.Project.load(Path("vuelo.toml"), variables={"GASOLINERA_DATABASE_URL": url})
 if int(most_bytes):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(most_bytes), int(most_bytes)))
 
@@ -35,7 +37,7 @@ def tell(what, done):
     if done == step:
         os.kill(os.getpid(), signal.SIGKILL)
 
-(done,) = retire(Operations(project_at(url, "production"), url), ["coupon"], open_store(folder), tell=tell)
+(done,) = retire(Operations(project, url), ["coupon"], open_store(folder), tell=tell)
 print(done.problems)
 """
 

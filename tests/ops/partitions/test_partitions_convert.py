@@ -60,10 +60,12 @@ from datetime import datetime
 from gasolinera.ops.partition_conversions import read_conversion
 from gasolinera.ops.partition_converting import convert_table
 from gasolinera.ops.reaching import Operations
-from tests.conftest import project_at
+from pathlib import Path
+import vuelo
 
 url, cutoff, step = sys.argv[1:]
-operations = Operations(project_at(url, "production"), url)
+project = vuelo.Project.load(Path("vuelo.toml"), variables={"GASOLINERA_DATABASE_URL": url})
+operations = Operations(project, url)
 
 def tell(what, done):
     if done == step:
