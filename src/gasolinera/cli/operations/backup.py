@@ -114,7 +114,11 @@ def _tell(made: MadeBackup) -> None:
     for one in manifest.services:
         rows = f", {one.rows:,} rows in {len(one.tables)} tables" if manifest.kind is Kind.SERVICE else ""
         at = f"{one.consistent_at:%Y-%m-%d %H:%M:%S} UTC"
-        talk.print(f"{one.name}: version {one.version or 'none'}{rows}, as at {at} ({one.lsn})", highlight=False)
+        talk.print(
+            f"{one.name}: version {one.version or 'none'}{rows}, as at {at} ({one.lsn})",
+            highlight=False,
+            soft_wrap=True,
+        )
     moment = "of one moment" if manifest.has_one_snapshot else "each service of its own moment"
     secret = f", encrypted for {escape(manifest.encryption)}" if manifest.encryption else ", not encrypted"
     talk.print(f"{_size(made.size_bytes)}, {moment}{secret}", highlight=False, soft_wrap=True)

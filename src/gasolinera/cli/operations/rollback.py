@@ -97,6 +97,6 @@ def _change(change: TableChange) -> str:
     parts = [f"{column} is gone, with {values:,} values" for column, values in change.lost.items()]
     if change.rows_after != change.rows_before:
         parts.append(f"{change.rows_before:,} rows became {change.rows_after:,}")
-    if change.changed:
+    elif change.changed:  # with other rows the values are others anyway
         parts.append(f"other values in {', '.join(change.changed)}")
     return f"{change.table}: {'; '.join(parts)}"
