@@ -128,6 +128,10 @@ bench-screens: .venv/development ## What pages cost on a slow phone: docs/refere
 bench-wallet: .venv/development ## A wallet of 200 coupons beside its bare query: docs/reference/wallet-benchmarks.md
 	$(BIN)/python -m bench.wallet $(ARGS)
 
+.PHONY: bench-backup
+bench-backup: .venv/development ## Backups and restores beside the bare tools: docs/reference/backup-benchmarks.md
+	$(BIN)/python -m bench.backup $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write the lock files
 	$(COMPILE) pyproject.toml --extra build --extra browser -o requirements.lock $(ARGS)

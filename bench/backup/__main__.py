@@ -42,30 +42,29 @@ def main() -> None:
 
 
 def _page(found: Sequence[Compared], size: int, jobs: int) -> str:
-    lines = [
-        "# Backup benchmarks",
-        "",
-        "`make bench-backup` measures these again and writes this page: the same work by the bare tools of PostgreSQL and",
-        "by `gasolinera ops`, in turns. Nothing is encrypted, and no statistics are gathered after a restore.",
-        "",
-        f"- Date: {datetime.now(UTC):%Y-%m-%d}; PostgreSQL 18 on the same machine, {os.cpu_count()} cores",
-        f"- A database of {size / 1e6:,.0f} MB, {jobs} jobs; seconds are medians of {len(found[0].bare_s)} rounds",
-        "",
-        "| measure | pg_dump, pg_restore | gasolinera ops | ratio | promised | kept |",
-        "| --- | ---: | ---: | ---: | --- | --- |",
-    ]
-    for one in found:
-        bare, ours = statistics.median(one.bare_s), statistics.median(one.ours_s)
-        kept = "yes" if one.ratio <= _LIMIT else "**no**"
-        lines.append(f"| {one.what} | {bare:.1f} s | {ours:.1f} s | {one.ratio:.2f} | <= {_LIMIT} | {kept} |")
-    lines += [
-        "",
-        "What ours does beside: it counts the rows of every table in the dump's own snapshot, hashes every file, writes",
-        "the manifest and the catalogue; before a restore it reads every file against its checksum, and counts the rows",
-        "again after it. In place the old schema goes in the same transaction; the bare tool fills an empty database.",
-        "",
-    ]
-    return "\n".join(lines)
+    rows = "\n".join(_row(one) for one in found)
+    return f"""# Backup benchmarks
+
+`make bench-backup` measures these again and writes this page: the same work by the bare tools of PostgreSQL and by
+`gasolinera ops`, in turns. Nothing is encrypted, and no statistics are gathered after a restore.
+
+- Date: {datetime.now(UTC):%Y-%m-%d}; PostgreSQL 18 on the same machine, {os.cpu_count()} cores
+- A database of {size / 1e6:,.0f} MB, {jobs} jobs; seconds are medians of {len(found[0].bare_s)} rounds
+
+| measure | pg_dump, pg_restore | gasolinera ops | ratio | promised | kept |
+| --- | ---: | ---: | ---: | --- | --- |
+{rows}
+
+What ours does beside: it counts the rows of every table in the dump's own snapshot, hashes every file, writes the
+manifest and the catalogue; before a restore it reads every file against its checksum, and counts the rows again after
+it. In place the old schema goes in the same transaction; the bare tool fills an empty database.
+"""
+
+
+def _row(one: Compared) -> str:
+    bare, ours = statistics.median(one.bare_s), statistics.median(one.ours_s)
+    kept = "yes" if one.ratio <= _LIMIT else "**no**"
+    return f"| {one.what} | {bare:.1f} s | {ours:.1f} s | {one.ratio:.2f} | <= {_LIMIT} | {kept} |"
 
 
 if __name__ == "__main__":
