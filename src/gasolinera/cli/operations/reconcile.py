@@ -1,6 +1,7 @@
 """`gasolinera ops reconcile`: the services held against each other."""
 
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +14,16 @@ from gasolinera.cli.data import AsJson, write_json
 from gasolinera.ops.reaching import Operations, ops_session, reachable_operations
 from gasolinera.ops.reconciling import GRACE_S, reconcile
 from gasolinera.ops.reconciling_heard import Listener
-from gasolinera.ops.reconciling_models import Finding, Reconciliation, Remedy
+from gasolinera.ops.reconciling_models import Reconciliation, Remedy
 from gasolinera.ops.reconciling_plans import write_plan
 from gasolinera.ops.reconciling_records import Kept, list_records
 
-_SHOWN = 20
+_SHOWN = 3
 _WORDS = {
-    Remedy.EVENT: "an event repairs it: --repair",
+    Remedy.PLAN: "people decide, --plan says how",
+    Remedy.LETTER: "a dead letter waits to be replayed",
+    Remedy.EVENT: "an event repairs it, --repair delivers it",
     Remedy.WAIT: "a worker settles it",
-    Remedy.LETTER: "a dead letter",
-    Remedy.PLAN: "people decide: --plan",
 }
 
 Environment = Annotated[str | None, typer.Option("--environment", "-e", help="development, test or production.")]
@@ -80,37 +81,32 @@ def listeners(without: tuple[str, ...] | list[str] = ()) -> list[Listener]:
 
 
 def _show(done: Reconciliation, plan: Path | None) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    table = Table("Comparison", "Of", "Keys", "Differ", "Remedy")
-    for one in done.compared:
-        own = [found for found in done.findings if found.comparison == one.name and _is_of(found, one.left, one.right)]
-        remedies = ", ".join(sorted({_WORDS[found.remedy] for found in own}))
-        table.add_row(
-            one.name,
-            f"{one.left}, {one.right}",
-            f"{one.keys:,}",
-            "not compared" if one.reason else f"{one.differences:,}",
-            one.reason or remedies,
-        )
-    console.print(table)
+    """What agrees is only counted. Of each kind the first are told, what people must do before what settles itself."""
+    apart = [one for one in done.compared if one.differences or one.reason]
+    if apart:
+        table = Table("Comparison", "Of", "Keys", "Differ")
+        for one in apart:
+            differ = f"not compared: {one.reason}" if one.reason else f"{one.differences:,}"
+            table.add_row(one.name, f"{one.left}, {one.right}", f"{one.keys:,}", differ)
+        Console(width=None if sys.stdout.isatty() else 140).print(table)
+    keys = sum(one.keys for one in done.compared)
+    sys.stdout.write(
+        f"{len(done.compared) - len(apart)} of {len(done.compared)} comparisons agree, over {keys:,} keys\n"
+    )
     for said in (said for one in done.compared for said in one.likely):
         sys.stdout.write(f"probably: {said}\n")
-    for found in done.findings[:_SHOWN]:
-        sys.stdout.write(f"{found.remedy}: {found.explanation}\n")
-    hidden = sum(one.differences for one in done.compared) - min(len(done.findings), _SHOWN)
-    if hidden:
-        sys.stdout.write(f"and {hidden:,} more: --json lists them\n")
+    order = list(_WORDS)
+    found = sorted(done.findings, key=lambda one: (order.index(one.remedy), one.kind))
+    for (remedy, kind), each in groupby(found, key=lambda one: (one.remedy, one.kind)):
+        own = list(each)
+        sys.stdout.write(f"\n{kind.replace('_', ' ')}, {len(own):,}: {_WORDS[remedy]}\n")
+        sys.stdout.writelines(f"  {one.explanation}\n" for one in own[:_SHOWN])
+        if len(own) > _SHOWN:
+            sys.stdout.write(f"  and {len(own) - _SHOWN:,} more: --json lists them\n")
     if done.delivered:
-        sys.stdout.write(f"{done.delivered:,} events delivered; compare again when the workers have had them\n")
+        sys.stdout.write(f"\n{done.delivered:,} events delivered; compare again when the workers have had them\n")
     if plan is not None:
-        sys.stdout.write(f"the plan is in {plan}\n")
-    if not done.findings and not any(one.reason for one in done.compared):
-        sys.stdout.write("the services say the same\n")
-
-
-def _is_of(found: Finding, left: str, right: str) -> bool:
-    """Comparisons of one publisher with several services bear one name."""
-    return found.lacking in (left, right)
+        sys.stdout.write(f"\nthe plan is in {plan}\n")
 
 
 def _show_history(operations: Operations, limit: int, *, as_json: bool) -> None:
