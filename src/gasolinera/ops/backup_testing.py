@@ -5,8 +5,8 @@ backup against the running database, which has gone on since: there a difference
 """
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,16 +20,17 @@ from psycopg.conninfo import conninfo_to_dict
 import vuelo
 from gasolinera.errors import GasolineraError, UnknownError
 from gasolinera.ops import catalogue, data_quality
-from gasolinera.ops.base_backups import described_at
-from gasolinera.ops.catalogue import PHYSICAL, Backup, Kind, NewRestoreTest
+from gasolinera.ops.catalogue import PHYSICAL, Backup, Engine, Kind, NewRestoreTest
 from gasolinera.ops.checking import Verdict
 from gasolinera.ops.dump_archives import opened_archive
 from gasolinera.ops.dumping import counted_tables
 from gasolinera.ops.encryption import chosen_identities
+from gasolinera.ops.pgbackrest_backups import restored_by_pgbackrest
 from gasolinera.ops.programs import find_program
 from gasolinera.ops.reaching import Operations, ops_session, owner_session
-from gasolinera.ops.recovery import restored_server
+from gasolinera.ops.recovery import last_replayed, restored_server
 from gasolinera.ops.recovery_planning import Target, plan_recovery
+from gasolinera.ops.recovery_server import RecoveredServer
 from gasolinera.ops.restoring import make_database, restore_elsewhere
 from gasolinera.ops.runs import Outcome, recorded_run
 from gasolinera.ops.scratch_folders import scratch_folder
@@ -171,24 +172,17 @@ def _outcome(result: BackupTest) -> Outcome:
 
 
 def _try_physical(operations: Operations, backup: Backup, options: Trying, watch: Watch) -> _Looked:
-    root = backup.path.parent
     watch(f"restoring {backup.label} and the log after it")
-    plan = plan_recovery(root, Target(kind="latest"), label=backup.label)
-    described = described_at(backup.path)
+    consistent_at = datetime.fromisoformat(backup.contents["server"]["consistent_at"])
     began = time.monotonic()
-    with (
-        scratch_folder(options.scratch) as folder,
-        restored_server(plan, folder / "data", is_scratch=True) as (server, recovered),
-    ):
+    with scratch_folder(options.scratch) as folder, _restored(backup, folder / "data") as server:
         recovery_s = time.monotonic() - began
-        names = [one.name for one in operations.project.services if one.name in described.services]
-        live = operations.project.only(names) if names else None
-        if live is None:
-            return _Looked((), (), recovered.reached_at or described.finished_at, recovery_s)
-        there = replace(
-            live,
-            services=tuple(replace(one, url=server.url(_database_of(one))) for one in live.services),
-        )
+        point = last_replayed(server) or consistent_at
+        names = [one.name for one in operations.project.services if one.name in backup.services]
+        if not names:  # that of `ops_schema` alone
+            return _Looked((), (), point, recovery_s)
+        live = operations.project.only(names)
+        there = replace(live, services=tuple(replace(one, url=server.url(_database_of(one))) for one in live.services))
         tests: list[ServiceTest] = []
         notes: list[str] = []
         for service, running in zip(there.services, live.services, strict=True):
@@ -197,8 +191,19 @@ def _try_physical(operations: Operations, backup: Backup, options: Trying, watch
             notes += [] if note is None else [note]
             tests.append(_look_at(there, service, expected, options.tolerance))
         findings = _findings(there, watch) if options.with_data_checks else ()
-    point = recovered.reached_at or described.finished_at
     return _Looked(tuple(tests), findings, point, recovery_s, tuple(notes))
+
+
+@contextmanager
+def _restored(backup: Backup, data: Path) -> Generator[RecoveredServer]:
+    target = Target(kind="latest")
+    if backup.engine is Engine.PGBACKREST:
+        with restored_by_pgbackrest(backup, target, data) as server:
+            yield server
+    else:
+        plan = plan_recovery(backup.path.parent, target, label=backup.label)
+        with restored_server(plan, data, is_scratch=True) as (server, _):
+            yield server
 
 
 def _try_logical(operations: Operations, backup: Backup, options: Trying, watch: Watch) -> _Looked:

@@ -80,7 +80,7 @@ def require_increments(server: PhysicalServer) -> None:
     """Raises ConfigError `ops.no_increments`."""
     if server.version < _FIRST_WITH_INCREMENTS:
         message = f"PostgreSQL {server.version_text} has no incremental backups"
-        raise ConfigError("ops.no_increments", message, "17 has; take a full one, or use --engine pgbackrest")
+        raise ConfigError("ops.no_increments", message, "17 has; take a full one, or have pgBackRest do it: --stanza")
     if not server.has_summaries:
         hint = "gasolinera ops backup setup switches it on; then take a full backup first"
         raise ConfigError("ops.no_increments", "summarize_wal is off: nothing says what has changed", hint)

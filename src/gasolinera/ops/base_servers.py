@@ -129,7 +129,7 @@ def require_copyable(server: PhysicalServer) -> None:
         raise ConfigError("ops.no_senders", "max_wal_senders is 0: nobody may copy the server", "set it to 10")
     if server.tablespaces:
         message = f"the server has {server.tablespaces} tablespaces of its own, which a plain copy does not move"
-        raise ConfigError("ops.tablespaces", message, "use --engine pgbackrest")
+        raise ConfigError("ops.tablespaces", message, "have pgBackRest do it: --stanza")
 
 
 def archiving(conn: Connection) -> Archiving:

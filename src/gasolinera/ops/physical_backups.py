@@ -27,6 +27,7 @@ from gasolinera.ops.base_servers import Archiving, PhysicalServer, archiving, ph
 from gasolinera.ops.catalogue import PHYSICAL, Engine, Kind, Made, NewBackup
 from gasolinera.ops.dump_archives import Verification
 from gasolinera.ops.manifests import verify_data
+from gasolinera.ops.pgbackrest_backups import verify_by_pgbackrest
 from gasolinera.ops.programs import find_program
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.runs import recorded_run
@@ -156,6 +157,8 @@ def _archiving(url: str) -> Archiving:
 
 def verify_physical(backup: catalogue.Backup) -> Verification:
     """Its files against its manifest, and whether the log goes on from it to the next backup or the archive's end."""
+    if backup.engine is Engine.PGBACKREST:
+        return verify_by_pgbackrest(backup)
     try:
         described = described_at(backup.path)
         verified = verify_data(backup.path / "data", _bin_dir(described))

@@ -22,7 +22,9 @@ from gasolinera.ops.recovery_planning import Blocker, RecoveryPlan
 from gasolinera.ops.recovery_server import (
     Progress,
     RecoveredServer,
+    Recovery,
     RecoveryFailedError,
+    Startable,
     own_tree,
     recovered_server,
     require_reachable,
@@ -97,21 +99,20 @@ def restored_server(
     """Put together in `data`, which must not exist, recovered, and running for the body. Raises as `restore` does."""
     plan.require()
     began = time.monotonic()
-    bin_dir = _bin_dir(plan.backup)
+    bin_dir = bin_dir_of(plan.backup.version)
     require_reachable(next(folder for folder in data.absolute().parents if folder.exists()), server_account())
     if verify:
         verify_chain(plan, bin_dir)
     assemble(plan, data)
     with recovered_server(
         data,
-        plan.backup,
+        startable(plan.backup),
         bin_dir,
-        recovery=(plan.target, plan.timeline),
-        wal_folders=plan.wal_folders,
+        recovery=Recovery(plan.target, str(plan.timeline), plan.wal_folders),
         is_scratch=is_scratch,
         progress=progress,
     ) as server:
-        timeline, left_at = _fork(data)
+        timeline, left_at = fork(data)
         _require_reached(plan, left_at)
         yield (
             server,
@@ -119,7 +120,7 @@ def restored_server(
                 data=str(data),
                 backup=plan.backup.label,
                 timeline=timeline,
-                reached_at=_last_replayed(server),
+                reached_at=last_replayed(server),
                 left_at=lsn_text(left_at),
                 databases=(),
                 took_s=time.monotonic() - began,
@@ -131,8 +132,12 @@ def restored_server(
 @contextmanager
 def reopened_server(data: Path, backup: BaseBackup) -> Generator[RecoveredServer]:
     """Runs on data that were restored before, out of the world's reach: to look at them, or take something out."""
-    with recovered_server(data, backup, _bin_dir(backup), recovery=None) as server:
+    with recovered_server(data, startable(backup), bin_dir_of(backup.version), recovery=None) as server:
         yield server
+
+
+def startable(backup: BaseBackup) -> Startable:
+    return Startable(backup.superuser, backup.settings, backup.keeps_configuration)
 
 
 def verify_chain(plan: RecoveryPlan, bin_dir: Path) -> None:
@@ -159,9 +164,9 @@ def assemble(plan: RecoveryPlan, data: Path) -> None:
         (data / stale).unlink(missing_ok=True)
 
 
-def _bin_dir(backup: BaseBackup) -> Path:
-    program = find_program("postgres", backup.version // 10_000, exactly=True).path
-    return program.parent
+def bin_dir_of(version: int) -> Path:
+    """Raises ConfigError `ops.no_program` where that server's own version is not installed here."""
+    return find_program("postgres", version // 10_000, exactly=True).path.parent
 
 
 @contextmanager
@@ -175,7 +180,7 @@ def _removed_unless_renamed(folder: Path) -> Generator[None]:
         raise
 
 
-def _fork(data: Path) -> tuple[int, int]:
+def fork(data: Path) -> tuple[int, int]:
     """The timeline that the promotion began, and the position where it left the old one."""
     found = timelines([data / "pg_wal"])
     timeline = max(found)
@@ -192,7 +197,7 @@ def _require_reached(plan: RecoveryPlan, left_at: int) -> None:
         )
 
 
-def _last_replayed(server: RecoveredServer) -> datetime | None:
+def last_replayed(server: RecoveredServer) -> datetime | None:
     with psycopg.connect(server.url(), autocommit=True) as conn:
         conn.execute("SET timezone = 'UTC'")
         row = conn.execute("SELECT pg_is_in_recovery(), pg_last_xact_replay_timestamp()").fetchone()

@@ -23,7 +23,6 @@ from psycopg.pq import PGconn, Ping
 
 from gasolinera.errors import ConfigError, GasolineraError
 from gasolinera.ops import wal_copying
-from gasolinera.ops.base_backups import BaseBackup
 from gasolinera.ops.recovery_planning import Target
 from vuelo.installation import Account, server_account
 
@@ -58,6 +57,23 @@ class RecoveryFailedError(GasolineraError):
     """The restored server did not get where it should."""
 
 
+class Startable(msgspec.Struct, frozen=True):
+    """What of the old server counts for starting on its files. `keeps_configuration`: postgresql.conf is among them."""
+
+    superuser: str
+    settings: dict[str, str]
+    keeps_configuration: bool
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """Where to, and where the log comes from: folders, or a command of another tool's."""
+
+    target: Target
+    timeline: str
+    wal_folders: tuple[str, ...] = ()
+    restore_command: str | None = None
+
+
 class RecoveredServer(msgspec.Struct, frozen=True):
     """Running, promoted, writable; `recovery_s` is how long it took from its start."""
 
@@ -77,11 +93,10 @@ Progress = Callable[[str], None]
 @contextmanager
 def recovered_server(
     data: Path,
-    backup: BaseBackup,
+    about: Startable,
     bin_dir: Path,
     *,
-    recovery: tuple[Target, int] | None,
-    wal_folders: Sequence[str] = (),
+    recovery: Recovery | None,
     is_scratch: bool = False,
     within_s: float | None = None,
     progress: Progress = lambda _: None,
@@ -97,12 +112,12 @@ def recovered_server(
     with tempfile.TemporaryDirectory(prefix="gas-") as folder:
         place = Path(folder)
         log = place / "server.log"
-        settings = {**_QUIET, **backup.settings, **_files(place), **(_SCRATCH if is_scratch else {})}
-        if not backup.keeps_configuration:
+        settings = {**_QUIET, **about.settings, **_files(place), **(_SCRATCH if is_scratch else {})}
+        if not about.keeps_configuration:
             settings["config_file"] = str(place / "postgresql.conf")
         if recovery is not None:
             (data / "recovery.signal").touch()
-            wanted = _recovery_settings(*recovery, wal_folders, place, account)
+            wanted = _recovery_settings(recovery, place, account)
             # The target last: one that is emptied after it counts as a second.
             settings = {key: value for key, value in settings.items() if key not in wanted} | wanted
         own_tree(data / "recovery.signal", account)
@@ -111,7 +126,7 @@ def recovered_server(
         try:
             began = time.monotonic()
             _wait(process, place, log, within_s, progress)
-            yield RecoveredServer(data, place, backup.superuser, time.monotonic() - began)
+            yield RecoveredServer(data, place, about.superuser, time.monotonic() - began)
         finally:
             _stop(process)
 
@@ -129,14 +144,14 @@ def _files(place: Path) -> dict[str, str]:
     }
 
 
-def _recovery_settings(
-    target: Target, timeline: int, wal_folders: Sequence[str], place: Path, account: Account
-) -> dict[str, str]:
-    there = [folder for folder in wal_folders if Path(folder).is_dir()]
-    for folder in there:
-        _require_readable(Path(folder), account)
-    command = copying_command(["get", "%f", "%p", *there], place, account) if there else "false"
-    settings = {"recovery_target_timeline": str(timeline), "restore_command": command}
+def _recovery_settings(recovery: Recovery, place: Path, account: Account) -> dict[str, str]:
+    target, command = recovery.target, recovery.restore_command
+    if command is None:
+        there = [folder for folder in recovery.wal_folders if Path(folder).is_dir()]
+        for folder in there:
+            _require_readable(Path(folder), account)
+        command = copying_command(["get", "%f", "%p", *there], place, account) if there else "false"
+    settings = {"recovery_target_timeline": recovery.timeline, "restore_command": command}
     if target.kind != "latest":
         settings[f"recovery_target_{target.kind}"] = target.value
         settings["recovery_target_inclusive"] = "on" if target.inclusive else "off"

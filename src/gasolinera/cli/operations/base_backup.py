@@ -13,6 +13,8 @@ from gasolinera.ops import backup_files, wal_copying
 from gasolinera.ops.archive_setup import ArchiveSetup, archive_lines, set_up_archive
 from gasolinera.ops.base_backups import Taking
 from gasolinera.ops.base_servers import physical_servers
+from gasolinera.ops.pgbackrest import Stanza
+from gasolinera.ops.pgbackrest_backups import back_up_by_pgbackrest
 from gasolinera.ops.physical_backups import MadeBase, WantedBase, back_up_servers
 from gasolinera.ops.reaching import reachable_operations
 from gasolinera.ops.restore_points import RestorePoint, set_restore_point
@@ -35,6 +37,8 @@ ReplicationUrl = Annotated[
         help="The server's address as a role that may copy it, where that of migrations may not.",
     ),
 ]
+StanzaName = Annotated[str | None, typer.Option("--stanza", help="Have pgBackRest do it, which knows this stanza.")]
+StanzaConfig = Annotated[Path | None, typer.Option("--stanza-config", help="pgBackRest's file, if not its own place.")]
 Incremental = Annotated[bool, typer.Option("--incremental", help="Only what has changed since the last one.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not read it again; do so soon after.")]
 MaxRate = Annotated[str | None, typer.Option("--max-rate", help="So much a second, such as 50M.")]
@@ -44,11 +48,13 @@ PointName = Annotated[str, typer.Argument(metavar="NAME", help="What a restore w
 Within = Annotated[int, typer.Option("--within", min=1, max=3600, help="Seconds to wait until it is in the archive.")]
 
 
-def base(
+def base(  # noqa: PLR0913  a command's options are its arguments
     folder: Folder = None,
     service: Services = None,
     replication_url: ReplicationUrl = None,
     max_rate: MaxRate = None,
+    stanza: StanzaName = None,
+    stanza_config: StanzaConfig = None,
     environment: Environment = None,
     *,
     incremental: Incremental = False,
@@ -56,6 +62,9 @@ def base(
     as_json: AsJson = False,
 ) -> None:
     """Copy whole servers while they work, and verify the copies. With the log's archive: a restore to any moment."""
+    if stanza is not None:
+        _base_by_pgbackrest(Stanza(stanza, stanza_config), service, environment, incremental=incremental, json=as_json)
+        return
     wanted = WantedBase(
         folder=folder or backup_files.chosen_folder(),
         services=service,
@@ -74,6 +83,20 @@ def base(
         return
     for one in made:
         _tell(one, wanted.folder, talk)
+
+
+def _base_by_pgbackrest(
+    stanza: Stanza, service: list[str] | None, environment: str | None, *, incremental: bool, json: bool
+) -> None:
+    with reachable_operations(environment) as operations:
+        made = back_up_by_pgbackrest(operations, stanza, service, is_incremental=incremental)
+    if json:
+        write_json(made)
+        return
+    sys.stdout.write(
+        f"{made.label}: {made.backup.label} of the stanza {stanza.name}, {made.backup.size_bytes / _MEGABYTE:.1f} MiB "
+        f"in {made.took_s:.1f} s\n"
+    )
 
 
 def _tell(one: MadeBase, folder: Path, talk: Console) -> None:
