@@ -12,6 +12,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery
 from litestar.testing import TestClient
 
+from gasolinera.app import state_of
 from gasolinera.config import Settings
 from gasolinera.database import RequestContext
 from gasolinera.edge import around, layers
@@ -65,6 +66,7 @@ def app_with(**settings: Any) -> Litestar:
         [context_route, page_route, tokens_route, slow_route, limited_route, phone_route],
         dependencies={"context": Provide(provide_context, sync_to_thread=False)},
         middleware=layers(given_settings),
+        state=state_of(given_settings),
         exception_handlers=EXCEPTION_HANDLERS,
         logging_config=None,
         openapi_config=None,
