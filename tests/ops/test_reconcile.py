@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from gasolinera.cli.app import app
 from gasolinera.ops import operations_schema, roles
+from gasolinera.ops.reconciling_kinds import KINDS
 from gasolinera.ops.reconciling_models import Finding, Reconciliation, Remedy
 from gasolinera.ops.reconciling_plans import write_plan
 from tests.conftest import Clone, drop, project_at
@@ -422,3 +425,40 @@ def test_the_command_says_what_differs_writes_the_plan_and_repairs(
     assert kept.exit_code == 0
     assert kept.stdout.count("looked") == 2
     assert kept.stdout.count("repaired") == 1
+
+
+_STATEMENT = re.compile(r"as (\w+_owner): ((?:SELECT|UPDATE) [^;]+)")
+WORDS = {
+    "subject": DRIVER,
+    "raffle_code": OPEN_RAFFLE,
+    "version": "3",
+    "issuance_id": DRIVER,
+    "told": "auth",
+    "at": "2026-11-23T12:00:00Z",
+    "state": "CLOSED",
+    "coupon_code": "GASX00000001N",
+}
+
+
+def steps() -> list[tuple[str, str]]:
+    return [(kind, step) for kind, found in KINDS.items() for step in found.steps]
+
+
+def test_every_statement_of_a_plan_can_be_run_by_whom_the_plan_names(platform: Platform) -> None:
+    found = [(kind, *asked) for kind, step in steps() for asked in _STATEMENT.findall(step)]
+    assert len(found) > 6
+    for kind, role, statement in found:
+        service = role.removesuffix("_owner")
+        with psycopg.connect(platform.server.url(platform.of(service))) as conn:
+            conn.execute(f"SET ROLE {role}".encode())
+            try:
+                conn.execute(b"EXPLAIN " + statement.format(**WORDS).encode())
+            except psycopg.Error as error:
+                pytest.fail(f"{kind}: {error}")
+
+
+def test_every_command_of_a_plan_is_there() -> None:
+    named = {words for _, step in steps() for words in re.findall(r"gasolinera ((?:[a-z][a-z-]* )*[a-z][a-z-]*)", step)}
+    assert {"users replay-erasures", "ops restore rows redemption"} <= named
+    for words in named:
+        assert CliRunner().invoke(app, [*words.split(), "--help"]).exit_code == 0, words
