@@ -82,6 +82,72 @@ def test_a_rule_goes_by_the_same_time_as_the_job(operations: Operations, admin: 
     assert clean(operations, services=["coupon"], table="idempotency_keys").rows == 0
 
 
+# A row of each table that a rule and a job are about, at the moment that the rule goes by.
+PLANTS = {
+    "coupon.rate_limits": """(limit_name, subject, window_s, window_start, request_count, max_requests)
+        SELECT 'login', sha256('plant'), 60, to_timestamp(60 * floor(extract(epoch FROM {at}) / 60)), 1, 5""",
+    "coupon.published_events": """(event_type, aggregate_type, aggregate_key, payload, published_at)
+        SELECT 'campaign.changed', 'campaign', 'A', '{{}}', {at}""",
+    "coupon.settled_events": """(event_id, consumer, event_type, aggregate_type, aggregate_key, event, created_at,
+                                 settled_at)
+        SELECT gen_random_uuid(), 'c', 'tickets.issued', 'ticket', 'k', '{{}}', {at}, {at}""",
+    "coupon.replayed_dead_letters": """(event_id, consumer, event_type, aggregate_type, aggregate_key, event, attempts,
+                                        last_error, first_failed_at, last_failed_at, replayed_at)
+        SELECT gen_random_uuid(), 'c', 'coupon.issued', 'coupon', 'c-1', '{{}}', 8, 'Unfit', {at}, {at}, {at}""",
+    "auth.login_codes": """(session_token_hash, phone_number, purpose, code_hash, pepper_id, created_at, expires_at,
+                            voided_at, void_reason)
+        SELECT sha256(gen_random_uuid()::text::bytea), '+525512345678', 'LOGIN', sha256(''), 1,
+               {at} - interval '5 minutes', {at}, {at}, 'EXPIRED'""",
+    "auth.refresh_tokens": """(user_id, token_hash, issued_at, expires_at, family_expires_at)
+        SELECT id, sha256(gen_random_uuid()::text::bytea), {at} - interval '1 hour', {at}, {at}
+          FROM auth_schema.users ORDER BY id LIMIT 1""",
+    "auth.code_limits": """(scope, subject, window_s, window_start, request_count, max_requests)
+        SELECT 'IP', '192.0.2.7', 60, to_timestamp(60 * floor(extract(epoch FROM {at}) / 60)), 1, 5""",
+    "auth.phone_lockouts": """(phone_hash, failed_attempts, created_at, updated_at)
+        SELECT sha256(gen_random_uuid()::text::bytea), 1, {at}, {at}""",
+    "auth.development_messages": """(message_id, phone_number, message_text, created_at)
+        SELECT gen_random_uuid(), '+525512345678', '123456', {at}""",
+    "auth.access_revocations": "(user_id, revoked_at) SELECT gen_random_uuid(), {at}",
+    "auth.notifications": """(event_id, user_id, channel, category, template, status, sent_at, created_at)
+        SELECT gen_random_uuid(), public_id, 'IN_APP', 'ACCOUNT', 'welcome', 'SENT', {at}, {at}
+          FROM auth_schema.users ORDER BY id LIMIT 1""",
+}
+
+
+@pytest.mark.parametrize("name", sorted(PLANTS))
+def test_a_rule_and_the_job_that_does_the_same_take_the_same_rows(
+    operations: Operations, settings: Settings, ops: Connection, admin: Connection, name: str
+) -> None:
+    """One row is a little older than the rule keeps it, one a little younger; the job judges by itself."""
+    rule = next(one for one in read_rules(ops) if one.name == name)
+    job = next(one for one in jobs_of(ALL_PARTS) if one.name == rule.job)
+    assert rule.keep is not None
+    keep = f"make_interval(months => {rule.keep.months}, days => {rule.keep.days}, secs => {rule.keep.seconds})"
+
+    async def run_job() -> None:
+        async with open_database(settings, rule.service) as db:
+            await job.run(db, {})
+
+    def due() -> int:
+        return clean(operations, services=[rule.service], table=rule.table, is_dry_run=True).rows
+
+    schema = operations.service(rule.service).schema
+    asyncio.run(run_job())
+    assert due() == 0
+    admin.execute("SET session_replication_role = replica")  # rows of the past
+    for moment in (f"now() - {keep} - interval '90 minutes'", f"now() - {keep} + interval '20 minutes'"):
+        columns = PLANTS[name].format(at=f"({moment})")
+        admin.execute(f"INSERT INTO {schema}.{rule.table} {columns}".encode())
+    admin.execute("SET session_replication_role = origin")
+    before = admin.execute(f"SELECT count(*) FROM {schema}.{rule.table}".encode()).fetchone()
+    assert due() == 1
+    asyncio.run(run_job())
+    after = admin.execute(f"SELECT count(*) FROM {schema}.{rule.table}".encode()).fetchone()
+    assert before is not None
+    assert after == (before[0] - 1,)
+    assert due() == 0
+
+
 def test_periods_are_told_in_words() -> None:
     assert str(Period(13, 0, 0)) == "1 year 1 month"
     assert str(Period(0, 1, 5400)) == "1 day 1 hour 30 minutes"
