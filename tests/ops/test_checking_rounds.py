@@ -17,7 +17,7 @@ from gasolinera.ops import checking_memory, checking_rounds, checking_storage
 from gasolinera.ops.checking import CheckResult, Group, Threshold, Verdict
 from gasolinera.ops.checking_rounds import Wanted, check_operations, places_of
 from gasolinera.ops.checking_rules import BY_NAME
-from gasolinera.ops.checking_storage import DISK, Room, room_results
+from gasolinera.ops.checking_storage import DISK, Disk, room_results
 from gasolinera.ops.operations_schema import install
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.worker import jobs_of
@@ -192,9 +192,9 @@ def test_sizes_over_time_become_days_until_the_disk_is_full(operations: Operatio
         growth = checking_memory.growth_of(ops, place.key)
     assert growth[DISK] == pytest.approx(10 * gigabyte, rel=0.01)
     assert growth["database"] == pytest.approx(3 * gigabyte, rel=0.01)
-    room = Room({DISK: 900 * gigabyte}, disk_total=1000 * gigabyte, disk_free=100 * gigabyte)
+    disk = Disk(total=1000 * gigabyte, free=100 * gigabyte)
     rules = [BY_NAME[name] for name in ("disk_used", "disk_forecast", "database_growth", "table_growth")]
-    told = {one.name: one for one in room_results(room, growth, rules, [])}
+    told = {one.name: one for one in room_results(disk, growth, rules, [])}
     assert told["disk_used"].worst == pytest.approx(90)
     assert told["disk_used"].verdict is Verdict.CRITICAL
     assert told["disk_forecast"].worst == pytest.approx(10, rel=0.01)
@@ -205,9 +205,9 @@ def test_sizes_over_time_become_days_until_the_disk_is_full(operations: Operatio
 
 def test_a_disk_that_empties_is_never_full_and_one_elsewhere_is_not_seen() -> None:
     rules = [BY_NAME["disk_used"], BY_NAME["disk_forecast"]]
-    emptying = room_results(Room({}, 1000, 10), {DISK: -5.0}, rules, [])
+    emptying = room_results(Disk(1000, 10), {DISK: -5.0}, rules, [])
     assert [one.verdict for one in emptying] == [Verdict.CRITICAL, Verdict.GOOD]
-    elsewhere = room_results(Room({}), {}, rules, [])
+    elsewhere = room_results(None, {}, rules, [])
     assert {one.reason for one in elsewhere} == {"elsewhere"}
 
 
@@ -220,10 +220,9 @@ def test_a_table_that_grows_is_named(operations: Operations, admin: Admin) -> No
             "INSERT INTO ops_schema.check_sizes VALUES (%s, %s, %s, %s)",
             (place.key, table, now - timedelta(days=4 - day), 5 * 1024**3 * day),
         )
-    room = Room({table: 20 * 1024**3})
     with ops_session(admin.info.dsn) as ops:
         growth = checking_memory.growth_of(ops, place.key)
-    [told] = room_results(room, growth, [BY_NAME["table_growth"]], [])
+    [told] = room_results(None, growth, [BY_NAME["table_growth"]], [])
     assert (told.verdict, objects(told)) == (Verdict.ADVICE, {table})
 
 

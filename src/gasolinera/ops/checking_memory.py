@@ -53,6 +53,14 @@ def keep_counters(conn: Connection, place: str, counters: Counters) -> None:
         conn.execute(_SQL["forget_samples"].sql.encode(), {"place": place})
 
 
+def sizes_are_due(conn: Connection, place: str) -> bool:
+    """Whether somebody should measure: sizes are kept once an hour, and cost a look at every file."""
+    if not thresholds.are_there(conn):
+        return False
+    row = conn.execute(_SQL["sizes_are_due"].sql.encode(), {"place": place}).fetchone()
+    return row is not None and bool(row[0])
+
+
 def keep_sizes(conn: Connection, place: str, sizes: Mapping[str, int]) -> None:
     """Nothing where the tables are missing, or somebody kept them in the last hour."""
     if sizes and thresholds.are_there(conn):

@@ -185,11 +185,13 @@ def check_place(
             found.append(checking_storage.bloat_result(conn, place.schemas, rule, limits))
     of_room = [rule for rule in rules if rule.name in _OF_ROOM]
     if of_room:
-        room = checking_storage.room_of(conn, place.schemas)
-        if remembers and ops is not None:
-            checking_memory.keep_sizes(ops, place.key, room.sizes)
+        disk = checking_storage.disk_of(conn)
+        if remembers and ops is not None and checking_memory.sizes_are_due(ops, place.key):
+            sizes = checking_storage.sizes_of(conn, place.schemas)
+            used = {} if disk is None else {checking_storage.DISK: disk.total - disk.free}
+            checking_memory.keep_sizes(ops, place.key, sizes | used)
         growth = {} if ops is None else checking_memory.growth_of(ops, place.key)
-        found += checking_storage.room_results(room, growth, of_room, limits)
+        found += checking_storage.room_results(disk, growth, of_room, limits)
     if remembers and ops is not None:
         checking_memory.keep_counters(ops, place.key, told.counters)
     return [msgspec.structs.replace(one, place=place.label) for one in found]

@@ -27,12 +27,11 @@ _NEVER_DAYS: Final = 3650.0
 DISK: Final = "disk"  # among the sizes that are kept: what is used of the disk that the data lie on
 
 
-class Room(msgspec.Struct, frozen=True):
-    """What a database takes now, by object; and of the disk, where that can be seen from here, what is left."""
+class Disk(msgspec.Struct, frozen=True):
+    """The disk that a server's data lie on, in bytes."""
 
-    sizes: Mapping[str, int]
-    disk_total: int | None = None
-    disk_free: int | None = None
+    total: int
+    free: int
 
 
 def statement_result(conn: Connection, rule: Rule, limits: Sequence[Threshold]) -> CheckResult:
@@ -89,16 +88,19 @@ def _measured(conn: Connection, statement: sql.Composed, relation: int) -> float
     return None if row is None else float(row[0])
 
 
-def room_of(conn: Connection, schemas: Sequence[str]) -> Room:
-    """Sizes cost a look at each file of the tables that are measured: the database and its 50 largest."""
+def sizes_of(conn: Connection, schemas: Sequence[str]) -> dict[str, int]:
+    """Of the database and its largest tables. Costs a look at every file of the database."""
     found = conn.execute(_SQL["sizes"].sql.encode(), {"schemas": list(schemas)}).fetchall()
-    sizes = {str(name): int(size) for name, size in found}
+    return {str(name): int(size) for name, size in found}
+
+
+def disk_of(conn: Connection) -> Disk | None:
+    """None where it cannot be seen from here."""
     folder = _folder_here(conn)
     if folder is None:
-        return Room(sizes)
+        return None
     disk = os.statvfs(folder)
-    total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
-    return Room({**sizes, DISK: total - free}, total, free)
+    return Disk(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
 
 
 def _folder_here(conn: Connection) -> Path | None:
@@ -129,28 +131,26 @@ def _is_here(conn: Connection) -> bool:
 
 
 def room_results(
-    room: Room, growth: Mapping[str, float], rules: Sequence[Rule], limits: Sequence[Threshold]
+    disk: Disk | None, growth: Mapping[str, float], rules: Sequence[Rule], limits: Sequence[Threshold]
 ) -> list[CheckResult]:
-    """Of the disk and of growth. Pure."""
-    return [judge(rule, _room_rows(rule.name, room, growth), limits) for rule in rules]
+    """Of the disk and of growth, in bytes a day by object. Pure."""
+    return [judge(rule, _room_rows(rule.name, disk, growth), limits) for rule in rules]
 
 
-def _room_rows(name: str, room: Room, growth: Mapping[str, float]) -> list[Row]:
-    if name in ("disk_used", "disk_forecast") and (room.disk_total is None or room.disk_free is None):
+def _room_rows(name: str, disk: Disk | None, growth: Mapping[str, float]) -> list[Row]:
+    if name in ("disk_used", "disk_forecast") and disk is None:
         return [(DISK, None, "elsewhere")]
     if name == "disk_used":
-        assert room.disk_total
-        assert room.disk_free is not None
-        return [(DISK, 100.0 * (room.disk_total - room.disk_free) / room.disk_total, None)]
+        assert disk is not None
+        return [(DISK, 100.0 * (disk.total - disk.free) / disk.total, None)]
     if name == "disk_forecast":
+        assert disk is not None
         per_day = growth.get(DISK)
         if per_day is None:
             return [(DISK, None, "known_too_short")]
-        days = _NEVER_DAYS if per_day <= 0 else (room.disk_free or 0) / per_day
-        return [(DISK, min(_NEVER_DAYS, days), None)]
+        return [(DISK, _NEVER_DAYS if per_day <= 0 else min(_NEVER_DAYS, disk.free / per_day), None)]
     if name == "database_growth":
         per_day = growth.get("database")
         return [("database", per_day, None if per_day is not None else "known_too_short")]
-    tables = {thing: amount for thing, amount in growth.items() if thing not in ("database", DISK)}
-    rows: list[Row] = [(thing, amount, None) for thing, amount in tables.items() if thing in room.sizes]
+    rows: list[Row] = [(thing, amount, None) for thing, amount in growth.items() if thing not in ("database", DISK)]
     return rows or [("tables", None, "known_too_short")]

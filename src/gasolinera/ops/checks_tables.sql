@@ -10,17 +10,22 @@ SELECT i.indexrelid::regclass::text AS object, 1.0::double precision AS amount, 
 
 -- name: unused_indexes
 -- Bytes of indexes that nothing has read since statistics began, and that hold no rule.
-SELECT s.schemaname || '.' || s.indexrelname AS object,
-       CASE WHEN k.days >= 14 THEN pg_relation_size(s.indexrelid) END::double precision AS amount,
+WITH large AS MATERIALIZED (
+    SELECT i.indexrelid AS oid
+      FROM pg_index AS i
+      JOIN pg_class AS c ON c.oid = i.indexrelid
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'i' AND c.relpages > 100 AND n.nspname = ANY (%(schemas)s)
+       AND NOT i.indisunique AND NOT i.indisexclusion AND NOT i.indisreplident
+       AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid)
+)
+SELECT l.oid::regclass::text AS object,
+       CASE WHEN k.days >= 14 THEN pg_relation_size(l.oid) END::double precision AS amount,
        'statistics_young' AS why
-  FROM pg_stat_user_indexes AS s
-  JOIN pg_index AS i ON i.indexrelid = s.indexrelid
+  FROM large AS l
  CROSS JOIN (SELECT extract(epoch FROM now() - coalesce(d.stats_reset, pg_postmaster_start_time())) / 86400 AS days
                FROM pg_stat_database AS d WHERE d.datname = current_database()) AS k
- WHERE s.idx_scan = 0 AND s.schemaname = ANY (%(schemas)s)
-   AND NOT i.indisunique AND NOT i.indisexclusion AND NOT i.indisreplident
-   AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = s.indexrelid)
-   AND pg_relation_size(s.indexrelid) > 1048576;
+ WHERE pg_stat_get_numscans(l.oid) = 0;
 
 -- name: duplicate_indexes
 -- Bytes of indexes of which there is another with the same columns, order and condition.
@@ -53,23 +58,25 @@ SELECT c.conrelid::regclass || ' ' || c.conname AS object, greatest(t.reltuples,
            AND (i.indkey::smallint[])[0:cardinality(c.conkey) - 1] @> c.conkey);
 
 -- name: sequences
--- How much of its numbers a sequence, or the column that it fills, has given out, in percent.
-SELECT s.seqrelid::regclass::text AS object,
-       100.0 * pg_sequence_last_value(s.seqrelid) / least(s.seqmax, coalesce(k.most, s.seqmax))::double precision
-           AS amount,
-       NULL::text AS why
+-- How much of its numbers a sequence, or the column that it fills, has given out, in percent; from one on.
+SELECT s.seqrelid::regclass::text AS object, u.used AS amount, NULL::text AS why
   FROM pg_sequence AS s
-  JOIN pg_class AS c ON c.oid = s.seqrelid
-  LEFT JOIN LATERAL (
-    SELECT CASE a.atttypid WHEN 'smallint'::regtype THEN 32767 WHEN 'integer'::regtype THEN 2147483647 END AS most
+  JOIN pg_class AS c ON c.oid = s.seqrelid AND c.relpersistence <> 't'
+  LEFT JOIN (
+    SELECT d.objid, min(CASE a.atttypid WHEN 'smallint'::regtype THEN 32767 WHEN 'integer'::regtype THEN 2147483647 END)
+               AS most
       FROM pg_depend AS d
       JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-     WHERE d.objid = s.seqrelid AND d.classid = 'pg_class'::regclass
-       AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-     LIMIT 1
-  ) AS k ON true
- WHERE s.seqincrement > 0 AND c.relpersistence <> 't'
-   AND has_sequence_privilege(s.seqrelid, 'SELECT') AND pg_sequence_last_value(s.seqrelid) IS NOT NULL;
+     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+     GROUP BY d.objid
+  ) AS k ON k.objid = s.seqrelid
+ CROSS JOIN LATERAL (
+    SELECT CASE WHEN has_sequence_privilege(s.seqrelid, 'SELECT')
+                THEN 100.0 * pg_sequence_last_value(s.seqrelid) END
+           / least(s.seqmax, coalesce(k.most, s.seqmax))::double precision AS used
+    OFFSET 0
+ ) AS u
+ WHERE s.seqincrement > 0 AND u.used >= 1;
 
 -- name: unvalidated_constraints
 -- Constraints that hold for new rows alone.
@@ -115,10 +122,18 @@ SELECT p.parent AS object,
 
 -- name: missing_indexes
 -- Rows that were read by going through whole tables, of large tables that are rarely read by an index.
-SELECT t.schemaname || '.' || t.relname AS object, t.seq_tup_read::double precision AS amount, NULL::text AS why
-  FROM pg_stat_user_tables AS t
- WHERE t.n_live_tup >= 10000 AND t.seq_scan >= 50
-   AND coalesce(t.idx_scan, 0) < 0.95 * (coalesce(t.idx_scan, 0) + t.seq_scan);
+WITH large AS MATERIALIZED (
+    SELECT c.oid, pg_stat_get_numscans(c.oid) AS scans
+      FROM pg_class AS c
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'm') AND n.nspname = ANY (%(schemas)s) AND pg_stat_get_live_tuples(c.oid) >= 10000
+)
+SELECT l.oid::regclass::text AS object, pg_stat_get_tuples_returned(l.oid)::double precision AS amount,
+       NULL::text AS why
+  FROM large AS l
+ CROSS JOIN LATERAL (SELECT coalesce(sum(pg_stat_get_numscans(i.indexrelid)), 0) AS by_index
+                       FROM pg_index AS i WHERE i.indrelid = l.oid) AS x
+ WHERE l.scans >= 50 AND x.by_index < 0.95 * (x.by_index + l.scans);
 
 -- name: default_partition_rows
 -- Rows, about, in the partition for what belongs to no other: none can be made for them without a long lock.

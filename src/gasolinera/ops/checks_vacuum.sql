@@ -29,29 +29,34 @@ SELECT h.object, h.held::double precision AS amount, NULL::text AS why
 
 -- name: dead_rows
 -- Of a table's rows, how many are dead and not removed, in percent; of tables where it matters.
-SELECT t.schemaname || '.' || t.relname AS object,
-       100.0 * t.n_dead_tup::double precision / (t.n_live_tup + t.n_dead_tup) AS amount, NULL::text AS why
-  FROM pg_stat_user_tables AS t
- WHERE t.n_dead_tup > 10000;
+SELECT c.oid::regclass::text AS object, 100.0 * d.dead::double precision / (pg_stat_get_live_tuples(c.oid) + d.dead)
+           AS amount,
+       NULL::text AS why
+  FROM pg_class AS c
+ CROSS JOIN LATERAL (SELECT pg_stat_get_dead_tuples(c.oid) AS dead OFFSET 0) AS d
+ WHERE c.relkind IN ('r', 't', 'm') AND d.dead > 10000;
 
 -- name: never_analyzed
 -- Rows of tables that nobody has ever looked at for the planner.
-SELECT t.schemaname || '.' || t.relname AS object, t.n_mod_since_analyze::double precision AS amount,
-       NULL::text AS why
-  FROM pg_stat_user_tables AS t
- WHERE t.last_analyze IS NULL AND t.last_autoanalyze IS NULL AND t.schemaname = ANY (%(schemas)s);
+SELECT c.oid::regclass::text AS object, m.rows::double precision AS amount, NULL::text AS why
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (SELECT pg_stat_get_mod_since_analyze(c.oid) AS rows OFFSET 0) AS m
+ WHERE c.relkind IN ('r', 'm') AND n.nspname = ANY (%(schemas)s) AND m.rows > 0
+   AND pg_stat_get_last_analyze_time(c.oid) IS NULL AND pg_stat_get_last_autoanalyze_time(c.oid) IS NULL;
 
 -- name: overdue_vacuum
 -- Days since a table was cleaned that has twice the dead rows at which autovacuum should have come.
-SELECT t.schemaname || '.' || t.relname AS object,
-       extract(epoch FROM now() - coalesce(greatest(t.last_vacuum, t.last_autovacuum), pg_postmaster_start_time()))
-           / 86400.0::double precision AS amount,
+SELECT c.oid::regclass::text AS object,
+       extract(epoch FROM now() - coalesce(greatest(pg_stat_get_last_vacuum_time(c.oid),
+                                                    pg_stat_get_last_autovacuum_time(c.oid)),
+                                           pg_postmaster_start_time())) / 86400.0::double precision AS amount,
        NULL::text AS why
-  FROM pg_stat_user_tables AS t
-  JOIN pg_class AS c ON c.oid = t.relid
- WHERE t.n_dead_tup > 2 * (current_setting('autovacuum_vacuum_threshold')::bigint
-                           + current_setting('autovacuum_vacuum_scale_factor')::double precision
-                             * greatest(c.reltuples, 0));
+  FROM pg_class AS c
+ CROSS JOIN LATERAL (SELECT pg_stat_get_dead_tuples(c.oid) AS dead OFFSET 0) AS d
+ CROSS JOIN (SELECT current_setting('autovacuum_vacuum_threshold')::double precision AS least,
+                    current_setting('autovacuum_vacuum_scale_factor')::double precision AS share) AS s
+ WHERE c.relkind IN ('r', 't', 'm') AND d.dead > 2 * (s.least + s.share * greatest(c.reltuples, 0));
 
 -- name: autovacuum_off
 -- Where nobody cleans by himself: the whole server, or a table.
@@ -62,6 +67,6 @@ SELECT s.name AS object, 1.0::double precision AS amount, NULL::text AS why
 SELECT c.oid::regclass::text, 1.0, NULL
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'm') AND n.nspname = ANY (%(schemas)s)
+ WHERE c.relkind IN ('r', 'm') AND n.nspname = ANY (%(schemas)s) AND c.reloptions IS NOT NULL
    AND EXISTS (SELECT FROM unnest(c.reloptions) AS o (text) WHERE lower(o.text) IN
                ('autovacuum_enabled=false', 'autovacuum_enabled=off', 'autovacuum_enabled=0', 'autovacuum_enabled=no'));

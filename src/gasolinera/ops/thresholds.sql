@@ -70,10 +70,19 @@ SELECT %(place)s, z.object, z.size_bytes
 -- What no forecast looks at.
 DELETE FROM ops_schema.check_sizes AS s WHERE s.taken_at < clock_timestamp() - interval '90 days';
 
+-- name: sizes_are_due
+-- Whether an hour has passed since sizes of a place were kept.
+SELECT NOT EXISTS (SELECT FROM ops_schema.check_sizes AS s
+                    WHERE s.place = %(place)s AND s.object = 'database'
+                      AND s.taken_at > clock_timestamp() - interval '55 minutes') AS are_due;
+
 -- name: growth
--- Bytes a day by which each object of a place has grown in two weeks: the line of least squares through its sizes.
+-- Bytes a day by which each object of a place has grown in two weeks: the line of least squares through its sizes. Of
+-- those that were there when sizes were kept last.
 SELECT s.object, (regr_slope(s.size_bytes, extract(epoch FROM s.taken_at)) * 86400)::double precision AS per_day
   FROM ops_schema.check_sizes AS s
+ CROSS JOIN (SELECT max(l.taken_at) AS at FROM ops_schema.check_sizes AS l WHERE l.place = %(place)s) AS newest
  WHERE s.place = %(place)s AND s.taken_at > clock_timestamp() - interval '14 days'
- GROUP BY s.object
-HAVING count(*) >= 3 AND max(s.taken_at) - min(s.taken_at) >= interval '6 hours';
+ GROUP BY s.object, newest.at
+HAVING count(*) >= 3 AND max(s.taken_at) - min(s.taken_at) >= interval '6 hours'
+       AND max(s.taken_at) > newest.at - interval '1 hour';
