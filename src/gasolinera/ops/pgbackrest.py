@@ -17,6 +17,8 @@ from gasolinera.errors import ConfigError
 from gasolinera.ops.base_backups import BackupFailedError
 from gasolinera.ops.manifests import Verified
 from gasolinera.ops.recovery_planning import Target
+from gasolinera.ops.recovery_server import own_tree
+from vuelo.installation import server_account
 
 _PACKAGE: Final = "pgbackrest"
 _MOST_SAID: Final = 1500
@@ -178,6 +180,7 @@ def restore_files(stanza: Stanza, data: Path, target: Target, *, label: str | No
     if label is not None:
         arguments.append(f"--set={label}")
     data.mkdir(parents=True, mode=0o700)
+    own_tree(data, server_account())  # as which pgBackRest itself may run
     said = _run(stanza, "restore", *arguments)
     if said.returncode != 0:
         raise BackupFailedError("ops.restore", f"pgBackRest restored nothing: {_end_of(said)}")

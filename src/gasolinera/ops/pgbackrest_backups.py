@@ -121,7 +121,7 @@ def restored_by_pgbackrest(
     pgbackrest.restore_files(stanza, data, target, label=contents.repository_label)
     startable = msgspec.structs.replace(contents.startable, keeps_configuration=(data / "postgresql.conf").exists())
     config = [] if stanza.config is None else [f"--config={stanza.config}"]
-    fetch = [str(pgbackrest.program()), *config, f"--stanza={stanza.name}", "archive-get"]
+    fetch = [str(pgbackrest.program()), *config, f"--pg1-path={data}", f"--stanza={stanza.name}", "archive-get"]
     command = f'{shlex.join(fetch).replace("%", "%%")} %f "%p"'
     recovery = Recovery(target, str(target.timeline or "latest"), restore_command=command)
     with recovered_server(

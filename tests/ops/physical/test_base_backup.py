@@ -117,17 +117,19 @@ def remove_the_log(data: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (flip_a_bit, "is not as it was written"),
-        (remove_a_file, "is missing"),
-        (cut_a_file, "has 8192 bytes"),
-        (add_a_file, "is in no manifest"),
-        (remove_the_log, "cannot be read"),
+        # By ourselves, and by pg_verifybackup where that works.
+        (flip_a_bit, ("is not as it was written", "checksum mismatch for file")),
+        (remove_a_file, ("is missing", "not on disk")),
+        (cut_a_file, ("has 8192 bytes", "has size 8192 on disk")),
+        (add_a_file, ("is in no manifest", "not in the manifest")),
+        (remove_the_log, ("the log from", "WAL parsing failed")),
     ],
 )
-def test_a_damaged_file_is_found(story: Story, tmp_path: Path, damage: Callable[[Path], None], said: str) -> None:
+def test_a_damaged_file_is_found(
+    story: Story, tmp_path: Path, damage: Callable[[Path], None], said: tuple[str, str]
+) -> None:
     problems = damaged_copy(story, tmp_path, damage)
-    assert len(problems) == 1
-    assert said in problems[0]
+    assert any(words in problems[-1] for words in said)
 
 
 def test_a_whole_backup_has_no_problem(story: Story) -> None:
