@@ -17,6 +17,7 @@ _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 SQL: Final = load_queries("gasolinera.ops", "maintaining.sql")
 _ESTIMATE: Final = load_queries("gasolinera.ops", "checks_platform.sql")["index_bloat"].sql.encode()
 _MEASURED_UP_TO: Final = 1024**3
+_PAGE: Final = 8192
 _FULL_LEAF: Final = 90.0  # percent: how full pages of a new B-tree are
 
 
@@ -225,14 +226,16 @@ def _measured(conn: Connection, place: str, one: _Index) -> float | None:
     """Reads the whole index. None where the extension may not be asked, or it would take too long."""
     if one.bytes > _MEASURED_UP_TO:
         return None
-    statement = sql.SQL("SELECT avg_leaf_density, empty_pages + deleted_pages FROM {}.pgstatindex(%s::oid::regclass)")
+    statement = sql.SQL(
+        "SELECT leaf_pages * avg_leaf_density / %s + internal_pages + 1 FROM {}.pgstatindex(%s::oid::regclass)"
+    )
     try:
-        row = conn.execute(statement.format(sql.Identifier(place)), (one.id,)).fetchone()
+        row = conn.execute(statement.format(sql.Identifier(place)), (_FULL_LEAF, one.id)).fetchone()
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
         return None
     if row is None or row[0] != row[0]:  # NaN: it has no leaves
         return None
-    return float(one.bytes * max(0.0, 1 - row[0] / _FULL_LEAF))
+    return max(0.0, one.bytes - float(row[0]) * _PAGE)
 
 
 def _all(conn: Connection, kind: type[_Struct], query: str, values: dict[str, Any]) -> list[_Struct]:
