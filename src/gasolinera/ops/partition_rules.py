@@ -9,6 +9,8 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
+from gasolinera.errors import UnknownError
+
 Connection = psycopg.Connection[Any]
 
 # A day of people ends up to twelve hours after the day of UTC, and clocks are changed by hours. So nothing goes on the
@@ -51,6 +53,32 @@ def load_rules(conn: Connection) -> list[PartitionRule]:
     ).fetchall()
     names = PartitionRule.__struct_fields__
     return [msgspec.convert(dict(zip(names, row, strict=True)), PartitionRule) for row in rows]
+
+
+def hold_table(conn: Connection, service: str, table: str, because: str) -> PartitionRule:
+    """Nothing of the table goes until it is released. It gets a rule of its own, like the one that it has followed."""
+    rule = rule_for(load_rules(conn), service, table)
+    held = msgspec.structs.replace(rule, service=service, table_pattern=table, legal_hold=because)
+    conn.execute(
+        """INSERT INTO ops_schema.partition_rules (
+               service, table_pattern, months_ahead, alert_days, action, keep_months, reason, explanation, legal_hold)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+           ON CONFLICT (service, table_pattern) DO UPDATE SET legal_hold = excluded.legal_hold""",
+        [getattr(held, name) for name in PartitionRule.__struct_fields__],
+    )
+    return held
+
+
+def release_table(conn: Connection, service: str, table: str) -> PartitionRule:
+    """Raises UnknownError `ops.not_held`."""
+    rule = rule_for(load_rules(conn), service, table)
+    if rule.legal_hold is None:
+        raise UnknownError("ops.not_held", f"{table} of {service} is not on hold", "gasolinera ops partitions rules")
+    conn.execute(
+        "UPDATE ops_schema.partition_rules SET legal_hold = NULL WHERE service = %s AND table_pattern = %s",
+        (rule.service, rule.table_pattern),
+    )
+    return msgspec.structs.replace(rule, legal_hold=None)
 
 
 def rule_for(rules: Sequence[PartitionRule], service: str, table: str) -> PartitionRule:

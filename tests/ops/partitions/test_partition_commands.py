@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gasolinera.cli.app import app
-from gasolinera.errors import InputError
+from gasolinera.errors import InputError, UnknownError
 from gasolinera.ops.reaching import Operations
 from tests.conftest import Connection
 from tests.ops.partitions.growing_tables import make_scans, month, name_of, rows_of, set_rule
@@ -116,3 +116,34 @@ def test_a_service_that_is_none_is_refused(operations: Operations, ops_command: 
     refused = ops_command("partitions", "status", "-s", "bakery")
     assert isinstance(refused.exception, InputError)
     assert refused.exception.hint == "known are auth, station, coupon, redemption, ads, raffle"
+
+
+def test_a_table_on_hold_loses_nothing_until_it_is_released(operations: Operations, ops_command: Command) -> None:
+    make_scans(operations, [5])
+    set_rule(operations, "DROP", 3)
+    held = ops_command("partitions", "hold", "coupon", "scans", "the court")
+    assert held.stdout == "scans of coupon is on hold\n"
+    kept = ops_command("archive", "run", "--yes")
+    assert kept.stdout == "no partition is due\n"
+    rules = msgspec.json.decode(ops_command("partitions", "rules", "--json").stdout)
+    assert [(one["action"], one["legal_hold"]) for one in rules if one["table_pattern"] == "scans"] == [
+        ("DROP", "the court")
+    ]
+    assert "the court" in ops_command("partitions", "rules").stdout
+    released = ops_command("partitions", "release", "coupon", "scans")
+    assert released.stdout == "scans of coupon: drop, SPACE: A test says so.\n"
+    again = ops_command("partitions", "release", "coupon", "scans")
+    assert isinstance(again.exception, UnknownError)
+    assert f"coupon_schema.{name_of(5)}: dropped" in ops_command("archive", "run", "--yes").stdout
+
+
+def test_a_table_without_a_rule_of_its_own_gets_one_with_its_hold(
+    operations: Operations, admin: Connection, ops_command: Command
+) -> None:
+    ops_command("partitions", "hold", "coupon", "coupon_audit_log", "an audit")
+    rule = "SELECT action, keep_months, legal_hold FROM ops_schema.partition_rules WHERE table_pattern = %s"
+    try:
+        assert admin.execute(rule.encode(), ("coupon_audit_log",)).fetchall() == [("ARCHIVE", 60, "an audit")]
+        assert admin.execute(rule.encode(), ("*_audit_log",)).fetchall() == [("ARCHIVE", 60, None)]
+    finally:
+        admin.execute("DELETE FROM ops_schema.partition_rules WHERE table_pattern = 'coupon_audit_log'")

@@ -271,6 +271,33 @@ def test_a_plain_default_keeps_its_sequence_and_policies_go_along(operations: Op
     assert admin.execute("SELECT to_regclass('coupon_schema.scans_id_seq')").fetchone() == (None,)
 
 
+def test_the_way_back_of_the_how_to_page_brings_the_plain_table_back(operations: Operations, admin: Connection) -> None:
+    page = (REPOSITORY / "docs/how-to/partitions-and-archives.md").read_text()
+    way_back = page.partition("### Back again")[2].partition("```sql\n")[2].partition("```")[0]
+    admin.execute("SET ROLE coupon_owner")
+    admin.execute(
+        """CREATE TABLE coupon_schema.receipts (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+               station int NOT NULL, printed_at timestamptz NOT NULL DEFAULT now());
+           GRANT USAGE ON SCHEMA coupon_schema TO coupon_app;
+           INSERT INTO coupon_schema.receipts (station) SELECT n FROM generate_series(1, 500) AS n;
+           CREATE VIEW coupon_schema.receipts_today AS
+               SELECT * FROM coupon_schema.receipts WHERE printed_at > now() - interval '1 day'"""
+    )
+    convert_table(operations, read_conversion(operations, "coupon", "receipts", "printed_at", CUTOFF))
+    admin.execute("INSERT INTO coupon_schema.receipts (station, printed_at) VALUES (501, %s)", (CUTOFF,))
+    first = FIRST.replace("scans", "receipts")
+    assert "receipts_2026_11" in way_back
+    admin.execute(way_back.replace("receipts_2026_11", first).encode())
+    admin.execute("DROP TABLE coupon_schema.receipts_partitioned")
+    admin.execute("SET ROLE coupon_app")
+    assert admin.execute("INSERT INTO coupon_schema.receipts (station) VALUES (502) RETURNING id").fetchone() == (502,)
+    assert admin.execute("SELECT count(*), sum(station) FROM coupon_schema.receipts").fetchone() == (502, 502 * 503 / 2)
+    admin.execute("SET ROLE coupon_owner")
+    kind = "SELECT relkind::text, relispartition FROM pg_class WHERE oid = 'coupon_schema.receipts'::regclass"
+    assert admin.execute(kind.encode()).fetchone() == ("r", False)
+    assert admin.execute("SELECT count(*) FROM coupon_schema.receipts_today").fetchone() == (502,)
+
+
 def _plan(operations: Operations, cutoff: datetime = CUTOFF) -> Conversion:
     return read_conversion(operations, "coupon", "scans", "created_at", cutoff)
 

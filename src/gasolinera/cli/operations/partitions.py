@@ -22,12 +22,17 @@ from gasolinera.ops import partition_upkeep
 from gasolinera.ops.archive_stores import open_store
 from gasolinera.ops.partition_conversions import Conversion, read_conversion
 from gasolinera.ops.partition_converting import ConversionResult, convert_table
-from gasolinera.ops.reaching import reachable_operations
+from gasolinera.ops.partition_rules import hold_table, load_rules, release_table
+from gasolinera.ops.reaching import ops_session, reachable_operations
+from gasolinera.ops.runs import recorded_run
 from vuelo.cli.confirm import Yes, confirm
 
 app = typer.Typer(help="Months of growing tables: made ahead, taken away by rule, archived.", no_args_is_help=True)
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+OfService = Annotated[str, typer.Argument(metavar="SERVICE", help="The service that owns the table.")]
+AnyTable = Annotated[str, typer.Argument(metavar="TABLE", help="A partitioned table, without its schema.")]
+Because = Annotated[str, typer.Argument(help="Who asks for it, and for what.")]
 TableName = Annotated[str, typer.Argument(help="A plain table of the service, without its schema.")]
 Column = Annotated[str, typer.Option("--column", help="The moment or day that says a row's month.")]
 Cutoff = Annotated[
@@ -100,9 +105,52 @@ def maintain_command(
     show_problems(rounds)
 
 
+@app.command("rules")
+def rules_command(*, environment: Environment = None, as_json: AsJson = False) -> None:
+    """List how far ahead partitions are made, for how long they are kept, and why. The closest that matches counts."""
+    with reachable_operations(environment) as operations, ops_session(operations.ops_url) as ops:
+        found = load_rules(ops)
+    if as_json:
+        write_json(found)
+        return
+    table = table_of("Service", "Table", "Ahead", "Kept", "Then", "Why", "On hold for")
+    for one in found:
+        kept = "" if one.keep_months is None else f"{one.keep_months} months"
+        table.add_row(
+            one.service,
+            one.table_pattern,
+            f"{one.months_ahead} months",
+            kept,
+            one.action.lower(),
+            one.why,
+            one.legal_hold or "",
+        )
+    show_table(table)
+
+
+@app.command("hold")
+def hold_command(service: OfService, table: AnyTable, because: Because, *, environment: Environment = None) -> None:
+    """Take nothing of a table away until it is released: a court or an auditor wants it all."""
+    with reachable_operations(environment) as operations, ops_session(operations.ops_url) as ops:
+        chosen_services(operations, service)
+        with recorded_run(ops, "partitions hold", f"{service} {table}") as run:
+            run.result = {"because": hold_table(ops, service, table, because).legal_hold}
+    sys.stdout.write(f"{table} of {service} is on hold\n")
+
+
+@app.command("release")
+def release_command(service: OfService, table: AnyTable, *, environment: Environment = None) -> None:
+    """End a hold: its rule counts again."""
+    with reachable_operations(environment) as operations, ops_session(operations.ops_url) as ops:
+        chosen_services(operations, service)
+        with recorded_run(ops, "partitions release", f"{service} {table}"):
+            rule = release_table(ops, service, table)
+    sys.stdout.write(f"{table} of {service}: {rule.action.lower()}, {rule.why}\n")
+
+
 @app.command("convert")
 def convert_command(
-    service: Annotated[str, typer.Argument(help="The service that owns the table.")],
+    service: OfService,
     table: TableName,
     column: Column,
     *,
