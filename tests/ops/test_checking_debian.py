@@ -13,6 +13,7 @@ import pytest
 
 from gasolinera.ops import checking_storage
 from gasolinera.ops.checking import CheckResult, Threshold, Verdict
+from gasolinera.ops.checking_certificate import certificate_result
 from gasolinera.ops.checking_questions import Memory, look, run_checks
 from gasolinera.ops.checking_rules import BY_NAME, QUESTIONS
 from vuelo import embedded
@@ -90,6 +91,22 @@ def test_only_sessions_that_nobody_encrypts_are_told(debian: Server, admin: Admi
             assert (result.verdict, objects(result)) == (Verdict.WARNING, {"visitor 127.0.0.1"})
     finally:
         admin.execute("DROP ROLE visitor")
+
+
+def test_a_certificate_that_runs_out_soon_is_told(debian: Server, admin: Admin) -> None:
+    rule = BY_NAME["certificate"]
+    place = f"host=127.0.0.1 port={debian.port} dbname=postgres user=visitor password=secret"
+    admin.execute("CREATE ROLE visitor LOGIN PASSWORD 'secret'")
+    try:
+        with psycopg.connect(place) as conn:
+            over_tcp = certificate_result(conn, rule, ())
+    finally:
+        admin.execute("DROP ROLE visitor")
+    assert (over_tcp.verdict, objects(over_tcp)) == (Verdict.CRITICAL, {"CN=localhost"})
+    assert 1 < (over_tcp.worst or 0) <= 2, "it was made for two days"
+    assert certificate_result(admin, rule, ()).verdict is Verdict.CRITICAL, "found from the socket, too"
+    later = Threshold(check_name="certificate", warning=1)
+    assert certificate_result(admin, rule, [later]).verdict is Verdict.GOOD
 
 
 def test_statements_that_are_slow_and_frequent_are_told(admin: Admin) -> None:

@@ -18,6 +18,7 @@ import pytest
 from psycopg import sql
 
 from gasolinera.ops.checking import CheckResult, Threshold, Verdict
+from gasolinera.ops.checking_certificate import certificate_result
 from gasolinera.ops.checking_questions import Look, Memory, Sample, look
 from gasolinera.ops.checking_rules import BY_NAME
 from vuelo import embedded
@@ -312,6 +313,7 @@ def test_a_page_that_is_not_what_was_written_is_told(leader: Server, admin: Admi
 def test_a_server_that_listens_to_the_network_without_tls_is_told(admin: Admin) -> None:
     # It listens to its own machine alone; nothing is opened to the network for a test.
     assert one(admin, "unencrypted_server").worst is None
+    assert certificate_result(admin, BY_NAME["certificate"], ()).reason == "no_tls"
     row = admin.execute("SELECT current_setting('ssl'), current_setting('listen_addresses')").fetchone()
     assert row == ("off", "127.0.0.1")
     assert objects(one(admin, "unsafe_settings")) == {"fsync = off", "full_page_writes = off"}

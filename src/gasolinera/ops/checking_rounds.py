@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Identifier
 from gasolinera.jobs import Job
 from gasolinera.ops import checking_memory, checking_platform, checking_storage, data_quality
 from gasolinera.ops.checking import CheckResult, Group, Row, Rule, Threshold, judge, skipped, worst_first
+from gasolinera.ops.checking_certificate import certificate_result
 from gasolinera.ops.checking_questions import Memory, look
 from gasolinera.ops.checking_rules import BY_NAME, RULES, SLOW
 from gasolinera.ops.operations_schema import ROLE
@@ -134,7 +135,7 @@ def _why(error: psycopg.OperationalError) -> str:
 
 
 def _is_of_places(rule: Rule) -> bool:
-    return rule.is_question or rule.group is Group.EVENTS or rule.name in (*_OF_ROOM, *_OF_EXTENSIONS)
+    return rule.is_question or rule.group is Group.EVENTS or rule.name in (*_OF_ROOM, *_OF_EXTENSIONS, "certificate")
 
 
 def _unreached(rule: Rule, label: str = "") -> CheckResult:
@@ -181,6 +182,8 @@ def check_place(
     for rule in rules:
         if rule.name == "slow_statements":
             found.append(checking_storage.statement_result(conn, rule, limits))
+        elif rule.name == "certificate":
+            found.append(certificate_result(conn, rule, limits))
         elif rule.name in _OF_EXTENSIONS:
             found.append(checking_storage.bloat_result(conn, place.schemas, rule, limits))
     of_room = [rule for rule in rules if rule.name in _OF_ROOM]

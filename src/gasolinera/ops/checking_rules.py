@@ -161,6 +161,8 @@ _SAFETY: Final = (
          metric="pg_weak_passwords"),
     Rule(name="password_encryption", group=Group.SECURITY, warning=1, of_server=True, metric="pg_password_encryption"),
     Rule(name="unencrypted_server", group=Group.SECURITY, warning=1, of_server=True, metric="pg_tls_off"),
+    Rule(name="certificate", group=Group.SECURITY, unit=Unit.DAYS, warning=30, critical=7, falls=True, of_server=True,
+         is_question=False, metric="pg_certificate_days"),
     Rule(name="unpinned_functions", group=Group.SECURITY, warning=1, metric="pg_unpinned_functions"),
     Rule(name="checksum_failures", group=Group.SETTINGS, unit=Unit.ROWS, critical=1,
          metric="pg_stat_database_checksum_failures"),

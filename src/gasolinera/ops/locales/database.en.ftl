@@ -309,6 +309,9 @@ check-password-encryption-do = password_encryption = scram-sha-256.
 check-unencrypted-server = Server without TLS
 check-unencrypted-server-means = It listens to the network and cannot encrypt.
 check-unencrypted-server-do = Give it a certificate, and ssl = on.
+check-certificate = The server's certificate
+check-certificate-means = When it has run out, no client that looks at it will connect.
+check-certificate-do = Renew the certificate, and reload the server.
 check-unpinned-functions = Functions without a pinned search_path
 check-unpinned-functions-means = They run with their owner's rights and look for their tables where the caller says.
 check-unpinned-functions-do = ALTER FUNCTION … SET search_path, in a migration.
@@ -335,6 +338,7 @@ check-data-links-means = One service names something that another does not know:
 check-data-links-do = "gasolinera ops reconcile" says what is missing and what can be replayed.
 skipped-superuser-only = Only a superuser may see it: ask whoever runs the server.
 checks-summary = { $bad } to look at, { $good } good, { $skipped } skipped
+skipped-no-tls = The server speaks no TLS over the network.
 skipped-switched-off = Somebody has switched this check off; the thresholds say why.
 skipped-first-look = It takes two looks: the next one will tell.
 skipped-statistics-reset = Statistics began anew between two looks.

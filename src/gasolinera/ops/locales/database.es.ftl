@@ -309,6 +309,9 @@ check-password-encryption-do = password_encryption = scram-sha-256.
 check-unencrypted-server = Servidor sin TLS
 check-unencrypted-server-means = Escucha en la red y no puede cifrar.
 check-unencrypted-server-do = Pon un certificado y ssl = on.
+check-certificate = Certificado del servidor
+check-certificate-means = Cuando venza, ningún cliente que lo revise se conectará.
+check-certificate-do = Renueva el certificado y recarga el servidor.
 check-unpinned-functions = Funciones sin search_path fijo
 check-unpinned-functions-means = Corren con permisos de su dueño y buscan sus tablas donde diga quien llama.
 check-unpinned-functions-do = ALTER FUNCTION … SET search_path, en una migración.
@@ -335,6 +338,7 @@ check-data-links-means = Un servicio nombra algo que otro no conoce: evento perd
 check-data-links-do = «gasolinera ops reconcile» dice qué falta y qué se puede repetir.
 skipped-superuser-only = Solo un superusuario puede verlo: pregúntale a quien administra el servidor.
 checks-summary = { $bad } por ver, { $good } bien, { $skipped } sin revisar
+skipped-no-tls = El servidor no habla TLS por la red.
 skipped-switched-off = Alguien apagó esta revisión; los umbrales dicen por qué.
 skipped-first-look = Hacen falta dos miradas: la próxima lo dirá.
 skipped-statistics-reset = Las estadísticas empezaron de nuevo entre dos miradas.
