@@ -6,6 +6,9 @@ import signal
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +111,25 @@ def test_a_dump_that_fails_leaves_no_backup_and_the_reason(
     assert catalogue.newest_good(ops, kinds=(Kind.SERVICE,)) is None
 
 
+@contextmanager
+def _waiting_backup(ops_url: str, admin: Connection, folder: Path) -> Generator["subprocess.Popen[str]"]:
+    """A backup in a process of its own that has begun its folder, and whose pg_dump waits for a table."""
+    with admin.transaction():
+        admin.execute("LOCK TABLE station_schema.stations IN ACCESS EXCLUSIVE MODE")
+        process = _started(ops_url, folder)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "station\n"
+        blocked = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'station_schema.stations'::regclass"
+        while not admin.execute(blocked).fetchall():
+            assert process.poll() is None
+            time.sleep(0.01)
+        yield process
+
+
 def test_a_killed_backup_does_not_look_whole_and_the_next_one_clears_up_and_succeeds(
     operations: Operations, ops_url: str, ops: Connection, admin: Connection, tmp_path: Path
 ) -> None:
-    # pg_dump waits for this lock, so the process is killed with its folder begun.
-    with admin.transaction():
-        admin.execute("LOCK TABLE station_schema.stations IN ACCESS EXCLUSIVE MODE")
-        process = _started(ops_url, tmp_path)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "station\n"
+    with _waiting_backup(ops_url, admin, tmp_path) as process:
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         assert _partial(tmp_path) != []
@@ -128,6 +141,31 @@ def test_a_killed_backup_does_not_look_whole_and_the_next_one_clears_up_and_succ
     new, old = catalogue.backups(ops)
     assert (new.label, new.succeeded) == (made.location.name, True)
     assert (old.succeeded, old.error) == (False, "the process ended")
+
+
+def test_ctrl_c_and_a_server_that_goes_end_a_backup_at_once_and_leave_nothing(
+    operations: Operations, ops_url: str, ops: Connection, admin: Connection, tmp_path: Path
+) -> None:
+    # While somebody holds the table that pg_dump waits for: nothing waits for pg_dump.
+    with _waiting_backup(ops_url, admin, tmp_path) as process:
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        assert list(tmp_path.iterdir()) == []
+        (row,) = catalogue.backups(ops)
+        assert (row.succeeded, row.error) == (False, "KeyboardInterrupt")
+    with _waiting_backup(ops_url, admin, tmp_path) as process:
+        # All its sessions at once, as when a server crashes: ours for the catalogue too.
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gasolinera-ops'"
+            " AND pid NOT IN (%s, %s)",
+            (admin.info.backend_pid, ops.info.backend_pid),
+        )
+        process.communicate()
+        assert process.returncode != 0
+        assert list(tmp_path.iterdir()) == []
+    back_up(operations, Wanted(kind=Kind.SERVICE, services=("station",), folder=tmp_path))
+    found = [(one.succeeded, one.error) for one in catalogue.backups(ops)]
+    assert found == [(True, None), (False, "the process ended"), (False, "KeyboardInterrupt")]
 
 
 def test_a_full_disk_leaves_no_backup_and_says_so(ops_url: str, ops: Connection, tmp_path: Path) -> None:

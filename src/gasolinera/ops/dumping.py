@@ -6,9 +6,10 @@ folders that are written and read in parallel; encrypted ones are streams, so th
 
 import os
 import re
+import subprocess
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
@@ -28,6 +29,7 @@ from gasolinera.ops.catalogue import Engine, Kind, Made, NewBackup
 from gasolinera.ops.encryption import SUFFIX, Encryption, encrypt_to_file
 from gasolinera.ops.programs import (
     Program,
+    Started,
     environment_for,
     find_program,
     has_zstd,
@@ -163,14 +165,11 @@ def _dumped(
     with _snapshots(services, abouts) as snapshots:
         sources = [_Source(one, abouts[one.name], snapshots[one.name]) for one in services]
         one_snapshot = len({snapshot.snapshot for snapshot in snapshots.values()}) == 1
-        with ThreadPoolExecutor(max_workers=1) as pool:
+        counting: list[Connection] = []
+        with ThreadPoolExecutor(max_workers=1) as pool, _ended_early(pool, lambda: _cancel(counting)):
             # While pg_dump writes, and in the same snapshot.
-            found = [pool.submit(_described, source, wanted.kind) for source in sources]
-            try:
-                dumps = _dump_all(program, list(zip(sources, found, strict=True)), wanted, compression, staging, watch)
-            finally:
-                for future in found:
-                    future.cancel()
+            found = [pool.submit(_described, source, wanted.kind, counting) for source in sources]
+            dumps = _dump_all(program, list(zip(sources, found, strict=True)), wanted, compression, staging, watch)
             described = [_with_dump(future, dump) for future, dump in zip(found, dumps, strict=True)]
     return Manifest(
         label=new.label,
@@ -186,6 +185,24 @@ def _dumped(
         services=tuple(described),
         files=backup_files.files_in(staging),
     )
+
+
+@contextmanager
+def _ended_early(pool: ThreadPoolExecutor, end: Callable[[], None]) -> Generator[None]:
+    """What goes wrong, Ctrl-C too, must not wait for hours of work that nobody wants any more."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        end()
+        raise
+
+
+def _cancel(connections: Sequence[Connection]) -> None:
+    for conn in connections:
+        if not conn.closed:
+            with suppress(psycopg.Error):
+                conn.cancel_safe(timeout=5)
 
 
 def _with_dump(future: "Future[DumpedService]", dump: str) -> DumpedService:
@@ -225,10 +242,11 @@ def _patient_transaction(conn: Connection) -> Generator[None]:
         conn.execute("COMMIT")
 
 
-def _described(source: _Source, kind: Kind) -> DumpedService:
-    """Version and rows as the dump has them: in its snapshot."""
+def _described(source: _Source, kind: Kind, counting: list[Connection]) -> DumpedService:
+    """Version and rows as the dump has them: in its snapshot. The session is added to `counting`."""
     service = source.service
     with owner_session(service) as conn, _patient_transaction(conn):
+        counting.append(conn)
         conn.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(source.snapshot.snapshot))
         return DumpedService(
             name=service.name,
@@ -283,19 +301,24 @@ def _dump_all(
     watch: Watch,
 ) -> list[str]:
     """Where each dump lies, relative to the backup's folder."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def end() -> None:
+        for process in processes:
+            process.kill()  # nothing happens to one that has ended
 
     def one(of: tuple[_Source, "Future[DumpedService]"]) -> str:
         source, described = of
         watch(source.service.name)
         if wanted.kind is Kind.SCHEMA:
-            return _dump_schema(program, source, described.result().version, wanted, staging)
+            return _dump_schema(program, source, described.result().version, wanted, staging, processes.append)
         if wanted.encryption is None:
-            return _dump_to_folder(program, source, wanted, compression, staging)
-        return _dump_encrypted(program, source, wanted.encryption, compression, staging)
+            return _dump_to_folder(program, source, wanted, compression, staging, processes.append)
+        return _dump_encrypted(program, source, wanted.encryption, compression, staging, processes.append)
 
     # A folder is written by several processes; a stream by one, so several services go side by side.
     workers = wanted.jobs if wanted.encryption is not None or wanted.kind is Kind.SCHEMA else 1
-    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(sources)))) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(sources)))) as pool, _ended_early(pool, end):
         return list(pool.map(one, sources))
 
 
@@ -312,19 +335,23 @@ def _arguments(source: _Source) -> list[str]:
     ]
 
 
-def _dump_to_folder(program: Program, source: _Source, wanted: Wanted, compression: str, staging: Path) -> str:
+def _dump_to_folder(
+    program: Program, source: _Source, wanted: Wanted, compression: str, staging: Path, started: Started
+) -> str:
     name = source.service.name
     arguments = [*_arguments(source), "--format=directory", f"--file={staging / name}", f"--jobs={wanted.jobs}"]
     # Without a method's name clients before 16 take a level alone: theirs is gzip.
     arguments += ["--compress=zstd"] if compression == "zstd" else []
-    run_program(program, arguments, environment_for(source.service.url))
+    run_program(program, arguments, environment_for(source.service.url), started=started)
     return name
 
 
-def _dump_encrypted(program: Program, source: _Source, encryption: Encryption, compression: str, staging: Path) -> str:
+def _dump_encrypted(
+    program: Program, source: _Source, encryption: Encryption, compression: str, staging: Path, started: Started
+) -> str:
     name = f"{source.service.name}.dump{SUFFIX}"
     arguments = [*_arguments(source), "--format=custom", *(["--compress=zstd"] if compression == "zstd" else [])]
-    with running_program(program, arguments, environment_for(source.service.url)) as process:
+    with running_program(program, arguments, environment_for(source.service.url), started=started) as process:
         _encrypt_output(process.stdout, staging / name, encryption)
     return name
 
@@ -337,12 +364,14 @@ def _encrypt_output(output: Any, target: Path, encryption: Encryption) -> None:
         raise GasolineraError("ops.not_written", message, "make room on the disk, then start again") from error
 
 
-def _dump_schema(program: Program, source: _Source, version: str | None, wanted: Wanted, staging: Path) -> str:
+def _dump_schema(
+    program: Program, source: _Source, version: str | None, wanted: Wanted, staging: Path, started: Started
+) -> str:
     """As SQL that is the same when the schema is: without the random key of each dump."""
     service = source.service
     has_key = "--restrict-key" in run_program(program, ["--help"], dict(os.environ))
     arguments = [*_arguments(source), "--schema-only", *([f"--restrict-key={_RESTRICT_KEY}"] if has_key else [])]
-    text = run_program(program, arguments, environment_for(service.url))
+    text = run_program(program, arguments, environment_for(service.url), started=started)
     head = f"-- Service {service.name}, schema {service.schema}, version {version or 'none'}.\n"
     script = (head + _RESTRICT_LINE.sub("", text)).encode()
     if wanted.encryption is not None:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ _MOST_SAID: Final = 1000
 _WITH_SERVER: Final = frozenset(
     ("pg_verifybackup", "pg_combinebackup", "pg_controldata", "pg_ctl", "postgres", "initdb")
 )
+Started = Callable[["subprocess.Popen[bytes]"], None]
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -159,9 +160,11 @@ def _our_environment() -> dict[str, str]:
     }
 
 
-def run_program(program: Program, arguments: Sequence[str | Path], environment: dict[str, str]) -> str:
+def run_program(
+    program: Program, arguments: Sequence[str | Path], environment: dict[str, str], *, started: Started = lambda _: None
+) -> str:
     """Standard output. Raises ProgramError `ops.program_failed`."""
-    with running_program(program, arguments, environment) as process:
+    with running_program(program, arguments, environment, started=started) as process:
         assert process.stdout is not None
         return process.stdout.read().decode(errors="replace")
 
@@ -173,8 +176,9 @@ def running_program(
     environment: dict[str, str],
     *,
     stdin: int | IO[bytes] | None = None,
+    started: Started = lambda _: None,
 ) -> Generator["subprocess.Popen[bytes]"]:
-    """The program with its output to be read; ended if the body raises.
+    """The program with its output to be read; ended if the body raises. `started` is for who may end it from elsewhere.
 
     Raises ProgramError `ops.program_failed` after the body, when the program itself did not go well.
     """
@@ -189,6 +193,7 @@ def running_program(
             start_new_session=True,  # Ctrl-C reaches us, and we end it
         )
         try:
+            started(process)
             yield process
         except BaseException as error:
             if isinstance(error, EndedEarlyError) and error.process is process:
