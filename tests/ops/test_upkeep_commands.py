@@ -3,7 +3,11 @@
 import dataclasses
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 import vuelo
 from gasolinera.cli.app import app
-from gasolinera.errors import ConfigError, UnavailableError
+from gasolinera.errors import ConfigError, ConflictError, UnavailableError
 from gasolinera.ops import operations_schema
 from gasolinera.ops.cleaning import clean
 from gasolinera.ops.maintaining import maintain
@@ -107,6 +111,28 @@ def test_a_rule_is_held_and_released(run: Run, admin: Connection) -> None:
     assert revocations(admin) == 2
     assert "is followed again" in run("cleanup", "release", "auth.access_revocations").stdout
     assert "2 rows gone" in run("cleanup", "run", "-t", "access_revocations", "--yes").stdout
+
+
+def test_a_cleaning_whose_process_is_killed_is_finished_by_the_next(
+    run: Run, admin: Connection, ops: Connection, server: Server, database: str
+) -> None:
+    revoke(admin, 3000)
+    ops.execute("DELETE FROM ops_schema.runs")
+    command = [Path(sys.executable).with_name("gasolinera"), "ops", "cleanup", "run", "-t", "access_revocations"]
+    process = subprocess.Popen([*command, "--yes", "--rest", "100"], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while revocations(admin) == 3000 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    left = revocations(admin)
+    assert 0 < left < 3000
+    result = run("cleanup", "run", "-t", "access_revocations", "--yes")
+    while isinstance(result.exception, ConflictError) and time.monotonic() < deadline:  # its session is not over yet
+        result = run("cleanup", "run", "-t", "access_revocations", "--yes")
+    assert f"{left:,} rows gone" in result.stdout
+    rows = ops.execute("SELECT outcome, error FROM ops_schema.runs ORDER BY id").fetchall()
+    assert rows == [("FAILED", "the process ended"), ("OK", None)]
 
 
 def test_a_rule_that_cannot_be_followed_ends_with_one(run: Run, ops: Connection) -> None:
