@@ -89,4 +89,4 @@ def test_an_alert_says_how_bad_it_is_what_it_means_and_where_to_read_on(alert: A
 
 def anchors_of(page: Path) -> set[str]:
     headings: list[Any] = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def values(path: Path, name: str) -> list[str]:
 
 
 def words_of(service: Path) -> list[list[str]]:
-    return [line.split() for line in values(service, "ExecStart")]
+    return [shlex.split(line) for line in values(service, "ExecStart")]
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from gasolinera.cli.operations.check import ALL_RULES
 from gasolinera.config import Settings, load_settings
 from gasolinera.errors import ConfigError
 from gasolinera.ops.alerting import Notice
-from gasolinera.ops.alerting_notices import Receiver, receiver_of, tell, tell_test, words_of
+from gasolinera.ops.alerting_notices import Receiver, receiver_of, runbook_of, tell, tell_test, words_of
+from tests.deploy.test_prometheus import REPOSITORY, anchors_of
 from tests.ops.alert_receiver import Listening, listening
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -113,6 +115,12 @@ def test_the_texts_are_in_the_language_that_was_asked_for(heard: Listening) -> N
     tell(receiver(heard, "en"), [notice()])
     spanish, english = (one.json["alerts"][0]["annotations"] for one in heard.got)
     assert spanish["description"] != english["description"]
+
+
+def test_each_check_leads_to_its_section_of_the_page() -> None:
+    for name in ALL_RULES:
+        page, _, anchor = runbook_of(name).partition("#")
+        assert anchor in anchors_of(REPOSITORY / page)
 
 
 def test_a_check_without_texts_is_told_by_its_name() -> None:

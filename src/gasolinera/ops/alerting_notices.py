@@ -5,6 +5,7 @@ in Slack's. The signature is that of the partners' webhooks (Standard Webhooks).
 import binascii
 import hashlib
 import hmac
+import re
 import ssl
 import time
 from base64 import b64decode, b64encode
@@ -146,7 +147,7 @@ def _alert(receiver: Receiver, notice: Notice) -> dict[str, Any]:
             "description": means,
             "action": do,
             "objects": ", ".join(notice.objects),
-            "runbook": f"{_RUNBOOKS}#{notice.check_name.replace('_', '-')}",
+            "runbook": runbook_of(notice.check_name),
         },
         "startsAt": notice.first_seen_at.isoformat(),
         "endsAt": None if notice.resolved_at is None else notice.resolved_at.isoformat(),
@@ -163,6 +164,13 @@ def words_of(check_name: str, language: str) -> tuple[str, str, str]:
         WORDING.text(language, one) if one in known else "" for one in (message, f"{message}-means", f"{message}-do")
     )
     return name or check_name, means, do
+
+
+def runbook_of(check_name: str) -> str:
+    """The section of the page, under the name that a reader of Markdown gives to its heading."""
+    title = words_of(check_name, "en")[0].lower()
+    heading = re.sub(r"[^\w -]", "", f"{check_name} {title}").replace(" ", "-")
+    return f"{_RUNBOOKS}#{heading}"
 
 
 def _text(receiver: Receiver, notice: Notice) -> str:
