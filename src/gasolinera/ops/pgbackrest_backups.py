@@ -122,7 +122,8 @@ def restored_by_pgbackrest(
     startable = msgspec.structs.replace(contents.startable, keeps_configuration=(data / "postgresql.conf").exists())
     config = [] if stanza.config is None else [f"--config={stanza.config}"]
     fetch = [str(pgbackrest.program()), *config, f"--pg1-path={data}", f"--stanza={stanza.name}", "archive-get"]
-    command = f'{shlex.join(fetch).replace("%", "%%")} %f "%p"'
+    # 1 is its word for a segment that is not there; what else it ends with must not pass for the end of the log.
+    command = f'{shlex.join(fetch).replace("%", "%%")} %f "%p" || {{ [ $? -eq 1 ] || exit 200; exit 1; }}'
     recovery = Recovery(target, str(target.timeline or "latest"), restore_command=command)
     with recovered_server(
         data, startable, bin_dir_of(contents.version), recovery=recovery, is_scratch=True, progress=progress

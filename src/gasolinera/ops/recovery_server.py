@@ -41,7 +41,6 @@ _QUIET: Final = {
     "logging_collector": "off",
     "log_destination": "stderr",
     "lc_messages": "C",
-    "external_pid_file": "",
     "primary_conninfo": "",
     "primary_slot_name": "",
     "synchronous_standby_names": "",
@@ -138,6 +137,7 @@ def _files(place: Path) -> dict[str, str]:
     return {
         "hba_file": str(place / "pg_hba.conf"),
         "ident_file": str(place / "pg_ident.conf"),
+        "external_pid_file": str(place / "postmaster.pid"),
         "unix_socket_directories": str(place),
         "unix_socket_permissions": "0700",
         "port": _PORT,

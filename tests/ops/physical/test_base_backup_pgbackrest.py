@@ -41,11 +41,12 @@ class Repository(msgspec.Struct, frozen=True):
 def as_the_server(folder: Path) -> None:
     """A program of the same name that changes to the server's account first: all must own what the repository has."""
     account = server_account()
-    change = f"setpriv --reuid={account.uid} --regid={account.gid} --clear-groups " if account.is_other else ""
+    change = f"setpriv --reuid={account.uid} --regid={account.gid} --clear-groups" if account.is_other else ""
     program = folder / "pgbackrest"
-    # The server calls it too, and is that account already.
-    change = f'if [ "$(id -u)" = {account.uid} ]; then change=; else change="{change}"; fi'
-    program.write_text(f'#!/bin/sh\ncd /\n{change}\nexec $change {PGBACKREST} "$@"\n')
+    # The server calls it too, is that account already, and is where it must be.
+    program.write_text(
+        f'#!/bin/sh\n[ "$(id -u)" = {account.uid} ] && exec {PGBACKREST} "$@"\ncd /\nexec {change} {PGBACKREST} "$@"\n'
+    )
     program.chmod(0o755)
 
 
