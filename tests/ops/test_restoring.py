@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
+from psycopg import sql
 
 from gasolinera.errors import ConflictError, GasolineraError, UnavailableError
 from gasolinera.ops import backup_files
@@ -146,3 +147,27 @@ def test_services_come_into_another_database_with_their_rights_and_the_live_ones
     finally:
         drop_database(live, "elsewhere")
     assert {name: (structure(admin, name), rows_digest(admin, name), sequences(admin, name)) for name in SIX} == before
+
+
+def test_a_role_that_is_no_superuser_backs_up_and_restores_what_it_may_become(
+    ops_url: str, server: Server, database: str, admin: Connection, tmp_path: Path
+) -> None:
+    admin.execute("CREATE ROLE operator LOGIN NOSUPERUSER NOCREATEDB")
+    admin.execute("GRANT station_owner, ops TO operator")
+    admin.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO operator").format(sql.Identifier(database)))
+    try:
+        url = server.url(database, "operator")
+        operations = Operations(project_at(url, "test"), url)
+        before = structure(admin, "station"), rows_digest(admin, "station"), sequences(admin, "station")
+        made = back_up(operations, Wanted(kind=Kind.SERVICE, services=("station",), folder=tmp_path))
+        admin.execute("DROP TABLE station_schema.employees CASCADE")
+        restored = restore_in_place(operations, "station", opened_archive(made.location))
+        assert restored.problems == ()
+        assert (structure(admin, "station"), rows_digest(admin, "station"), sequences(admin, "station")) == before
+        with pytest.raises(GasolineraError, match="the database elsewhere cannot be made"):
+            make_database(url, "elsewhere")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="auth_owner"):
+            back_up(operations, Wanted(kind=Kind.SERVICE, services=("auth",), folder=tmp_path))
+    finally:
+        admin.execute("DROP OWNED BY operator")
+        admin.execute("DROP ROLE operator")
