@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from gasolinera.ops.dumping import Wanted, back_up
 from gasolinera.ops.encryption import make_identity, parse_recipients, read_identities
 from gasolinera.ops.programs import ProgramError
 from gasolinera.ops.reaching import Operations
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Clone, drop
 from tests.ops.backups import SIX
+from vuelo.embedded import Server
 
 Connection = psycopg.Connection[Any]
 # A process of its own, to be killed or to run out of disk. Says when its folder is there.
@@ -254,3 +256,26 @@ def test_no_secret_of_an_address_is_among_a_programs_arguments() -> None:
     environment = programs.environment_for(url, role="some role")
     assert (environment["PGPASSWORD"], environment["PGHOST"], environment["PGPORT"]) == ("s3cret", "h", "7")
     assert environment["PGOPTIONS"] == "-c work_mem=1MB -c role=some\\ role"
+
+
+def test_services_of_several_databases_are_each_of_their_own_moment(
+    operations: Operations, server: Server, clone_of: Clone, tmp_path: Path
+) -> None:
+    other = clone_of("test")
+    try:
+        with psycopg.connect(server.url(other), autocommit=True) as conn:
+            rows = conn.execute("DELETE FROM ad_schema.outbox_events").rowcount
+        services = tuple(
+            replace(one, url=server.url(other)) if one.name == "ads" else one for one in operations.project.services
+        )
+        apart = Operations(replace(operations.project, services=services), operations.ops_url)
+        manifest = back_up(apart, Wanted(kind=Kind.SERVICE, services=("ads", "auth"), folder=tmp_path)).manifest
+        assert not manifest.has_one_snapshot
+        assert [(one.name, one.database == other) for one in manifest.services] == [("auth", False), ("ads", True)]
+        auth, ads = manifest.services
+        assert auth.consistent_at != ads.consistent_at
+        assert {one.name: one.rows for one in ads.tables}["outbox_events"] == 0
+        live = back_up(operations, Wanted(kind=Kind.SERVICE, services=("ads",), folder=tmp_path)).manifest
+        assert {one.name: one.rows for one in live.service("ads").tables}["outbox_events"] == rows
+    finally:
+        drop(server, other)
