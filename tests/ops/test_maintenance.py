@@ -22,6 +22,7 @@ from gasolinera.ops.reaching import Operations
 from tests.conftest import Clone, drop
 from vuelo import VueloError
 from vuelo.embedded import Server
+from vuelo.window import Window
 
 Connection = psycopg.Connection[Any]
 
@@ -222,6 +223,32 @@ def test_outside_of_its_window_nothing_begins(operations: Operations, ops: Conne
     assert result.opens_at == later.replace(second=0, microsecond=0)
     assert result.tasks == ()
     assert ops.execute("SELECT FROM ops_schema.runs").fetchone() is None
+
+
+def test_what_runs_when_the_window_closes_is_cancelled(
+    operations: Operations, admin: Connection, ops_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gasolinera.ops.maintaining._LOCK_TIMEOUT", "100ms")
+
+    def soon(_window: Window, now: datetime) -> datetime:
+        return now + timedelta(seconds=1)
+
+    monkeypatch.setattr("gasolinera.ops.maintaining.closes_at", soon)
+    fill(admin, 3000)
+    admin.execute(f"VACUUM (ANALYZE) {_TABLE}".encode())
+    admin.execute(
+        """INSERT INTO ops_schema.index_rebuilds (place, index_name, bytes_before, bytes_after, entries)
+           VALUES ('coupon', 'coupon_schema.idempotency_keys_pk', 0, 8192, 3000)"""
+    )
+    with psycopg.connect(ops_url) as reader:
+        reader.execute(f"SELECT count(*) FROM {_TABLE}".encode())
+        result = run(operations, Kind.REINDEX, Kind.REFRESH, window=parsed_window("00:00-24:00 UTC"))
+    (task,) = result.tasks  # nothing begins after it
+    assert (task.object, task.outcome) == ("coupon_schema.idempotency_keys_pk", Outcome.SKIPPED)
+    assert "not done in time" in (task.problem or "")
+    assert result.ended_early
+    run(operations, Kind.DROP_LEFTOVER)
+    assert invalid(admin) == set()
 
 
 def test_windows_of_every_day_need_no_days() -> None:
