@@ -20,7 +20,7 @@ from gasolinera.ops.reaching import Operations
 SQL: Final = load_queries("gasolinera.ops", "live.sql")
 UNREACHABLE: Final = "unreachable"
 PRIVILEGE: Final = "privilege"
-_CONNECT_TIMEOUT_S: Final = 3
+_CONNECT_TIMEOUT_S: Final = 10
 _SESSION: Final = {"statement_timeout": "5s", "lock_timeout": "500ms", "timezone": "UTC"}
 
 Connection = psycopg.Connection[Any]

@@ -170,15 +170,24 @@ def _rates_line(rates: Rates | None) -> Text:
 
 
 def _oldest(sessions: Sequence[Session]) -> Table:
-    table = Table(box=None, padding=(0, 1), expand=False)
-    for heading in ("pid", "role", "application", "state", "transaction", "waits for", "statement"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading in ("pid", "transaction") else "left")
+    table = statement_table(
+        "pid", "role", "application", "state", "transaction", "waits for", right=("pid", "transaction")
+    )
     for one in sessions:
         waits = " ".join(word for word in (one.waits_for, one.waits_on) if word)
         age = duration(one.transaction_s)
         style = "bold red" if (one.transaction_s or 0) >= _LONG_S else None
         cells = (str(one.pid), one.role or "", one.application, one.state, age, waits, one.statement)
         table.add_row(*map(escape, cells), style=style)
+    return table
+
+
+def statement_table(*headings: str, right: Sequence[str]) -> Table:
+    """A last column has the statement, which gets what the others leave, and is cut."""
+    table = Table(box=None, padding=(0, 1), expand=True)
+    for heading in headings:
+        table.add_column(heading, no_wrap=True, justify="right" if heading in right else "left")
+    table.add_column("statement", no_wrap=True, ratio=1)
     return table
 
 

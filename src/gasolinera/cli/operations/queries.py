@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gasolinera.cli.data import AsJson, write_json
-from gasolinera.cli.operations.live import Environment, Interval, Once, watch
+from gasolinera.cli.operations.live import Environment, Interval, Once, statement_table, watch
 from gasolinera.ops.live import places_of
 from gasolinera.ops.reaching import reachable_operations
 from gasolinera.ops.statement_counters import REASONS, Figures, StatementCounters, read_statements
@@ -149,11 +149,8 @@ def _tell(found: Comparison) -> None:
     if not found.regressions:
         console.print("nothing became slower")
         return
-    table = Table(box=None)
-    for heading in ("", "before", "after", "times", "calls", "added", "role", "statement"):
-        table.add_column(
-            heading, justify="right" if heading in ("before", "after", "times", "calls", "added") else "left"
-        )
+    numbers = ("before", "after", "times", "calls", "added")
+    table = statement_table("", *numbers, "role", right=numbers)
     for one in found.regressions:
         table.add_row(
             one.kind.value,
@@ -192,9 +189,8 @@ def _shown(found: Sequence[StatementCounters]) -> RenderableType:
 
 
 def _statements(statements: Sequence[Figures]) -> Table:
-    table = Table(box=None, padding=(0, 1))
-    for heading in ("total", "calls", "mean", "rows", "cache", "role", "statement"):
-        table.add_column(heading, no_wrap=True, justify="left" if heading in ("role", "statement") else "right")
+    numbers = ("total", "calls", "mean", "rows", "cache")
+    table = statement_table(*numbers, "role", right=numbers)
     for one in statements:
         blocks = one.blocks_hit + one.blocks_read
         table.add_row(
