@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from gasolinera.ops.reconciling import COMPARISONS
 from gasolinera.ops.reconciling_events import AGGREGATES
 from gasolinera.ops.reconciling_heard import PUBLISHERS
 from gasolinera.ops.reconciling_kinds import KINDS
-from gasolinera.ops.reconciling_models import Difference, Fact, Moment, Telling
+from gasolinera.ops.reconciling_models import Difference, Fact, Moment, Remedy, Telling
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ONE, OTHER = UUID(int=1), UUID(int=2)
@@ -212,3 +213,12 @@ def test_every_comparison_has_its_streams() -> None:
         for service in (comparison.left, comparison.right):
             names = load_queries("gasolinera.ops", f"reconciling_{service}.sql").keys()
             assert comparison.name in names or comparison.name.partition("_")[0] in names
+
+
+def test_the_page_tells_of_every_comparison_and_remedy() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/how-to/reconcile-services.md").read_text()
+    for comparison in COMPARISONS:
+        first, _, service = comparison.name.partition("_")
+        assert f"`{first}_<service>`" in page if service else f"`{first}`" in page
+    for remedy in Remedy:
+        assert f"| `{remedy}` |" in page
