@@ -128,6 +128,7 @@ def test_rows_that_change_meanwhile_are_judged_as_they_are_now(
                 other.execute(
                     "UPDATE coupon_schema.rate_limits SET request_count = least(request_count + 1, max_requests)"
                 )
+                time.sleep(0.002)
 
     thread = threading.Thread(target=count_up)
     thread.start()
@@ -203,6 +204,30 @@ def test_partitions_and_append_only_tables_are_made_anonymous(operations: Operat
     ).fetchall()
     assert rows == [(True, 0, "ABCD"), (False, 3, "ABCD")]
     assert clean(operations, services=["coupon"], table="coupon_validation_attempts", pace=_FAST).rows == 0
+
+
+def test_a_partition_that_is_dropped_meanwhile_stops_nothing(operations: Operations, admin: Connection) -> None:
+    first, last = datetime(2023, 1, 10, tzinfo=UTC), datetime(2023, 3, 10, tzinfo=UTC)
+    admin.execute("SET ROLE coupon_owner")
+    admin.execute(
+        "SELECT coupon_schema.ensure_month_partitions('coupon_validation_attempts', %s, %s)",
+        (first.date(), last.date()),
+    )
+    admin.execute("RESET ROLE")
+    for month in (1, 2, 3):
+        admin.execute(
+            """INSERT INTO coupon_schema.coupon_validation_attempts
+                   (result, coupon_code, validation_method, device_id, created_at)
+               VALUES ('INVALID_CODE', 'ABCE', 'QR_SCAN', 'app-1', %s)""",
+            (first.replace(month=month),),
+        )
+
+    def drop_one(_rule: Rule, rows: int, _expected: int | None) -> None:
+        if rows == 1:
+            admin.execute("DROP TABLE IF EXISTS coupon_schema.coupon_validation_attempts_2023_02")
+
+    result = clean(operations, services=["coupon"], table="coupon_validation_attempts", pace=_FAST, told=drop_one)
+    assert [(rule.outcome, rule.rows) for rule in result.rules] == [(Outcome.CLEANED, 2)]
 
 
 def test_a_table_without_an_index_by_time_is_walked_through(operations: Operations, admin: Connection) -> None:

@@ -58,7 +58,12 @@ def prepare(conn: Connection) -> None:
 def batches(conn: Connection, rule: Rule, target: Target, leaf: Leaf, pace: Pace) -> Generator[Batch]:
     """Each is committed when it is given. Raises what psycopg raises, lock timeouts after some tries."""
     walk = _by_time if leaf.is_indexed else _by_place
-    yield from walk(conn, rule, target, leaf, pace)
+    try:
+        yield from walk(conn, rule, target, leaf, pace)
+    except psycopg.errors.UndefinedTable:
+        if leaf.name == rule.table:
+            raise
+        # A partition that was dropped meanwhile took its rows along.
 
 
 def function_batches(conn: Connection, rule: Rule, schema: str, pace: Pace) -> Generator[Batch]:
