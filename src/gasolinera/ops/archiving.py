@@ -152,6 +152,9 @@ def restore(conn: Connection, archive: Archive, schema: str, table: str) -> Rest
     Nothing of the service is touched: the table has the columns and their types, and no constraint but NOT NULL. A
     corrupt file leaves nothing. Raises what `verify` does, and ConflictError `ops.restore_exists`.
     """
+    if schema.startswith("pg_") or schema in (archive.schema_name, "public"):
+        message = f"{schema} is no side schema: programs look for their tables there"
+        raise InputError("ops.restore_schema", message, "name one that only you look at")
     store = store_of(archive)
     manifest = read_manifest(store, archive)
     place = sql.Identifier(schema, table)

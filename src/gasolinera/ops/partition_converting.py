@@ -32,7 +32,14 @@ from gasolinera.ops.partition_conversions import (
     read_inventory,
     written,
 )
-from gasolinera.ops.partition_making import conversion_lock, grant_all, make_partition, make_trigger, newest
+from gasolinera.ops.partition_making import (
+    conversion_lock,
+    grant_all,
+    make_partition,
+    make_trigger,
+    newest,
+    quoted_name,
+)
 from gasolinera.ops.partition_plans import plan_table
 from gasolinera.ops.partition_rules import load_rules, rule_for
 from gasolinera.ops.partition_tables import literal_of, standing_of
@@ -229,10 +236,8 @@ def _move_index(conn: Connection, plan: Conversion, inventory: Inventory, index:
         conn.execute(sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(new, name, definition))
         _comment(conn, sql.SQL("CONSTRAINT {} ON {}").format(name, new), index.constraint_comment)
     else:
-        place = f" ON {sql.Identifier(plan.schema, plan.table).as_string(conn)} "
-        unquoted = f" ON {plan.schema}.{plan.table} "
-        found = unquoted if unquoted in index.definition else place
-        conn.execute(written(index.definition.replace(found, f" ON {new.as_string(conn)} ", 1)))
+        place = f" ON {quoted_name(conn, (plan.schema, plan.table))} "
+        conn.execute(written(index.definition.replace(place, f" ON {new.as_string(conn)} ", 1)))
     _comment(conn, sql.SQL("INDEX {}").format(sql.Identifier(plan.schema, index.name)), index.comment)
 
 

@@ -163,7 +163,7 @@ def grant_all(conn: Connection, grants: Sequence[Grant], schema: str, name: str)
 def make_trigger(conn: Connection, trigger: Trigger, old: tuple[str, str], new: tuple[str, str]) -> None:
     """The same on another table, with its state and comment."""
     place = sql.Identifier(*new)
-    written = f" ON {_quoted(conn, old)} "
+    written = f" ON {quoted_name(conn, old)} "
     definition = trigger.definition.replace(written, f" ON {place.as_string(conn)} ", 1)
     conn.execute(definition.encode())
     name = sql.Identifier(trigger.name)
@@ -241,7 +241,8 @@ def _current_role(conn: Connection) -> str:
     return str(row[0])
 
 
-def _quoted(conn: Connection, name: tuple[str, str]) -> str:
+def quoted_name(conn: Connection, name: tuple[str, str]) -> str:
+    """As PostgreSQL writes a table's name with its schema: in quotes only where it must."""
     row = conn.execute("SELECT format('%%I.%%I', %s::text, %s::text)", name).fetchone()
     assert row is not None
     return str(row[0])

@@ -115,10 +115,11 @@ def _forbidden(archive: Archive, plan: TablePlan | None) -> str | None:
     if plan is None:
         return None
     rule = plan.rule
+    lower = "MINVALUE" if archive.lower_bound is None else f"'{archive.lower_bound}'"
     attach = (
         f"ALTER TABLE {archive.schema_name}.{archive.table_name} ATTACH PARTITION "
         f"{archive.schema_name}.{archive.partition_name} "
-        f"FOR VALUES FROM ('{archive.lower_bound}') TO ('{archive.upper_bound}') brings it back"
+        f"FOR VALUES FROM ({lower}) TO ('{archive.upper_bound}') brings it back"
     )
     if rule.legal_hold is not None:
         return f"on hold: {rule.legal_hold}; {attach}"
@@ -226,12 +227,14 @@ def _verify_and_drop(sessions: _Sessions, current: list[Archive], now: Callable[
         conn.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(table))
         require_same_rows(conn, archive, manifest)
         now(State.VERIFIED)
-        _drop(conn, archive)
+        # Who points to another table by a foreign key has to lock that one, too, to be dropped.
+        patiently(conn, f"dropping {archive.partition_name}", lambda: _drop(conn, archive), sessions.patience)
     now(State.DROPPED)
 
 
 def _drop(conn: Connection, archive: Archive) -> None:
-    conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(archive.schema_name, archive.partition_name)))
+    with conn.transaction():
+        conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(archive.schema_name, archive.partition_name)))
 
 
 def _name(schema: str, name: str) -> str:

@@ -14,6 +14,7 @@ from gasolinera.ops import archiving
 from gasolinera.ops.archive_files import Manifest
 from gasolinera.ops.archive_stores import open_store
 from gasolinera.ops.archived_partitions import Archive, list_archives
+from gasolinera.ops.lock_patience import Patience
 from gasolinera.ops.partition_upkeep import Upkeep, maintain, retire, states
 from gasolinera.ops.reaching import Operations, ops_session, owner_session
 from tests.conftest import REPOSITORY, Connection
@@ -150,6 +151,28 @@ def test_a_row_that_somebody_adds_to_the_detached_table_is_not_dropped(
     assert (again.state, again.rows) == ("DROPPED", 51)
 
 
+def test_one_that_points_to_a_table_in_use_is_dropped_when_that_is_let_go(
+    operations: Operations, admin: Connection, tmp_path: Path
+) -> None:
+    make_scans(operations)
+    admin.execute("SET ROLE coupon_owner")
+    admin.execute(
+        """CREATE TABLE coupon_schema.scans_stations (id int PRIMARY KEY);
+           ALTER TABLE coupon_schema.scans ADD station int REFERENCES coupon_schema.scans_stations"""
+    )
+    add_month(admin, 3, 20)
+    set_rule(operations, "ARCHIVE", 1)
+    store = open_store(str(tmp_path))
+    with psycopg.connect(operations.ops_url) as reader:
+        reader.execute("SELECT count(*) FROM coupon_schema.scans_stations")
+        impatient = Patience(lock_timeout_ms=50, tries=2, first_pause_s=0.01)
+        (stuck,) = retire(operations, ["coupon"], store, patience=impatient)
+    (one,) = stuck.retired
+    assert "ops.locked" in (one.problem or "")
+    (again,) = _retire(operations, tmp_path).retired
+    assert (again.state, again.rows, again.problem) == ("DROPPED", 20, None)
+
+
 def test_an_archive_that_is_not_what_was_written_is_refused(operations: Operations, tmp_path: Path) -> None:
     make_scans(operations, [3], rows=500)
     set_rule(operations, "ARCHIVE", 1)
@@ -190,6 +213,9 @@ def test_a_restore_overwrites_no_table(operations: Operations, tmp_path: Path) -
         archiving.restore(conn, archive, "coupon_restored", "scans")
         with pytest.raises(ConflictError, match=r"coupon_restored\.scans is there already"):
             archiving.restore(conn, archive, "coupon_restored", "scans")
+        for schema in ("coupon_schema", "public", "pg_catalog"):
+            with pytest.raises(InputError, match=f"{schema} is no side schema"):
+                archiving.restore(conn, archive, schema, "other")
 
 
 def test_without_a_place_nothing_that_is_to_be_archived_is_touched(operations: Operations) -> None:

@@ -257,6 +257,8 @@ def test_a_plain_default_keeps_its_sequence_and_policies_go_along(operations: Op
            CREATE POLICY own ON coupon_schema.scans AS RESTRICTIVE FOR SELECT TO coupon_app, coupon_ro
                USING (owner = current_user);
            CREATE POLICY write ON coupon_schema.scans FOR INSERT TO PUBLIC WITH CHECK (day > '2020-01-01');
+           CREATE INDEX "Odd 100%s idx" ON coupon_schema.scans (owner) WHERE owner LIKE '%a%s';
+           CREATE VIEW coupon_schema."Scans %s" AS SELECT * FROM coupon_schema.scans WHERE owner LIKE 'm%';
            INSERT INTO coupon_schema.scans (owner, day) SELECT 'me', '2026-01-01' FROM generate_series(1, 10)"""
     )
     policies = "SELECT * FROM pg_policies WHERE tablename = 'scans' ORDER BY policyname"
@@ -267,7 +269,9 @@ def test_a_plain_default_keeps_its_sequence_and_policies_go_along(operations: Op
     assert admin.execute(
         "INSERT INTO coupon_schema.scans (owner, day) VALUES ('me', %s) RETURNING id", (CUTOFF.date(),)
     ).fetchone() == (11,)
-    admin.execute("DROP TABLE coupon_schema.scans")
+    assert admin.execute('SELECT count(*) FROM coupon_schema."Scans %s"').fetchone() == (11,)
+    assert ("Odd 100%s idx", "(owner) WHERE (owner ~~ '%a%s'::text)") in _indexes(admin)
+    admin.execute("DROP TABLE coupon_schema.scans CASCADE")
     assert admin.execute("SELECT to_regclass('coupon_schema.scans_id_seq')").fetchone() == (None,)
 
 
