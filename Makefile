@@ -120,6 +120,10 @@ bench-redemptions: .venv/development ## Redemptions beside the bare statements, 
 bench-cleanup: .venv/development ## Ten million old rows cleaned beside redemptions: docs/reference/cleanup-benchmarks.md
 	$(BIN)/python -m bench.cleanup $(ARGS)
 
+.PHONY: bench-partitions
+bench-partitions: .venv/development ## How long others wait while partitions are made and a table of 3,000,000 rows is converted
+	$(BIN)/python -m bench.partitions $(ARGS)
+
 .PHONY: bench-screens
 bench-screens: .venv/development ## What pages cost on a slow phone: docs/reference/screen-benchmarks.md
 	$(BIN)/python -m bench.screens $(ARGS)
