@@ -58,25 +58,32 @@ SELECT c.conrelid::regclass || ' ' || c.conname AS object, greatest(t.reltuples,
            AND (i.indkey::smallint[])[0:cardinality(c.conkey) - 1] @> c.conkey);
 
 -- name: sequences
--- How much of its numbers a sequence, or the column that it fills, has given out, in percent; from one on.
-SELECT s.seqrelid::regclass::text AS object, u.used AS amount, NULL::text AS why
-  FROM pg_sequence AS s
-  JOIN pg_class AS c ON c.oid = s.seqrelid AND c.relpersistence <> 't'
-  LEFT JOIN (
-    SELECT d.objid, min(CASE a.atttypid WHEN 'smallint'::regtype THEN 32767 WHEN 'integer'::regtype THEN 2147483647 END)
-               AS most
-      FROM pg_depend AS d
-      JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-     GROUP BY d.objid
-  ) AS k ON k.objid = s.seqrelid
+-- How much of its numbers a sequence, or the column that it fills, has given out, in percent; from one on. Not of those
+-- that end at 2^63: each would have to be opened, and they do not end.
+WITH ending AS MATERIALIZED (
+    SELECT s.seqrelid, least(s.seqmax, k.most) AS most
+      FROM pg_sequence AS s
+      JOIN pg_class AS c ON c.oid = s.seqrelid AND c.relpersistence <> 't'
+      LEFT JOIN (
+        SELECT d.objid,
+               min(CASE a.atttypid WHEN 'smallint'::regtype THEN 32767 WHEN 'integer'::regtype THEN 2147483647 END)
+                   AS most
+          FROM pg_depend AS d
+          JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+         WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+           AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype)
+         GROUP BY d.objid
+      ) AS k ON k.objid = s.seqrelid
+     WHERE s.seqincrement > 0 AND (k.most IS NOT NULL OR s.seqmax < 9223372036854775807)
+)
+SELECT e.seqrelid::regclass::text AS object, u.used AS amount, NULL::text AS why
+  FROM ending AS e
  CROSS JOIN LATERAL (
-    SELECT CASE WHEN has_sequence_privilege(s.seqrelid, 'SELECT')
-                THEN 100.0 * pg_sequence_last_value(s.seqrelid) END
-           / least(s.seqmax, coalesce(k.most, s.seqmax))::double precision AS used
+    SELECT 100.0 * CASE WHEN has_sequence_privilege(e.seqrelid, 'SELECT')
+                        THEN pg_sequence_last_value(e.seqrelid) END / e.most::double precision AS used
     OFFSET 0
  ) AS u
- WHERE s.seqincrement > 0 AND u.used >= 1;
+ WHERE u.used >= 1;
 
 -- name: unvalidated_constraints
 -- Constraints that hold for new rows alone.
