@@ -190,7 +190,8 @@ def _run_again(project: vuelo.Project, plan: RollbackPlan) -> tuple[tuple[str, .
         (result,) = vuelo.migrate(project, target=plan.to)
     except RunFailedError as error:
         reasons = "; ".join(one.error.message for one in error.results if one.error)
-        return (), [f"a repeatable script of this release does not fit version {plan.to}: {reasons}"]
+        ran = tuple(step.script for one in error.results for step in one.steps)
+        return ran, [f"a repeatable script of this release does not fit version {plan.to}: {reasons}"]
     return tuple(step.script for step in result.steps), []
 
 
