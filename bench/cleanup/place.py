@@ -27,7 +27,7 @@ _AT_ONCE = 500_000
 _FILL = f"""
 INSERT INTO redemption_schema.{TABLE} (key_hash, fingerprint, status, answer, created_at)
 SELECT sha256(('old' || n)::bytea), sha256(('body' || n)::bytea), 201,
-       convert_to(format('{{"reference":"RDM-%s","discount":"50.00"}}', n), 'UTF8'),
+       convert_to(format('{{"reference":"RDM-%%s","discount":"50.00"}}', n), 'UTF8'),
        now() - interval '30 hours' - n * interval '1 ms'
   FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
 """  # noqa: S608  constants of this module alone
