@@ -7,6 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gasolinera.errors import InputError, UnknownError
 from gasolinera.ops import alerting, operations_schema
@@ -324,3 +326,34 @@ def test_what_ended_long_ago_is_removed_and_what_is_open_never(kept: Connection,
     )
     run_round(kept, [GOOD], receiver)
     assert [one.check_name for one in alerting.list_alerts(kept, ended_too=True)] == ["dead_rows"]
+
+
+def expected(looks: Sequence[Verdict]) -> list[str]:
+    """What one check's looks are worth telling, said another way: by the stretches between good looks."""
+    told: list[str] = []
+    stretch: list[Verdict] = []
+    for look in [look for look in looks if look is not Verdict.SKIPPED]:
+        if look in (Verdict.WARNING, Verdict.CRITICAL):
+            if not stretch:
+                told.append("firing")
+            elif look is Verdict.CRITICAL and Verdict.CRITICAL not in stretch:
+                told.append("escalated")
+            stretch.append(look)
+        elif stretch:
+            told.append("resolved")
+            stretch = []
+    return told
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(looks=st.lists(st.sampled_from(list(Verdict)), max_size=10), runs=st.integers(1, 2))
+def test_whatever_a_check_does_each_change_is_told_once(
+    kept: Connection, receiver: Receiver, heard: Listening, looks: list[Verdict], runs: int
+) -> None:
+    kept.execute("TRUNCATE ops_schema.alerts")
+    heard.got.clear()
+    for look in looks:
+        for _ in range(runs):  # a second run of the same look, as another machine's, tells nothing
+            run_round(kept, [found("any", look, "x")], receiver)
+    assert kinds(heard) == expected(looks)
+    assert len({one.headers["webhook-id"] for one in heard.got}) == len(heard.got)

@@ -21,6 +21,8 @@ from vuelo.cli.app import app_of
 
 Connection = psycopg.Connection[Any]
 PAGES = ("maintain", "troubleshoot", "roll-back", "disaster")
+# A copy of a whole server and its restore take long; tests/ops/physical has them in little.
+LONG = {"disaster"}
 # What asks for the database's name, which nobody can type here.
 ASKS = (
     "vuelo undo",
@@ -153,7 +155,9 @@ def problem_of(step: Step, url: str) -> str | None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.long] if page in LONG else []) for page in PAGES]
+)
 def test_every_step_of_a_page_does_what_it_says(page: str, book_url: str) -> None:
     steps = steps_of(RUNBOOKS / f"{page}.md")
     assert len(steps) > 5
@@ -165,6 +169,16 @@ def test_every_step_of_a_page_does_what_it_says(page: str, book_url: str) -> Non
             here = [step for step in steps if step.section == section]
             problems += [problem for step in here if (problem := problem_of(step, book_url))]
     assert not problems, "\n\n".join(problems)
+
+
+@pytest.mark.parametrize("page", sorted(LONG))
+def test_every_command_of_a_long_page_exists_with_its_options(page: str) -> None:
+    """Options are read before the help is shown, and nothing is done."""
+    for step in steps_of(RUNBOOKS / f"{page}.md"):
+        program, *words = shlex.split(step.command)
+        if program != "psql":
+            shown = CliRunner().invoke({"gasolinera": app, "vuelo": app_of()}[program], [*words, "--help"])
+            assert shown.exit_code == 0, f"line {step.line}: {shown.output}"
 
 
 def test_every_page_is_run() -> None:
