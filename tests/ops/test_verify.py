@@ -202,7 +202,7 @@ def test_without_the_platforms_keys_only_what_needs_none_is_tried(site: Site) ->
     assert done.exit_code == 1
     tried = {name for name, outcome in outcomes(done).items() if outcome is Outcome.OK}
     assert tried == {"ops: ready", "auth: ask for a code", "station: find the nearest", "raffle: list the raffles"}
-    assert left_open(site) == 0
+    assert all_closed(site)
 
 
 def test_a_platform_that_does_not_answer_is_one_failure(site: Site) -> None:

@@ -14,6 +14,7 @@ from gasolinera.ops import verifying_journeys as journeys
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.runs import recorded_run
 from gasolinera.ops.verifying_asking import Outcome, Platform, Step
+from gasolinera.ops.verifying_cleanup import clean
 
 _EARLIER: Final = "clean up what an earlier run left"
 _OWN: Final = "clean up"
@@ -95,10 +96,10 @@ def _travel(platform: Platform, travels: Sequence[_Journey]) -> None:
     if not platform.made.is_answering:
         return  # all else would only say so again, and slowly
     if platform.keyring is not None:
-        platform.step("ops", _EARLIER, journeys.clean)
+        platform.step("ops", _EARLIER, clean)
     try:
         for service, name, do in travels:
             platform.step(service, name, do)
     finally:
         if platform.keyring is not None:
-            platform.step("ops", _OWN, journeys.clean)
+            platform.step("ops", _OWN, clean)

@@ -1,7 +1,7 @@
 """One critical journey a service, with people, a station and a campaign that exist for this alone.
 
-What is made is marked and closed again by `clean`, which finds all of it by its marks. It leaves what tables keep for
-ever: of each run a cancelled redemption and a cancelled coupon, and lines of audit logs.
+What is made is marked, and `verifying_cleanup` closes it again: it finds all of it by its marks. What tables keep for
+ever stays: of each run a cancelled redemption and a cancelled coupon, and lines of audit logs.
 """
 
 import random
@@ -12,9 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import msgspec
-import psycopg
 from psycopg import sql
 
 from gasolinera.ops.verifying_asking import (
@@ -41,7 +39,7 @@ _VERIFIER: Final = (sys.executable, "-c", "from gasolinera.cli.main import main;
 _VERDICTS: Final = {0: "verified", 3: "consistent; nobody whom the verifier trusts dates it"}
 # The Pacific, a thousand kilometres from any coast, inside of what the strict constraints take for Mexico.
 _LATITUDE, _LONGITUDE = 15.0, -118.0
-_OK, _NO_CONTENT, _REFUSED, _UNAUTHENTICATED, _NOT_FOUND, _LIMITED = 200, 204, 400, 401, 404, 429
+_OK, _NO_CONTENT, _REFUSED, _UNAUTHENTICATED, NOT_FOUND, _LIMITED = 200, 204, 400, 401, 404, 429
 
 _ACCOUNT: Final = b"""
 INSERT INTO auth_schema.users AS u (public_id, phone_number, first_name, last_name, role, phone_verified_at,
@@ -50,7 +48,7 @@ VALUES (%(user)s, %(phone)s, 'Verification', 'of the platform', 'CUSTOMER', now(
         '{"verification": true}')
 ON CONFLICT (public_id) DO UPDATE SET is_active = true, failed_login_attempts = 0, locked_until = NULL
 """
-_TOLD: Final = b"""
+TOLD: Final = b"""
 INSERT INTO auth_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
 SELECT 'user.changed', 'user', u.public_id::text,
        jsonb_build_object('public_id', u.public_id, 'role', u.role, 'active', u.is_active)
@@ -61,21 +59,13 @@ RETURNING event_id
 _TAKEN_IN: Final = """
 SELECT count(*) > 0 AND bool_and(settled_at IS NOT NULL) FROM {}.inbox_events WHERE event_id = %(event)s
 """
-_RETIRED: Final = b"""
-UPDATE auth_schema.users SET is_active = false WHERE public_id = %(user)s AND is_active RETURNING 1
-"""
 _STAFFED: Final = b"""
 INSERT INTO redemption_schema.employments (
     employee_number, user_id, station_code, may_process_transactions, is_active, as_of)
 VALUES (%(number)s, %(user)s, %(station)s, true, true, now())
 ON CONFLICT (employee_number) DO NOTHING
 """
-_DISMISSED: Final = b"DELETE FROM redemption_schema.employments WHERE employee_number = %(number)s RETURNING 1"
-_OPEN_REDEMPTIONS: Final = b"""
-SELECT transaction_reference FROM redemption_schema.redemptions
- WHERE station_code = %(station)s AND status = 'COMPLETED' AND user_id = %(user)s
-"""
-_OPEN_COUPONS: Final = b"""
+OPEN_COUPONS: Final = b"""
 SELECT c.coupon_code FROM coupon_schema.coupons AS c JOIN coupon_schema.campaigns AS g ON g.id = c.campaign_id
  WHERE g.campaign_code = %(campaign)s AND c.status IN ('ACTIVE', 'SUSPENDED')
 """
@@ -90,16 +80,16 @@ class _Session(msgspec.Struct):
     session_token: str
 
 
-class _Station(msgspec.Struct):
+class SeenStation(msgspec.Struct):
     station_code: str
     status: str
 
 
 class _Nearby(msgspec.Struct):
-    items: list[_Station]
+    items: list[SeenStation]
 
 
-class _Campaign(msgspec.Struct):
+class SeenCampaign(msgspec.Struct):
     status: str
 
 
@@ -108,7 +98,7 @@ class _Batch(msgspec.Struct):
     status: str
 
 
-class _Coupon(msgspec.Struct):
+class SeenCoupon(msgspec.Struct):
     status: str
 
 
@@ -122,7 +112,7 @@ class _Redemption(msgspec.Struct):
     discount_amount: str
 
 
-class _Cancelled(msgspec.Struct):
+class SeenCancelled(msgspec.Struct):
     redemption: _Redemption
     coupon: str | None
 
@@ -178,11 +168,11 @@ def refresh_and_log_out(platform: Platform) -> str:
 def open_station(platform: Platform) -> str:
     chief = platform.administrator()
     found = platform.get("station", f"/api/stations/{STATION}")
-    if found.status == _NOT_FOUND:
-        platform.post("station", "/api/stations", _new_station(), chief).read(_Station)
-    elif found.read(_Station).status != "ACTIVE":
+    if found.status == NOT_FOUND:
+        platform.post("station", "/api/stations", _new_station(), chief).read(SeenStation)
+    elif found.read(SeenStation).status != "ACTIVE":
         body = {"status": "ACTIVE", "reason": REASON}
-        platform.post("station", f"/api/stations/{STATION}/status", body, chief).read(_Station)
+        platform.post("station", f"/api/stations/{STATION}/status", body, chief).read(SeenStation)
     platform.made.is_station_open = True
     return ""
 
@@ -217,7 +207,7 @@ def tell_of_account(platform: Platform) -> str:
     """An event in auth's outbox, until the consumers of station and raffle have had its effect."""
     if platform.made.refresh_token is None:
         raise NotTriedError("there is no account to tell of")
-    ((event,),) = platform.rows("auth", _TOLD, {"user": CUSTOMER})
+    ((event,),) = platform.rows("auth", TOLD, {"user": CUSTOMER})
     told = [_until_taken_in(platform, service, event) for service in ("station", "raffle")]
     return f"after {sum(told):.2f} s"
 
@@ -254,15 +244,15 @@ def issue_coupon(platform: Platform) -> str:
         )
 
     taken_s = platform.until(is_issued, "a worker has issued it", within_s=_ISSUED_WITHIN_S)
-    ((code,),) = platform.rows("coupon", _OPEN_COUPONS, {"campaign": CAMPAIGN})
-    platform.post("coupon", f"/api/coupons/{code}/assign", {"user_id": CUSTOMER}, chief).read(_Coupon)
+    ((code,),) = platform.rows("coupon", OPEN_COUPONS, {"campaign": CAMPAIGN})
+    platform.post("coupon", f"/api/coupons/{code}/assign", {"user_id": CUSTOMER}, chief).read(SeenCoupon)
     platform.made.coupon_code = str(code)
     return f"after {taken_s:.2f} s"
 
 
 def _open_campaign(platform: Platform, chief: str) -> None:
     found = platform.get("coupon", f"/api/campaigns/{CAMPAIGN}", chief)
-    if found.status == _NOT_FOUND:
+    if found.status == NOT_FOUND:
         now = datetime.now(UTC)
         terms = {
             "campaign_code": CAMPAIGN,
@@ -277,9 +267,9 @@ def _open_campaign(platform: Platform, chief: str) -> None:
             "cancellation_policy": "RESTORE",
         }
         found = platform.post("coupon", "/api/campaigns", terms, chief)
-    if found.read(_Campaign).status != "ACTIVE":
+    if found.read(SeenCampaign).status != "ACTIVE":
         path = f"/api/campaigns/{CAMPAIGN}/status"
-        platform.post("coupon", path, {"status": "ACTIVE"}, chief).read(_Campaign)
+        platform.post("coupon", path, {"status": "ACTIVE"}, chief).read(SeenCampaign)
 
 
 def refuse_forged(platform: Platform) -> str:
@@ -309,7 +299,7 @@ def cancel(platform: Platform) -> str:
     if platform.made.reference is None:
         raise NotTriedError("nothing was redeemed")
     path = f"/api/redemptions/{platform.made.reference}/cancel"
-    back = platform.post("redemption", path, {"reason": REASON}, platform.administrator()).read(_Cancelled)
+    back = platform.post("redemption", path, {"reason": REASON}, platform.administrator()).read(SeenCancelled)
     status = _coupon_status(platform)
     if (back.redemption.status, back.coupon, status) != ("CANCELLED", "RESTORED", "ACTIVE"):
         raise WrongError(f"it is {back.redemption.status}, its coupon {back.coupon} and {status}")
@@ -318,7 +308,7 @@ def cancel(platform: Platform) -> str:
 
 def _coupon_status(platform: Platform) -> str:
     path = f"/api/coupons/{platform.made.coupon_code}"
-    return platform.get("coupon", path, platform.administrator()).read(_Coupon).status
+    return platform.get("coupon", path, platform.administrator()).read(SeenCoupon).status
 
 
 def _shown_code(platform: Platform) -> str:
@@ -370,66 +360,3 @@ def _verified(platform: Platform, number: int) -> str:
     if done.returncode not in _VERDICTS:
         raise WrongError(f"draw {number} is not verified: {done.stdout.decode(errors='replace')[-300:]}")
     return _VERDICTS[done.returncode]
-
-
-def clean(platform: Platform) -> str:
-    """What this run made, and what an earlier one left: each by its marks, each on its own."""
-    seen: list[str] = []
-    troubles: list[str] = []
-    for what in (_cancel_redemptions, _cancel_coupons, _pause_campaign, _dismiss, _close_station, _retire):
-        try:
-            seen += what(platform)
-        except (WrongError, httpx.HTTPError, psycopg.Error) as error:
-            troubles.append(f"{what.__name__.strip('_').replace('_', ' ')}: {error}")
-    if troubles:
-        raise WrongError("; ".join(troubles))
-    return ", ".join(seen)
-
-
-def _cancel_redemptions(platform: Platform) -> list[str]:
-    values = {"station": STATION, "user": CUSTOMER}
-    references = [row[0] for row in platform.rows("redemption", _OPEN_REDEMPTIONS, values)]
-    for reference in references:
-        path = f"/api/redemptions/{reference}/cancel"
-        platform.post("redemption", path, {"reason": REASON}, platform.administrator()).read(_Cancelled)
-    return [f"{len(references)} redemptions cancelled"] if references else []
-
-
-def _cancel_coupons(platform: Platform) -> list[str]:
-    codes = [row[0] for row in platform.rows("coupon", _OPEN_COUPONS, {"campaign": CAMPAIGN})]
-    for code in codes:
-        path = f"/api/coupons/{code}/cancel"
-        platform.post("coupon", path, {"reason": REASON}, platform.administrator()).read(_Coupon)
-    return [f"{len(codes)} coupons cancelled"] if codes else []
-
-
-def _pause_campaign(platform: Platform) -> list[str]:
-    if platform.keyring is None:
-        return []
-    chief = platform.administrator()
-    found = platform.get("coupon", f"/api/campaigns/{CAMPAIGN}", chief)
-    if found.status == _NOT_FOUND or found.read(_Campaign).status != "ACTIVE":
-        return []
-    platform.post("coupon", f"/api/campaigns/{CAMPAIGN}/status", {"status": "PAUSED"}, chief).read(_Campaign)
-    return ["the campaign paused"]
-
-
-def _dismiss(platform: Platform) -> list[str]:
-    return ["the attendant dismissed"] if platform.rows("redemption", _DISMISSED, {"number": EMPLOYEE_NUMBER}) else []
-
-
-def _close_station(platform: Platform) -> list[str]:
-    found = platform.get("station", f"/api/stations/{STATION}")
-    if found.status == _NOT_FOUND or found.read(_Station).status != "ACTIVE":
-        return []
-    body = {"status": "INACTIVE", "reason": REASON}
-    platform.post("station", f"/api/stations/{STATION}/status", body, platform.administrator()).read(_Station)
-    return ["the station closed"]
-
-
-def _retire(platform: Platform) -> list[str]:
-    """Last, and told to the others: they know of the account what auth knows."""
-    if not platform.rows("auth", _RETIRED, {"user": CUSTOMER}):
-        return []
-    platform.rows("auth", _TOLD, {"user": CUSTOMER})
-    return ["the account deactivated"]
