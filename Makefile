@@ -104,6 +104,10 @@ bench-issuing: .venv/development ## A million signed coupons beside bare signing
 bench-ads: .venv/development ## The choice of an advertisement among many, after many: docs/reference/ad-benchmarks.md
 	$(BIN)/python -m bench.ads $(ARGS)
 
+.PHONY: bench-checks
+bench-checks: .venv/development ## Health checks over ten thousand tables: docs/reference/check-benchmarks.md
+	$(BIN)/python -m bench.checks $(ARGS)
+
 .PHONY: bench-entries
 bench-entries: .venv/development ## Tickets that enter a raffle by event beside the bare INSERT: docs/reference/raffle-entry-benchmarks.md
 	$(BIN)/python -m bench.entries --write $(ARGS)

@@ -115,7 +115,7 @@ def _page(figures: Figures) -> str:
     slow = "\n".join(f"| `{name}` | {1000 * seconds:.0f} ms |" for name, seconds in figures.checks[:_SLOWEST])
     return f"""# Benchmarks of health checks
 
-Written by `python -m bench.checks`. A round of `ops check` without the group `data` and without `drift`, on
+Written by `make bench-checks`. A round of `ops check` without the group `data` and without `drift`, on
 PostgreSQL {figures.server} with {figures.tables:,} tables and {figures.indexes:,} indexes, on two shared cores
 ({platform.machine()}), in memory.
 

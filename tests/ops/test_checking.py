@@ -148,11 +148,12 @@ def test_backups_are_none_until_somebody_records_one(admin: Admin) -> None:
 def test_every_question_is_answered_in_its_three_columns(admin: Admin) -> None:
     for file in ("sessions", "vacuum", "tables", "copies", "safety"):
         for query in load_queries("gasolinera.ops", f"checks_{file}.sql").values():
-            if query.name.endswith("_before_17"):
-                continue  # of older servers, where its own test asks it
+            name = query.name.removesuffix("_before_17")
+            if name == "requested_checkpoints" and (name == query.name) != (admin.info.server_version >= 170000):
+                continue  # of another server
             cursor = admin.execute(query.sql.encode(), {"schemas": SCHEMAS})
             assert cursor.description is not None
-            third = "why" if BY_NAME[query.name].against is None else "whole"
+            third = "why" if BY_NAME[name].against is None else "whole"
             assert [column.name for column in cursor.description] == ["object", "amount", third], query.name
 
 

@@ -429,3 +429,25 @@ def test_bloat_says_nothing_of_small_tables(operations: Operations, admin: Admin
         )
         assert result.worst is None
     assert {"drift"} == checking_rounds.SLOW
+
+
+@pytest.mark.parametrize(
+    ("role", "unknown"), [("ops", {"superuser_only"}), ("station_ro", {"superuser_only", "privilege"})]
+)
+def test_a_login_with_few_rights_is_told_what_it_may_not_see(
+    operations: Operations, server: Server, admin: Admin, role: str, unknown: set[str]
+) -> None:
+    url = server.url(admin.info.dbname, role)
+    as_login = Operations(project_at(url, "test"), operations.ops_url)
+    groups = frozenset({Group.ACTIVITY, Group.CONNECTIONS, Group.SECURITY, Group.TABLES, Group.REPLICATION})
+    results = check_operations(as_login, Wanted(groups=groups), remembers=False)
+    reasons = {one.name: one.reason for one in results if one.reason is not None}
+    assert set(reasons.values()) - {"first_look", "too_little", "no_extension", "no_tls"} == unknown
+    told = {name for name, reason in reasons.items() if reason == "superuser_only"}
+    # Who may read all data may read how passwords are kept.
+    assert told == {"weak_access_rules"} | ({"weak_passwords"} if role != "ops" else set())
+    if "privilege" in unknown:
+        assert {rule.name for rule in BY_NAME.values() if rule.sees_all and rule.group in groups} <= {
+            name for name, reason in reasons.items() if reason == "privilege"
+        }
+    assert {one.verdict for one in results if one.group is Group.TABLES} == {Verdict.GOOD}
