@@ -31,12 +31,14 @@ from vuelo.embedded import Server
 Connection = psycopg.Connection[Any]
 # A process of its own, to be killed or to run out of disk. Says when its folder is there.
 _BACKUP = """
+import signal
 import sys
 from pathlib import Path
 from gasolinera.ops.catalogue import Kind
 from gasolinera.ops.dumping import Wanted, back_up
 from gasolinera.ops.reaching import Operations
 from tests.conftest import project_at
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 url, folder = sys.argv[1:]
 operations = Operations(project_at(url, "test"), url)
 back_up(operations, Wanted(kind=Kind.SERVICE, services=("station",), folder=Path(folder)),
