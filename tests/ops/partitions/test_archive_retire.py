@@ -76,12 +76,13 @@ def test_rows_that_are_too_old_go_to_a_file_and_come_back_as_they_were(
     assert result == [("OK", "300")]
 
 
+@pytest.mark.parametrize("steps", [("detached", "verified"), pytest.param(STEPS, marks=pytest.mark.long)])
 def test_killed_after_any_step_the_next_run_completes_and_nothing_is_lost(
-    operations: Operations, admin: Connection, tmp_path: Path
+    operations: Operations, admin: Connection, tmp_path: Path, steps: tuple[str, ...]
 ) -> None:
     make_scans(operations)
     set_rule(operations, "ARCHIVE", 1)
-    for number, step in enumerate(STEPS):
+    for number, step in enumerate(steps):
         back = 3 + number
         add_month(admin, back, 40)
         before = rows_of(operations, f"coupon_schema.{name_of(back)}")
@@ -95,9 +96,9 @@ def test_killed_after_any_step_the_next_run_completes_and_nothing_is_lost(
             archiving.restore(conn, newest, "coupon_restored", name_of(back))
         assert rows_of(operations, f"coupon_restored.{name_of(back)}") == before
         assert admin.execute("SELECT to_regclass('coupon_schema.' || %s)", (name_of(back),)).fetchone() == (None,)
-    assert len(_archives(operations)) == len(STEPS)
+    assert len(_archives(operations)) == len(steps)
     outcomes = admin.execute("SELECT outcome, count(*) FROM ops_schema.runs GROUP BY 1 ORDER BY 1").fetchall()
-    assert outcomes == [("FAILED", len(STEPS)), ("OK", len(STEPS))]
+    assert outcomes == [("FAILED", len(steps)), ("OK", len(steps))]
 
 
 def test_on_a_full_disk_nothing_is_dropped_and_no_half_file_stays(operations: Operations, tmp_path: Path) -> None:

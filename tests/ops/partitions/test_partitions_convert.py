@@ -23,6 +23,7 @@ from vuelo.embedded import Server
 CUTOFF = month(-1) if month(-1) - NOW > timedelta(hours=2) else month(-2)
 FIRST = f"scans_{month(0) if month(-1) == CUTOFF else month(-1):%Y_%m}"
 ROWS = 3000
+STEPS = ("index built", "deadline set", "deadline validated")
 INSERT = "INSERT INTO coupon_schema.scans (station, note) VALUES (3, 'w') RETURNING id"
 TABLE = """
     CREATE TABLE coupon_schema.scans_stations (id int PRIMARY KEY);
@@ -136,8 +137,11 @@ def test_services_start_on_a_converted_table(operations: Operations, admin: Conn
     assert maintain(operations, ["coupon"], None)[0].problems == ()
 
 
-def test_killed_between_the_steps_it_is_gone_on_with(operations: Operations, admin: Connection, scans: None) -> None:
-    for step in ("index built", "deadline set", "deadline validated"):
+@pytest.mark.parametrize("steps", [("index built",), pytest.param(STEPS, marks=pytest.mark.long)])
+def test_killed_between_the_steps_it_is_gone_on_with(
+    operations: Operations, admin: Connection, scans: None, steps: tuple[str, ...]
+) -> None:
+    for step in steps:
         assert _in_process(operations, step) == -signal.SIGKILL
         assert _count(admin, "scans") == ROWS
     _when_free(operations)
