@@ -42,7 +42,7 @@ def read_records(program: Path, covered: Coverage, start: int, segment_size: int
         return
     options = ("-r", "Transaction", "-r", "XLOG")
     with _as_one_timeline(covered, segment_size) as folder:
-        process = _started(program, folder, start, options)
+        process = _started(program, folder, (start, covered.end * segment_size), options)
         try:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -61,7 +61,7 @@ def first_record_from(program: Path, covered: Coverage, lsn: int, segment_size: 
     if not covered.first <= lsn // segment_size < covered.end:
         return None
     with _as_one_timeline(covered, segment_size) as folder:
-        process = _started(program, folder, lsn, ("-n", "1"))
+        process = _started(program, folder, (lsn, covered.end * segment_size), ("-n", "1"))
         out, _ = process.communicate()
         found = _HEAD.search(out)
         return None if found is None else parse_lsn(found[2])
@@ -76,9 +76,11 @@ def _as_one_timeline(covered: Coverage, segment_size: int) -> Generator[Path]:
         yield Path(folder)
 
 
-def _started(program: Path, folder: Path, start: int, options: Sequence[str]) -> "subprocess.Popen[str]":
+def _started(program: Path, folder: Path, span: tuple[int, int], options: Sequence[str]) -> "subprocess.Popen[str]":
+    # Without an end it would wait five seconds for the segment after the last one to appear.
+    start, end = (lsn_text(lsn) for lsn in span)
     return subprocess.Popen(
-        [program, "-p", folder, "-t", "1", "-s", lsn_text(start), *options],
+        [program, "-p", folder, "-t", "1", "-s", start, "-e", end, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -102,7 +104,7 @@ def _record(line: str) -> Record | None:
 
 
 def _judge_end(said: str, covered: Coverage, segment_size: int) -> None:
-    """Reading always ends with an error, for the log goes on on the server. Where it ends tells what it means."""
+    """Reading may end with an error where the log ends, in the last segment. Elsewhere it means damage."""
     positions = [parse_lsn(found) for found in _POSITION.findall(said)]
     # In the last segment a record may be half written; one that is whole and has a wrong checksum never is.
     if positions and (min(positions) // segment_size < covered.end - 1 or "checksum" in said):
