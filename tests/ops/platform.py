@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -23,6 +24,8 @@ from tests.conftest import project_at
 from vuelo.embedded import Server
 
 Connection = psycopg.Connection[Any]
+OPEN_RAFFLE = "MONTHLY-2026-12"
+DRIVER = "a0000000-0000-4000-8000-000000000051"
 _AT_ONCE = RetryPolicy(attempts=1, first_s=0.0, longest_s=0.0)
 
 
@@ -98,3 +101,34 @@ def copied(server: Server, template: str, name: str) -> Generator[str]:
             yield name
         finally:
             conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def give_tickets(platform: Platform, reference: str, tickets: int = 3, raffle: str | None = OPEN_RAFFLE) -> UUID:
+    """A promotion makes tickets and sends them to a raffle; gives the issuance."""
+    rows = platform.run(
+        "redemption",
+        "SELECT issuance_id FROM redemption_schema.issue_tickets('PROMOTIONAL', ARRAY[%s], ARRAY[%s]::uuid[], "
+        "ARRAY[%s], p_raffle_codes => ARRAY[%s])",
+        (reference, DRIVER, tickets, raffle),
+    )
+    return rows[0][0]
+
+
+def lose_unpublished(platform: Platform, service: str) -> None:
+    """A transport said that it had them, and had not; an hour ago."""
+    platform.run(
+        service,
+        f"UPDATE {service}_schema.outbox_events SET published_at = now() - interval '1 hour' "
+        "WHERE published_at IS NULL",
+    )
+
+
+def erase(platform: Platform, user_id: str) -> None:
+    """By the functions of the auth service's own use case, without a keyring."""
+    platform.run("auth", "SELECT auth_schema.erase_user(%s, 'ADMINISTRATOR', '{}')", [user_id])
+    platform.run(
+        "auth",
+        "INSERT INTO auth_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload) VALUES "
+        "('user.erased', 'user', %s, jsonb_build_object('public_id', %s::text, 'role', 'CUSTOMER', 'active', false))",
+        [user_id, user_id],
+    )

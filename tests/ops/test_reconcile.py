@@ -1,83 +1,12 @@
 """Services that were brought apart, by lost events and by restores of one of them, on real databases."""
 
-import json
-import os
-import re
 from collections import Counter
-from collections.abc import Generator
-from contextlib import ExitStack
-from itertools import count
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import psycopg
-import pytest
-from typer.testing import CliRunner
-
-from gasolinera.cli.app import app
-from gasolinera.ops import operations_schema, roles
-from gasolinera.ops.reconciling_kinds import KINDS
 from gasolinera.ops.reconciling_models import Finding, Reconciliation, Remedy
 from gasolinera.ops.reconciling_plans import write_plan
-from tests.conftest import Clone, drop, project_at
-from tests.ops.platform import Platform, copied
+from tests.ops.platform import DRIVER, Platform, erase, give_tickets, lose_unpublished
 from vuelo.embedded import Server
-
-OPEN_RAFFLE = "MONTHLY-2026-12"
-DRIVER = "a0000000-0000-4000-8000-000000000051"
-_numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def agreed(server: Server, clone_of: Clone) -> Generator[str]:
-    """The sample data once its own gaps are repaired and all events have had their effects."""
-    name = clone_of("test")
-    operations_schema.install(server.url(name))
-    platform = Platform(server, name)
-    platform.settle()
-    platform.compare(is_repair=True)
-    platform.settle()
-    yield name
-    drop(server, name)
-
-
-@pytest.fixture
-def copies(server: Server, agreed: str) -> Generator[Any]:
-    """Makes databases in the agreed state."""
-    with ExitStack() as stack:
-
-        def copy(of: str = agreed) -> str:
-            name = stack.enter_context(copied(server, of, f"apart_{next(_numbers)}"))
-            roles.initialise(project_at(server.url(name), "test"))
-            return name
-
-        yield copy
-
-
-@pytest.fixture
-def platform(server: Server, copies: Any) -> Platform:
-    return Platform(server, copies())
-
-
-def give_tickets(platform: Platform, reference: str, tickets: int = 3, raffle: str | None = OPEN_RAFFLE) -> UUID:
-    """A promotion makes tickets and sends them to a raffle; gives the issuance."""
-    rows = platform.run(
-        "redemption",
-        "SELECT issuance_id FROM redemption_schema.issue_tickets('PROMOTIONAL', ARRAY[%s], ARRAY[%s]::uuid[], "
-        "ARRAY[%s], p_raffle_codes => ARRAY[%s])",
-        (reference, DRIVER, tickets, raffle),
-    )
-    return rows[0][0]
-
-
-def lose_unpublished(platform: Platform, service: str) -> None:
-    """A transport said that it had them, and had not; an hour ago."""
-    platform.run(
-        service,
-        f"UPDATE {service}_schema.outbox_events SET published_at = now() - interval '1 hour' "
-        "WHERE published_at IS NULL",
-    )
 
 
 def kinds(done: Reconciliation) -> Counter[tuple[str, Remedy]]:
@@ -90,14 +19,6 @@ def of_kind(done: Reconciliation, kind: str) -> list[Finding]:
 
 def held_by_raffle(platform: Platform) -> set[str]:
     rows = platform.run("raffle", "SELECT ticket_number FROM raffle_schema.raffle_tickets WHERE status = 'ACTIVE'")
-    return {number for (number,) in rows}
-
-
-def sent_to_raffles(platform: Platform) -> set[str]:
-    rows = platform.run(
-        "redemption",
-        "SELECT ticket_number FROM redemption_schema.raffle_tickets WHERE status IN ('ENTERED', 'USED')",
-    )
     return {number for (number,) in rows}
 
 
@@ -225,17 +146,6 @@ def test_a_listener_that_was_restored_gets_back_what_it_lost_from_the_others(
     restored.settle()
     assert restored.compare().findings == ()
     assert held_by_raffle(restored) == expected
-
-
-def erase(platform: Platform, user_id: str) -> None:
-    """By the functions of the auth service's own use case, without a keyring."""
-    platform.run("auth", "SELECT auth_schema.erase_user(%s, 'ADMINISTRATOR', '{}')", [user_id])
-    platform.run(
-        "auth",
-        "INSERT INTO auth_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload) VALUES "
-        "('user.erased', 'user', %s, jsonb_build_object('public_id', %s::text, 'role', 'CUSTOMER', 'active', false))",
-        [user_id, user_id],
-    )
 
 
 def test_a_publisher_that_was_restored_is_not_guessed_at(server: Server, copies: Any, platform: Platform) -> None:
@@ -368,97 +278,3 @@ def test_a_service_out_of_reach_is_said_and_hides_no_other(platform: Platform) -
     assert {left == "ads" or right == "ads" for left, right in unmade} == {True}
     assert set(unmade.values()) == {"unreachable"}
     assert len(of_kind(done, "entry_missing")) == 1
-
-
-def test_what_was_found_and_delivered_is_on_record(platform: Platform) -> None:
-    give_tickets(platform, "lost", tickets=1)
-    lose_unpublished(platform, "redemption")
-    platform.compare(is_repair=True)
-    ((is_repair, found, delivered, outcome),) = platform.run(
-        "redemption",
-        "SELECT r.is_repair, r.found, r.delivered, u.outcome FROM ops_schema.reconciliations AS r "
-        "JOIN ops_schema.runs AS u ON u.id = r.run_id ORDER BY r.id DESC LIMIT 1",
-    )
-    assert (is_repair, found, delivered, outcome) == (True, 3, 2, "WARNING")
-    rows = platform.run(
-        "redemption",
-        "SELECT kind, remedy, delivered_at IS NOT NULL FROM ops_schema.reconciliation_findings "
-        "WHERE reconciliation_id = (SELECT max(id) FROM ops_schema.reconciliations) ORDER BY kind",
-    )
-    assert rows == [
-        ("entry_missing", "WAIT", False),
-        ("event_not_heard", "EVENT", True),
-        ("event_not_heard", "EVENT", True),
-    ]
-    platform.run(
-        "redemption",
-        "UPDATE ops_schema.reconciliations SET started_at = now() - interval '91 days', "
-        "finished_at = now() - interval '91 days'",
-    )
-    platform.compare()
-    assert platform.run("redemption", "SELECT count(*) FROM ops_schema.reconciliations") == [(1,)]
-
-
-def test_the_command_says_what_differs_writes_the_plan_and_repairs(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in list(os.environ):
-        if name.startswith("GASOLINERA_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("GASOLINERA_ENVIRONMENT", "test")
-    monkeypatch.setenv("GASOLINERA_DATABASE_URL", platform.server.dsn(platform.database))
-    quiet = CliRunner().invoke(app, ["ops", "reconcile", "--grace", "0"])
-    assert (quiet.exit_code, quiet.stdout.startswith("34 of 34 comparisons agree, over")) == (0, True)
-
-    give_tickets(platform, "lost", tickets=1)
-    lose_unpublished(platform, "redemption")
-    plan = tmp_path / "plan.md"
-    looked = CliRunner().invoke(app, ["ops", "reconcile", "--grace", "0", "--plan", str(plan)])
-    assert looked.exit_code == 1
-    assert "redemption published tickets.issued about issuance" in looked.stdout
-    assert "3 are repaired by events: `gasolinera ops reconcile --repair`" in plan.read_text()
-
-    arguments = ["ops", "reconcile", "--grace", "0", "--repair", "--json", "--without", "notify"]
-    repaired = json.loads(CliRunner().invoke(app, arguments).stdout)
-    assert repaired["delivered"] == 1
-    kept = CliRunner().invoke(app, ["ops", "reconcile", "--history", "3"])
-    assert kept.exit_code == 0
-    assert kept.stdout.count("looked") == 2
-    assert kept.stdout.count("repaired") == 1
-
-
-_STATEMENT = re.compile(r"as (\w+_owner): ((?:SELECT|UPDATE) [^;]+)")
-WORDS = {
-    "subject": DRIVER,
-    "raffle_code": OPEN_RAFFLE,
-    "version": "3",
-    "issuance_id": DRIVER,
-    "told": "auth",
-    "at": "2026-11-23T12:00:00Z",
-    "state": "CLOSED",
-    "coupon_code": "GASX00000001N",
-}
-
-
-def steps() -> list[tuple[str, str]]:
-    return [(kind, step) for kind, found in KINDS.items() for step in found.steps]
-
-
-def test_every_statement_of_a_plan_can_be_run_by_whom_the_plan_names(platform: Platform) -> None:
-    found = [(kind, *asked) for kind, step in steps() for asked in _STATEMENT.findall(step)]
-    assert len(found) > 6
-    for kind, role, statement in found:
-        service = role.removesuffix("_owner")
-        with psycopg.connect(platform.server.url(platform.of(service))) as conn:
-            conn.execute(f"SET ROLE {role}".encode())
-            try:
-                conn.execute(b"EXPLAIN " + statement.format(**WORDS).encode())
-            except psycopg.Error as error:
-                pytest.fail(f"{kind}: {error}")
-
-
-def test_every_command_of_a_plan_is_there() -> None:
-    named = {words for _, step in steps() for words in re.findall(r"gasolinera ((?:[a-z][a-z-]* )*[a-z][a-z-]*)", step)}
-    assert {"users replay-erasures", "ops restore rows redemption"} <= named
-    for words in named:
-        assert CliRunner().invoke(app, [*words.split(), "--help"]).exit_code == 0, words

@@ -41,10 +41,12 @@ def snapshot(service: vuelo.Service, *, statement_timeout_s: int = 0) -> Generat
         conn.read_only = True
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         with conn.transaction():
-            conn.execute("SELECT set_config('statement_timeout', %s, true)", (f"{statement_timeout_s}s",))
             # All rows are wanted, not the first tenth as soon as possible; and Python is slower than the server.
-            conn.execute("SET LOCAL cursor_tuple_fraction = 1")
-            conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            conn.execute(
+                "SELECT set_config('statement_timeout', %s, true), set_config('cursor_tuple_fraction', '1', true), "
+                "set_config('idle_in_transaction_session_timeout', '0', true)",
+                (f"{statement_timeout_s}s",),
+            )
             yield conn
 
 
