@@ -9,13 +9,21 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from gasolinera.cli.ops import app
 from gasolinera.errors import ConflictError, InputError
+from gasolinera.ops.archive_setup import set_up_archive
+from gasolinera.ops.base_backups import take
+from gasolinera.ops.base_servers import server_at
 from gasolinera.ops.recovery import reopened_server, restore, restored_server
 from gasolinera.ops.recovery_planning import RecoveryPlan, Target, plan_recovery, time_target
 from gasolinera.ops.recovery_server import RecoveryFailedError
 from gasolinera.ops.scratch_folders import scratch_folder
-from tests.ops.physical.conftest import DATABASE, Story, one, rows_of
+from tests.ops.physical.conftest import DATABASE, QUICK, Story, one, rows_of, switch_log
+from vuelo import embedded
+
+runner = CliRunner()
 
 
 @contextmanager
@@ -54,6 +62,7 @@ def test_a_restore_to_just_before_the_disaster_has_exactly_what_was_committed(st
         assert rows_of(conn) == story.before
 
 
+@pytest.mark.long
 def test_a_restore_to_the_transaction_itself_has_its_deletions(story: Story) -> None:
     with tried(plan_recovery(story.root, Target(kind="xid", value=story.xid))) as conn:
         assert rows_of(conn) == list(range(1, 21))
@@ -65,6 +74,8 @@ def test_an_incremental_chain_and_the_log_restore_to_the_newest_rows(story: Stor
     assert [link.label for link in plan.chain] == chain
     with tried(plan, verify=True) as conn:
         assert rows_of(conn) == story.after
+        conn.execute("INSERT INTO redeemed VALUES (5000)")
+        assert one(conn, "SELECT count(*) FROM redeemed") == len(story.after) + 1
 
 
 def test_a_restore_leaves_a_whole_folder_that_a_server_starts_on_and_archives_its_new_timeline(story: Story) -> None:
@@ -187,7 +198,64 @@ def test_a_damaged_backup_is_not_restored(story: Story, copied_root: Path) -> No
         assert list(folder.iterdir()) == []
 
 
-def test_the_restored_server_can_be_written_to(story: Story) -> None:
-    with tried(plan_recovery(story.root, time_target(story.at))) as conn:
-        conn.execute("INSERT INTO redeemed VALUES (5000)")
-        assert one(conn, "SELECT count(*) FROM redeemed") == len(story.before) + 1
+def test_the_command_says_what_would_be_reached_without_any_database(story: Story) -> None:
+    said = runner.invoke(
+        app, ["restore", "pitr", "--folder", str(story.root), "--to-time", story.at.isoformat(), "--dry-run", "--json"]
+    )
+    assert said.exit_code == 0
+    answer = msgspec.json.decode(said.stdout)
+    assert answer["restored"] is None
+    assert answer["plan"]["blockers"] == []
+    assert datetime.fromisoformat(answer["plan"]["reached_at"]) <= story.at
+    assert datetime.fromisoformat(answer["plan"]["stops_at"]["at"]) > story.at
+
+
+def test_the_command_fails_where_the_target_is_out_of_reach(story: Story) -> None:
+    said = runner.invoke(app, ["restore", "pitr", "--folder", str(story.root), "--to-name", "never set", "--dry-run"])
+    assert said.exit_code == 1
+    assert "never set" in said.stderr
+
+
+@pytest.mark.parametrize("targets", [[], ["--to-latest", "--to-xid", "900"], ["--to-latest", "--before"]])
+def test_the_command_wants_one_target(story: Story, targets: list[str]) -> None:
+    said = runner.invoke(app, ["restore", "pitr", "--folder", str(story.root), "--dry-run", *targets])
+    assert isinstance(said.exception, InputError)
+    assert said.exception.code == "ops.target"
+
+
+@pytest.mark.long
+def test_a_restored_server_in_the_old_ones_place_archives_on_and_can_be_restored_again() -> None:
+    """Through the place where its history left the old server's, from a backup of before that."""
+    with scratch_folder() as home:
+        backups = home / "backups"
+        with embedded.running(home / "pg", settings={"archive_mode": "on"}) as server:
+            about = server_at(server.url())
+            set_up_archive(about, backups)
+            first = take(about, backups, QUICK, label="first", parent=None)
+            with psycopg.connect(server.url(), autocommit=True) as conn:
+                conn.execute("CREATE TABLE redeemed AS SELECT generate_series(1, 5) AS id")
+                conn.execute("SELECT pg_create_restore_point('good')")
+                conn.execute("DELETE FROM redeemed")
+                switch_log(conn)
+            data = server.home / "data"
+        restore(plan_recovery(backups, Target(kind="name", value="good")), home / "new", verify=False)
+        data.rename(data.with_name("data.before"))
+        (home / "new").rename(data)
+        with (
+            embedded.running(home / "pg", settings={"archive_mode": "on"}) as server,
+            psycopg.connect(server.url(), autocommit=True) as conn,
+        ):
+            conn.execute("INSERT INTO redeemed VALUES (6)")
+            switch_log(conn)
+        assert (backups / "wal" / first.system_identifier / "00000002.history").exists()
+        again = plan_recovery(backups, Target(kind="latest"))
+        assert (again.backup.label, again.timeline) == ("first", 2)
+        done = restore(again, home / "again", verify=False)
+        assert done.timeline == 3
+        with reopened_server(home / "again", first) as server, psycopg.connect(server.url()) as conn:
+            assert rows_of(conn) == [1, 2, 3, 4, 5, 6]
+        old = restore(plan_recovery(backups, Target(kind="latest", timeline=1)), home / "old", verify=False)
+        assert old.timeline == 3
+        with reopened_server(home / "old", first) as server, psycopg.connect(server.url()) as conn:
+            assert rows_of(conn) == []
+        embedded.destroy(home / "pg")
