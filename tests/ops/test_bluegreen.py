@@ -1,7 +1,7 @@
 """A guided deployment on a real schema: its order, what it refuses, where it goes on after an interruption."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -87,8 +87,19 @@ def project_of(url: str, folder: Path, **settings: Any) -> vuelo.Project:
 
 
 def means(**given: Any) -> Means:
-    defaults: dict[str, Any] = {"red_checks": list, "verify": lambda _url: [], "with_drift": False}
+    defaults: dict[str, Any] = {"red_checks": list, "verify": failing(), "with_drift": False}
     return Means(**{**defaults, **given})
+
+
+def failing(*journeys: str, asked: list[str] | None = None) -> Callable[[str], list[str]]:
+    """A verification in which these fail."""
+
+    def travel(url: str) -> list[str]:
+        if asked is not None:
+            asked.append(url)
+        return list(journeys)
+
+    return travel
 
 
 def go_on(operations: Operations, **given: Any) -> Try:
@@ -118,7 +129,7 @@ def test_the_steps_come_in_their_order_and_each_release_finds_its_columns(
     assert go_on(shop, switch_command=command).step is Step.SWITCH
     assert told.read_text() == f"{RELEASE} {site.url}\n"
     asked: list[str] = []
-    assert go_on(shop, verify=lambda url: asked.append(url) or []).step is Step.VERIFY
+    assert go_on(shop, verify=failing(asked=asked)).step is Step.VERIFY
     assert asked == [site.url]
     contracted = go_on(shop)
     assert (contracted.step, contracted.did) == (Step.CONTRACT, ("applied shop V3__drop_phone.sql",))
@@ -189,7 +200,7 @@ def test_traffic_goes_to_a_release_only_that_is_ready(shop: Operations, site: Si
 
 def test_a_journey_that_fails_keeps_the_deployment_where_it_is(shop: Operations, site: Site) -> None:
     switched(shop, site)
-    assert go_on(shop, verify=lambda _url: ["coupon: 500"]).refused == ("coupon: 500",)
+    assert go_on(shop, verify=failing("coupon: 500")).refused == ("coupon: 500",)
     again = go_on(shop)
     assert (again.step, again.succeeded) == (Step.VERIFY, True)
 

@@ -22,7 +22,15 @@ from gasolinera.cli.app import app
 from gasolinera.errors import ConflictError, ForbiddenError, UnknownError
 from gasolinera.ops.live import Place, places_of
 from gasolinera.ops.live_activity import Counters, rates_between, read_activity
-from gasolinera.ops.live_locks import LockNode, LockSession, end_session, find_session, read_locks, trees_of
+from gasolinera.ops.live_locks import (
+    FoundSession,
+    LockNode,
+    LockSession,
+    end_session,
+    find_session,
+    read_locks,
+    trees_of,
+)
 from gasolinera.ops.reaching import Operations
 from tests.conftest import Clone, drop
 from vuelo.embedded import Server
@@ -163,15 +171,15 @@ def test_only_the_platforms_clients_are_ended(
     found = find_session(operations, gone.info.backend_pid)
     gone.close()
     with pytest.raises(ConflictError, match="has ended"):
-        end_sessions_once_gone(operations, found.pid, found)
+        end_once_gone(operations, found)
 
 
-def end_sessions_once_gone(operations: Operations, pid: int, found: Any) -> None:
+def end_once_gone(operations: Operations, found: FoundSession) -> None:
     """The server takes a moment to notice that a client has left."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
-            find_session(operations, pid)
+            find_session(operations, found.pid)
         except UnknownError:
             break
         time.sleep(0.02)
