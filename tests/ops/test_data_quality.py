@@ -1,7 +1,9 @@
 """Each question about the data finds the fault that was planted for it, and none in data that are as they should be."""
 
+import re
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -197,3 +199,22 @@ def test_a_service_out_of_reach_is_skipped(sample: str, server: Server) -> None:
     assert {result.verdict for result in run_data_checks(away) if result.name in ("data_totals", "data_states")} == {
         Verdict.SKIPPED
     }
+
+
+def test_reports_that_do_not_add_up_are_made_anew_as_the_page_says(server: Server, database: str) -> None:
+    page = Path(__file__).parents[2].joinpath("docs/how-to/reconcile-services.md").read_text()
+    statements = re.findall(r"^(SELECT .*?;)\s+-- as (\w+)$", page, re.MULTILINE)
+    assert [role for _, role in statements] == ["redemption_owner", "ads_owner"]
+    project = project_at(server.url(database), "test").only(["redemption", "ads"])
+    faults = [("redemption", "totals_report_days"), ("ads", "totals_figures")]
+    with psycopg.connect(server.url(database), autocommit=True) as conn:
+        conn.execute("SET session_replication_role = replica")
+        for place in faults:
+            conn.execute(FAULTS[place][-1].encode())
+        before = by_question(data_answers(project))
+        for statement, role in statements:
+            conn.execute(f"SET ROLE {role}".encode())
+            conn.execute(re.sub(r"'[0-9-]{10}', '[0-9-]{10}'", "current_date - 60, current_date", statement).encode())
+    after = by_question(data_answers(project))
+    assert [before[place].count for place in faults] == [1, 1]
+    assert [after[place].count for place in faults] == [0, 0]
