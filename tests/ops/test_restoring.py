@@ -160,7 +160,9 @@ def test_a_role_that_is_no_superuser_backs_up_and_restores_what_it_may_become(
         operations = Operations(project_at(url, "test"), url)
         before = structure(admin, "station"), rows_digest(admin, "station"), sequences(admin, "station")
         made = back_up(operations, Wanted(kind=Kind.SERVICE, services=("station",), folder=tmp_path))
-        admin.execute("DROP TABLE station_schema.employees CASCADE")
+        admin.execute("DROP SCHEMA station_schema CASCADE")
+        plan = plan_restore(operations, "station", opened_archive(made.location))
+        assert (plan.version_now, {one.now for one in plan.tables}) == (None, {None})
         restored = restore_in_place(operations, "station", opened_archive(made.location))
         assert restored.problems == ()
         assert (structure(admin, "station"), rows_digest(admin, "station"), sequences(admin, "station")) == before

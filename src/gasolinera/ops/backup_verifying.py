@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
-from pyrage import x25519
+from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is inside the extension
 
 from gasolinera.ops import catalogue
 from gasolinera.ops.catalogue import LOGICAL, Backup, Kind

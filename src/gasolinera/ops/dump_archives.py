@@ -10,7 +10,7 @@ from typing import IO, Any, Final, cast
 
 import msgspec
 import psycopg
-from pyrage import x25519
+from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is inside the extension
 
 from gasolinera.errors import GasolineraError
 from gasolinera.ops import backup_files, catalogue

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 import pyrage
-from pyrage import x25519
+from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is inside the extension
 
 from gasolinera.config import PREFIX
 from gasolinera.errors import ConfigError, ConflictError, GasolineraError

@@ -150,9 +150,15 @@ def _replace(service: vuelo.Service, archive: Archive, dump: DumpedService, begi
         major = conn.info.server_version // 10_000
     restorer, client = archive.program("pg_restore", major), archive.program("psql", major)
     arguments = [
-        "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=SHOW_CONTEXT=never", "--no-password", "--output=/dev/null", "--file=-",
+        "--no-psqlrc",
+        "--quiet",
+        "--no-password",
+        "--set=ON_ERROR_STOP=1",
+        "--set=SHOW_CONTEXT=never",
+        "--output=/dev/null",
+        "--file=-",
         f"--dbname={rest_of_address(service.url)}",
-    ]  # fmt: skip
+    ]
     environment = environment_for(service.url)
     try:
         with running_program(client, arguments, environment, stdin=subprocess.PIPE) as session:
