@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from gasolinera.ops.checking import Against
+from gasolinera.ops.checking_rules import RULES
 from tests.deploy.metric_names import (
     DEPLOY,
     REPOSITORY,
@@ -72,6 +74,14 @@ def test_a_wrong_metric_or_label_would_be_noticed() -> None:
     assert unknown_in("sum(rate(http_request_duration_seconds_count[5m])) > 3 * 1e9") == []
     assert unknown_in('db_pool_waitng{service="x"} > 0') == ["db_pool_waitng"]
     assert unknown_in('max by (service) (db_pool_waiting{pool="x"})') == ["db_pool_waiting{pool}"]
+
+
+def test_what_one_look_alone_sees_has_an_alert_that_does_not_wait() -> None:
+    (saw,) = [alert for alert in ALERTS if alert.name == "GasolineraCheckSaw"]
+    told = set(re.findall(r'check=~"([a-z_|]+)"', saw.expr)[0].split("|"))
+    momentary = {Against.GONE, Against.CHANGED, Against.MORE}
+    wakes = [rule for rule in RULES if rule.warning is not None or rule.critical is not None]
+    assert {rule.name for rule in wakes if rule.against in momentary} <= told <= {rule.name for rule in wakes}
 
 
 def test_names_of_alerts_are_unique() -> None:

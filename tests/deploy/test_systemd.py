@@ -88,3 +88,8 @@ def test_dates_of_timers_are_dates(analyze: tuple[str, Path]) -> None:
         (when,) = values(timer, "OnCalendar")
         done = run(analyze, "calendar", when)
         assert done.returncode == 0, f"{timer.name}: {done.stderr}"
+
+
+def test_the_page_names_every_timer_to_switch_on() -> None:
+    page = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    assert {timer.name for timer in TIMERS} == set(re.findall(r"gasolinera-[a-z-]+\.timer", page))
