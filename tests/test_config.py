@@ -145,3 +145,11 @@ def test_production_imports_no_feed_that_others_could_change_on_its_way() -> Non
     feed = {f"GASOLINERA_FEED_{name}_URL": f"http://example.org/{name.lower()}" for name in ("PLACES", "PRICES")}
     with pytest.raises(ConfigError, match="feed addresses"):
         load_settings({**PRODUCTION, **feed, "GASOLINERA_ENVIRONMENT": "production"})
+
+
+def test_who_asks_for_one_variable_needs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GASOLINERA_ENVIRONMENT", "production")
+    address = "postgresql://ops@127.0.0.1:5432/operations"
+    found = load_settings({"GASOLINERA_OPS_DATABASE_URL": address}).ops_database_url
+    assert found is not None
+    assert found.get_secret_value() == address
