@@ -189,17 +189,14 @@ def _finding(
 def tell_anew(services: Mapping[str, vuelo.Service], tellings: Sequence[Telling]) -> dict[Telling, UUID]:
     """Each once, made from what its publisher has now; gives the new events' ids. What it has no more is left out."""
     rebuilt: list[tuple[Telling, Event]] = []
-    for telling in dict.fromkeys(tellings):
-        statement = _REBUILDING[telling.publisher][f"rebuild_{telling.type.replace('.', '_')}"].encode()
-        with (
-            owner_session(services[telling.publisher]) as conn,
-            conn.cursor(row_factory=class_row(_Rebuilt)) as cursor,
-        ):
-            found = cursor.execute(
-                statement, {"subject": telling.subject, "raffle_code": telling.raffle_code}
-            ).fetchone()
-        if found is not None:
-            rebuilt.append((telling, _event(telling, found)))
+    for publisher in sorted({telling.publisher for telling in tellings}):
+        with owner_session(services[publisher]) as conn, conn.cursor(row_factory=class_row(_Rebuilt)) as cursor:
+            for telling in dict.fromkeys(one for one in tellings if one.publisher == publisher):
+                statement = _REBUILDING[publisher][f"rebuild_{telling.type.replace('.', '_')}"].encode()
+                about = {"subject": telling.subject, "raffle_code": telling.raffle_code}
+                found = cursor.execute(statement, about).fetchone()
+                if found is not None:
+                    rebuilt.append((telling, _event(telling, found)))
     rebuilt.sort(key=lambda pair: pair[1].time)
     for service in {telling.service for telling, _ in rebuilt}:
         own = [(telling.consumer, event) for telling, event in rebuilt if telling.service == service]
