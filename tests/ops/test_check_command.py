@@ -213,3 +213,19 @@ def test_the_checks_of_data_are_asked_for_with_the_others(check: Check) -> None:
     told = {one["name"] for one in json.loads(check("--group", "data", "--json").stdout)}
     assert told == {name for name, rule in ALL_RULES.items() if rule.group is Group.DATA}
     assert "data_totals" not in check("--group", "tables", "--json").stdout
+
+
+def test_a_database_in_which_nothing_is_yet_is_told_what_is_missing(
+    check: Check, admin: psycopg.Connection[Any], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.execute("CREATE DATABASE nothing_yet")
+    try:
+        monkeypatch.setenv("GASOLINERA_DATABASE_URL", server.dsn("nothing_yet"))
+        told = {one["name"]: one for one in json.loads(check("--without", "data", "--json").stdout)}
+        assert told["migrations"]["count"] > 0
+        assert told["backup_age"]["skipped"].startswith("The tables of operations are missing")
+        assert told["deadlocks"]["reason"] == "first_look"
+        refused = check("thresholds", "list")
+        assert getattr(refused.exception, "code", None) == "ops.not_installed"
+    finally:
+        admin.execute("DROP DATABASE nothing_yet")

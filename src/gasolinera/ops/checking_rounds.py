@@ -66,12 +66,16 @@ def check_operations(
     wanted = wanted or Wanted()
     rules = wanted.rules()
     with ExitStack() as stack:
-        ops = None
-        with suppress(psycopg.OperationalError):  # its own turn as a database tells why
+        ops, why = None, ""
+        try:
             ops = stack.enter_context(ops_session(operations.ops_url))
+        except psycopg.OperationalError:
+            why = "unreachable"  # its own turn as a database tells more
+        except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege):
+            why = "not_installed"  # the role ops is missing
         limits = () if ops is None else checking_memory.load_limits(ops)
         found = _of_places(operations, wanted, rules, limits, ops, remembers=remembers)
-        found += _of_platform(operations, wanted, rules, limits, ops, jobs)
+        found += _of_platform(operations, wanted, rules, limits, ops or why, jobs)
     if any(wanted.has(name, Group.DATA) for name in data_quality.RULES):
         project = operations.project.only(sorted(wanted.services))
         told = data_quality.run_data_checks(project, limits)
@@ -138,7 +142,7 @@ def _is_of_places(rule: Rule) -> bool:
     return rule.is_question or rule.group is Group.EVENTS or rule.name in (*_OF_ROOM, *_OF_EXTENSIONS, "certificate")
 
 
-def _unreached(rule: Rule, label: str = "") -> CheckResult:
+def _unreached(rule: Rule, label: str) -> CheckResult:
     return msgspec.structs.replace(skipped(rule, "unreachable"), place=label)
 
 
@@ -213,15 +217,16 @@ def _of_platform(
     wanted: Wanted,
     rules: Sequence[Rule],
     limits: Sequence[Threshold],
-    ops: Connection | None,
+    ops: Connection | str,
     jobs: Sequence[Job],
 ) -> list[CheckResult]:
+    """`ops`: why there is no session, where there is none."""
     project = operations.project.only(sorted(wanted.services))
     found = checking_platform.migration_results(project, operations.ops_url, rules, limits)
     if "drift" in {rule.name for rule in rules}:
         found.append(checking_platform.drift_result(project, limits))
     of_operations = [rule for rule in rules if rule.group in _OF_OPERATIONS]
-    if ops is None:
-        return found + [_unreached(rule) for rule in of_operations]
+    if isinstance(ops, str):
+        return found + [skipped(rule, ops) for rule in of_operations]
     services = [service.name for service in project.services]
     return found + checking_platform.kept_results(ops, services, jobs, of_operations, limits)

@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import psycopg
@@ -17,7 +18,7 @@ from rich.table import Table
 from gasolinera.app import ALL_PARTS
 from gasolinera.cli.data import AsJson, write_json
 from gasolinera.config import load_settings
-from gasolinera.errors import GasolineraError
+from gasolinera.errors import GasolineraError, UnavailableError
 from gasolinera.jobs import Job
 from gasolinera.ops import checking_words as words
 from gasolinera.ops import data_quality, thresholds
@@ -175,7 +176,7 @@ def _print_rest(console: Console, rest: Sequence[CheckResult], language: Languag
 @limits_app.command("list")
 def list_command(*, environment: Environment = None, as_json: AsJson = False) -> None:
     """List the limits that were set, with their reasons."""
-    with reachable_operations(environment) as operations, ops_session(operations.ops_url) as conn:
+    with _kept(environment) as conn:
         found = thresholds.listed(conn)
     if as_json:
         write_json(found)
@@ -209,11 +210,7 @@ def set_command(
         is_off=off,
         reason=reason,
     )
-    with (
-        reachable_operations(environment) as operations,
-        ops_session(operations.ops_url) as conn,
-        recorded_run(conn, "check thresholds set", name) as run,
-    ):
+    with _kept(environment) as conn, recorded_run(conn, "check thresholds set", name) as run:
         thresholds.set_threshold(conn, ALL_RULES, threshold)
         run.result = msgspec.to_builtins(threshold)
     sys.stdout.write(f"{name} {pattern}: {'off' if off else 'set'}\n")
@@ -222,14 +219,22 @@ def set_command(
 @limits_app.command("reset")
 def reset_command(name: Name, *, pattern: AnyObject = None, environment: Environment = None) -> None:
     """Take limits away, so that the rule's own hold again."""
-    with (
-        reachable_operations(environment) as operations,
-        ops_session(operations.ops_url) as conn,
-        recorded_run(conn, "check thresholds reset", name) as run,
-    ):
+    with _kept(environment) as conn, recorded_run(conn, "check thresholds reset", name) as run:
         removed = thresholds.reset_threshold(conn, ALL_RULES, name, pattern)
         run.result = {"removed": removed}
     sys.stdout.write(f"{name}: took away {', '.join(removed)}\n")
+
+
+@contextmanager
+def _kept(environment: str | None) -> Generator[psycopg.Connection[Any]]:
+    """A session where limits are kept. Raises UnavailableError `ops.not_installed` where there is no role ops."""
+    with reachable_operations(environment) as operations, ExitStack() as stack:
+        try:
+            conn = stack.enter_context(ops_session(operations.ops_url))
+        except psycopg.errors.InvalidParameterValue:
+            hint = "run gasolinera db init"
+            raise UnavailableError("ops.not_installed", "the tables of operations are missing", hint) from None
+        yield conn
 
 
 def _number(amount: float | None) -> str:
