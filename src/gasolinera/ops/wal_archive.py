@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from gasolinera.errors import InputError
+from gasolinera.errors import ConfigError, InputError
 
 _SEGMENT: Final = re.compile(r"[0-9A-F]{24}")
 _HISTORY: Final = re.compile(r"([0-9A-F]{8})\.history")
@@ -169,4 +169,11 @@ def remove_before(folder: Path, start: int, segment_size: int) -> list[str]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+    """Raises ConfigError `ops.folder_closed`: an archive that may not be read must not pass for an empty one."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError:
+        hint = "run this as the account that the server runs as, or as root"
+        raise ConfigError("ops.folder_closed", f"{folder} may not be read", hint) from None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from psycopg import sql
@@ -17,7 +18,15 @@ from psycopg.conninfo import make_conninfo
 from gasolinera.errors import ConfigError, ConflictError
 from gasolinera.ops import catalogue
 from gasolinera.ops.backup_verifying import verify_backups
-from gasolinera.ops.base_backups import BackupFailedError, Taking, chain, found_backups, label_for, take
+from gasolinera.ops.base_backups import (
+    BackupFailedError,
+    Taking,
+    chain,
+    found_backups,
+    label_for,
+    require_increments,
+    take,
+)
 from gasolinera.ops.base_servers import archiving, physical_servers, require_copyable, server_at
 from gasolinera.ops.catalogue import Kind
 from gasolinera.ops.manifests import verify_data
@@ -25,7 +34,7 @@ from gasolinera.ops.physical_backups import back_up_servers, expire_log
 from gasolinera.ops.programs import find_program
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.restore_points import set_restore_point
-from tests.ops.physical.conftest import QUICK, Connection, Story, wanted
+from tests.ops.physical.conftest import FIRST_WITH_INCREMENTS, QUICK, Connection, Story, wanted
 from vuelo import embedded
 from vuelo.embedded import Server
 
@@ -40,9 +49,8 @@ def bin_dir(version: int) -> Path:
     return find_program("pg_waldump", version // 10_000, exactly=True).path.parent
 
 
-def skip_without_increments(story: Story) -> None:
-    if story.later.kind is not Kind.INCREMENTAL:
-        pytest.skip("this server has no incremental backups")
+def has_increments(story: Story) -> bool:
+    return story.full.version >= FIRST_WITH_INCREMENTS * 10_000
 
 
 def damaged_copy(story: Story, folder: Path, damage: Callable[[Path], None]) -> tuple[str, ...]:
@@ -53,13 +61,12 @@ def damaged_copy(story: Story, folder: Path, damage: Callable[[Path], None]) -> 
 
 
 def test_a_backup_is_on_record_with_what_a_restore_needs(story: Story, ops: Connection) -> None:
-    skip_without_increments(story)
     full = catalogue.backup_of(ops, story.full.label)
     later = catalogue.backup_of(ops, story.later.label)
-    assert (full.kind, later.kind) == (Kind.BASE, Kind.INCREMENTAL)
+    assert (full.kind, later.kind) == (Kind.BASE, Kind.INCREMENTAL if has_increments(story) else Kind.BASE)
     assert full.succeeded
     assert full.is_intact
-    assert later.parent_id == full.id
+    assert later.parent_id == (full.id if has_increments(story) else None)
     assert full.services == ("station",)
     assert Path(full.location, "backup.json").exists()
     with psycopg.connect(story.url) as conn:
@@ -68,22 +75,28 @@ def test_a_backup_is_on_record_with_what_a_restore_needs(story: Story, ops: Conn
 
 
 def test_backups_are_found_without_a_catalogue(story: Story) -> None:
-    skip_without_increments(story)
     found = found_backups(story.root)
     assert {story.full.label, story.later.label} <= {one.label for one in found}
-    assert [one.label for one in chain(story.later, found)] == [story.full.label, story.later.label]
+    before = [story.full.label] if has_increments(story) else []
+    assert [one.label for one in chain(story.later, found)] == [*before, story.later.label]
 
 
 def test_a_chain_without_its_full_backup_is_told(story: Story) -> None:
-    skip_without_increments(story)
     with pytest.raises(ConflictError) as broken:
-        chain(story.later, [story.later])
+        chain(msgspec.structs.replace(story.later, parent="gone"), [story.full, story.later])
     assert broken.value.code == "ops.chain_broken"
 
 
 def test_an_incremental_backup_holds_less(story: Story) -> None:
-    skip_without_increments(story)
-    assert story.later.size_bytes < story.full.size_bytes / 2
+    assert (story.later.size_bytes < story.full.size_bytes / 2) == has_increments(story)
+
+
+def test_a_server_that_has_no_incremental_backups_is_told_apart(story: Story) -> None:
+    server = server_at(story.url)
+    for old in (msgspec.structs.replace(server, version=160_004), msgspec.structs.replace(server, has_summaries=False)):
+        with pytest.raises(ConfigError) as refused:
+            require_increments(old)
+        assert refused.value.code == "ops.no_increments"
 
 
 def a_large_file(data: Path) -> Path:
@@ -246,7 +259,10 @@ def test_a_backup_process_that_was_killed_leaves_nothing_behind_the_next_one(sto
 def test_without_a_parent_an_incremental_backup_is_full_and_says_why(
     story: Story, platform: Operations, tmp_path: Path
 ) -> None:
-    skip_without_increments(story)
+    if not has_increments(story):
+        with pytest.raises(ConfigError):
+            back_up_servers(platform, wanted(tmp_path, is_incremental=True))
+        return
     (made,) = back_up_servers(platform, wanted(tmp_path, is_incremental=True, verify=False))
     assert made.backup.kind is Kind.BASE
     assert made.note is not None

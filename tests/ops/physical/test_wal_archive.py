@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gasolinera.errors import InputError
+from gasolinera.errors import ConfigError, InputError
 from gasolinera.ops import wal_copying
 from gasolinera.ops.wal_archive import (
     Stretch,
@@ -21,6 +21,7 @@ from gasolinera.ops.wal_archive import (
     segment_number,
     timelines,
 )
+from vuelo.installation import server_account
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -178,3 +179,17 @@ def test_old_segments_go_on_every_timeline_and_histories_stay(archive: Path) -> 
     segments(archive, segment_name(1, 4, SIZE), segment_name(2, 4, SIZE), *kept[:2])
     assert remove_before(archive, 5 * SIZE + 77, SIZE) == [segment_name(1, 4, SIZE), segment_name(2, 4, SIZE)]
     assert sorted(path.name for path in archive.iterdir()) == sorted(kept)
+
+
+def test_an_archive_that_may_not_be_read_does_not_pass_for_an_empty_one(archive: Path) -> None:
+    archive.chmod(0)
+    ours = os.geteuid()
+    if ours == 0:  # which may read everything
+        os.seteuid(server_account().uid)
+    try:
+        with pytest.raises(ConfigError) as refused:
+            coverage([archive], [Stretch(1, 0)], 0, SIZE)
+    finally:
+        os.seteuid(ours)
+        archive.chmod(0o755)
+    assert refused.value.code == "ops.folder_closed"
