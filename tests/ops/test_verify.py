@@ -28,6 +28,7 @@ from gasolinera.ops import operations_schema
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.runs import recorded_run
 from gasolinera.ops.verifying import Outcome, Verification, verify
+from gasolinera.ops.verifying_asking import ATTENDANT, CUSTOMER
 from tests.conftest import Clone, drop, project_at
 from vuelo.embedded import Server
 
@@ -263,6 +264,18 @@ def accepted_here(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     assert code in (0, 1, 2, 3)
     red = {one["name"] for one in json.loads(told) if one["verdict"] == "critical"}
     return [part for name in sorted(red) for part in ("--accept", name)]
+
+
+def test_the_data_checks_find_nothing_that_a_verification_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert verified(site).exit_code == 0
+    assert all_closed(site)
+    _, told = run(site, monkeypatch, "check", "--group", "data", "--json")
+    found = [one for one in json.loads(told) if one["verdict"] in ("warning", "critical")]
+    ours = ("VERIFICATION", "EMP999", str(ATTENDANT), str(CUSTOMER))
+    assert [one for one in found if any(mark in json.dumps(one) for mark in ours)] == []
+    until = time.monotonic() + 20  # the last events arrive
+    while [mark for mark in ours if mark in run(site, monkeypatch, "reconcile", "--grace", "0", "--json")[1]]:
+        assert time.monotonic() < until, "another service knows something else of what was verified"
 
 
 def test_sessions_of_the_platform_carry_their_release(site: Site) -> None:

@@ -33,6 +33,7 @@ ADMINISTRATOR: Final = uuid5(NAMESPACE_URL, _NAME.format("administrator"))
 ATTENDANT: Final = uuid5(NAMESPACE_URL, _NAME.format("attendant"))
 CUSTOMER: Final = uuid5(NAMESPACE_URL, _NAME.format("customer"))
 PHONE: Final = "+12025550143"
+ATTENDANTS: Final = "+12025550144"
 EMPLOYEE_NUMBER: Final = "EMP999999999999999"
 NOBODYS_PHONES: Final = tuple(f"+120255501{number:02}" for number in range(50, 100))
 STATION: Final = "VERIFICATION"

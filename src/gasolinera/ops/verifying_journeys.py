@@ -17,6 +17,7 @@ from psycopg import sql
 
 from gasolinera.ops.verifying_asking import (
     ATTENDANT,
+    ATTENDANTS,
     CAMPAIGN,
     CUSTOMER,
     EMPLOYEE_NUMBER,
@@ -58,6 +59,26 @@ RETURNING event_id
 """
 _TAKEN_IN: Final = """
 SELECT count(*) > 0 AND bool_and(settled_at IS NOT NULL) FROM {}.inbox_events WHERE event_id = %(event)s
+"""
+_ATTENDANT: Final = b"""
+WITH made AS (
+    INSERT INTO auth_schema.users (public_id, phone_number, first_name, last_name, role, is_active, metadata)
+    VALUES (%(user)s, %(phone)s, 'Verification', 'of the platform', 'CUSTOMER', false, '{"verification": true}')
+    ON CONFLICT (public_id) DO NOTHING
+    RETURNING public_id, role, is_active
+)
+INSERT INTO auth_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+SELECT 'user.changed', 'user', m.public_id::text,
+       jsonb_build_object('public_id', m.public_id, 'role', m.role, 'active', m.is_active)
+  FROM made AS m
+"""
+_EMPLOYED_ONCE: Final = b"""
+INSERT INTO station_schema.employees (
+    employee_number, user_id, station_id, position, hired_on, terminated_on, termination_reason)
+SELECT %(number)s, %(user)s, s.id, 'ATTENDANT', current_date, current_date, %(reason)s
+  FROM station_schema.stations AS s
+ WHERE s.station_code = %(station)s
+ON CONFLICT (employee_number) DO NOTHING
 """
 _STAFFED: Final = b"""
 INSERT INTO redemption_schema.employments (
@@ -223,10 +244,15 @@ def _until_taken_in(platform: Platform, service: str, event: object) -> float:
 
 
 def staff(platform: Platform) -> str:
-    """Somebody may redeem at the station, in the one table that says so: hiring would send a message to a telephone."""
+    """Somebody may redeem at the station, in the one table that says so: hiring would send a message to a telephone.
+
+    What names the attendant later finds an account that was never active, and an employment that has ended.
+    """
     if not platform.made.is_station_open:
         raise NotTriedError("there is no station to work at")
-    values = {"number": EMPLOYEE_NUMBER, "user": ATTENDANT, "station": STATION}
+    values = {"number": EMPLOYEE_NUMBER, "user": ATTENDANT, "station": STATION, "reason": REASON, "phone": ATTENDANTS}
+    platform.rows("auth", _ATTENDANT, values)
+    platform.rows("station", _EMPLOYED_ONCE, values)
     platform.rows("redemption", _STAFFED, values)
     platform.made.is_staffed = True
     return ""
