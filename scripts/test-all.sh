@@ -10,7 +10,7 @@ PATH=$PATH:/usr/sbin # where Debian puts PgBouncer
 for tool in java mvn psql pgbouncer pgbackrest chromium promtool "$debian/postgres"; do
     if ! command -v "$tool" > /dev/null; then
         echo "error: $tool is not installed" >&2
-        echo "hint: apt-get install default-jdk-headless maven postgresql-15 pgbouncer chromium prometheus, or use 'make test'" >&2
+        echo "hint: apt-get install default-jdk-headless maven postgresql-15 pgbouncer pgbackrest chromium prometheus, or use 'make test'" >&2
         exit 1
     fi
 done
