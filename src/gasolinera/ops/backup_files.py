@@ -111,7 +111,7 @@ def staged(location: Path) -> Generator[Path]:
     """
     root = location.parent
     with _folder_errors(root):
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        root.mkdir(parents=True, exist_ok=True, mode=0o711)  # the server's account passes through, and lists nothing
         _remove_abandoned(root)
         staging = root / f"{_PARTIAL}{location.name}"
         lock = staging.with_name(staging.name + _LOCK)
