@@ -22,7 +22,14 @@ from gasolinera.ops import roles
 from gasolinera.ops.backup_files import DumpedService, DumpedTable
 from gasolinera.ops.dump_archives import Archive, reading
 from gasolinera.ops.dumping import closed_tables, counted_tables, standing_version
-from gasolinera.ops.programs import ProgramError, environment_for, rest_of_address, running_program, send
+from gasolinera.ops.programs import (
+    Program,
+    ProgramError,
+    environment_for,
+    rest_of_address,
+    running_program,
+    send,
+)
 from gasolinera.ops.reaching import Operations, ops_session, owner_session
 from gasolinera.ops.runs import recorded_run
 from vuelo import VueloError
@@ -32,6 +39,9 @@ Watch = Callable[[str], None]
 
 _SQL: Final = load_queries("gasolinera.ops", "restoring.sql")
 _BLOCK_BYTES: Final = 1 << 20
+# What a client of that version sets in the head of each script, and an older server does not know.
+_FIRST_WITH_LIMIT: Final = 17
+_LIMIT: Final = b"SET transaction_timeout = 0;\n"
 _COUNTED: Final = """DO $check$
 DECLARE
     wrong text;
@@ -148,6 +158,17 @@ def restore_in_place(
 def _replace(service: vuelo.Service, archive: Archive, dump: DumpedService, beginning: str) -> None:
     with owner_session(service) as conn:
         major = conn.info.server_version // 10_000
+    try:
+        _play(service, archive, dump, beginning, major)
+    except ProgramError as error:
+        if "lock timeout" in error.message:
+            hint = "stop what uses it, or wait: gasolinera ops locks shows who holds what"
+            raise UnavailableError("ops.in_use", f"{service.schema} is in use", hint) from error
+        raise
+
+
+def _play(service: vuelo.Service, archive: Archive, dump: DumpedService, beginning: str, major: int) -> None:
+    """The dump as a script, in the transaction that `beginning` begins; committed when every table has its rows."""
     restorer, client = archive.program("pg_restore", major), archive.program("psql", major)
     arguments = [
         "--no-psqlrc",
@@ -160,19 +181,21 @@ def _replace(service: vuelo.Service, archive: Archive, dump: DumpedService, begi
         f"--dbname={rest_of_address(service.url)}",
     ]
     environment = environment_for(service.url)
-    try:
-        with running_program(client, arguments, environment, stdin=subprocess.PIPE) as session:
-            send(session, beginning.encode())
-            with reading(archive, dump, restorer, ["--file=-", "--no-owner"], environment) as script:
-                while block := script.read(_BLOCK_BYTES):
-                    send(session, block)
-            # Only now: a script that broke off must not be committed.
-            send(session, _ending(dump).encode())
-    except ProgramError as error:
-        if "lock timeout" in error.message:
-            hint = "stop what uses it, or wait: gasolinera ops locks shows who holds what"
-            raise UnavailableError("ops.in_use", f"{service.schema} is in use", hint) from error
-        raise
+    with running_program(client, arguments, environment, stdin=subprocess.PIPE) as session:
+        send(session, beginning.encode())
+        with reading(archive, dump, restorer, ["--file=-", "--no-owner"], environment) as script:
+            block = script.read(_BLOCK_BYTES)
+            if _sets_too_much(restorer, major):
+                block = block.replace(_LIMIT, b"", 1)
+            while block:
+                send(session, block)
+                block = script.read(_BLOCK_BYTES)
+        # Only now: a script that broke off must not be committed.
+        send(session, _ending(dump).encode())
+
+
+def _sets_too_much(restorer: Program, major: int) -> bool:
+    return restorer.major >= _FIRST_WITH_LIMIT > major
 
 
 def _beginning(service: vuelo.Service, kept_as: str | None, lock_timeout_s: float) -> str:
@@ -182,6 +205,11 @@ def _beginning(service: vuelo.Service, kept_as: str | None, lock_timeout_s: floa
         if kept_as is None
         else sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(schema, sql.Identifier(kept_as))
     )
+    timeout = sql.SQL("SET LOCAL lock_timeout = {}").format(f"{round(lock_timeout_s * 1000)}ms")
+    return _transaction(service, timeout, change)
+
+
+def _transaction(service: vuelo.Service, *changes: sql.Composable) -> str:
     role = [] if service.role is None else [sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(service.role))]
     statements = [
         sql.SQL("SET client_min_messages = warning"),
@@ -189,8 +217,7 @@ def _beginning(service: vuelo.Service, kept_as: str | None, lock_timeout_s: floa
         sql.SQL("SET idle_in_transaction_session_timeout = 0"),
         sql.SQL("BEGIN"),
         *role,
-        sql.SQL("SET LOCAL lock_timeout = {}").format(f"{round(lock_timeout_s * 1000)}ms"),
-        change,
+        *changes,
     ]
     return sql.SQL("").join(one + sql.SQL(";\n") for one in statements).as_string()
 
@@ -248,13 +275,17 @@ def restore_elsewhere(
 
 
 def _fill(service: vuelo.Service, archive: Archive, dump: DumpedService, major: int, jobs: int) -> None:
+    restorer = archive.program("pg_restore", major)
+    if _sets_too_much(restorer, major):  # only of a script can that be left out
+        _play(service, archive, dump, _transaction(service), major)
+        return
     is_folder = (archive.folder / dump.dump).is_dir()
     role = [] if service.role is None else [f"--role={service.role}"]
     arguments = [
         f"--dbname={rest_of_address(service.url)}", "--no-owner", "--exit-on-error", "--no-password", *role,
         f"--jobs={jobs}" if is_folder else "--single-transaction",
     ]  # fmt: skip
-    with reading(archive, dump, archive.program("pg_restore", major), arguments, environment_for(service.url)) as said:
+    with reading(archive, dump, restorer, arguments, environment_for(service.url)) as said:
         said.read()
 
 
