@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Generator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -221,6 +222,42 @@ def test_a_database_that_is_away_hides_nothing_of_the_others(operations: Operati
     assert [one.startswith(f"{name}: ") for one in objects(reachable)] == [True]
     keys = {one.place: (one.verdict, one.reason) for one in results if one.name == "tables_without_key"}
     assert keys == {places_of(operations)[0].label: (Verdict.GOOD, None), name: (Verdict.SKIPPED, "unreachable")}
+
+
+def test_a_table_that_somebody_has_locked_hides_nothing_of_its_database(operations: Operations, admin: Admin) -> None:
+    admin.execute("CREATE TABLE station_schema.large AS SELECT repeat('x', 500) AS x FROM generate_series(1, 4000)")
+    admin.execute("ANALYZE station_schema.large")
+    try:
+        with psycopg.connect(admin.info.dsn) as other:
+            other.execute("LOCK TABLE station_schema.large IN ACCESS EXCLUSIVE MODE")
+            results = whole_round(operations)
+    finally:
+        admin.execute("DROP TABLE station_schema.large")
+    assert results["reachable"].verdict is Verdict.GOOD
+    assert results["tables_without_key"].count == 1
+    assert results["disk_used"].reason is None
+
+
+def test_a_memory_that_takes_no_writing_hides_nothing(operations: Operations, admin: Admin) -> None:
+    database = admin.info.dbname
+    admin.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on".encode())
+    try:
+        results = whole_round(operations)
+    finally:
+        admin.execute(f"ALTER DATABASE {database} RESET default_transaction_read_only".encode())
+    assert results["reachable"].verdict is Verdict.GOOD
+    assert results["deadlocks"].reason == "first_look"
+    assert results["backup_age"].reason is None
+
+
+def test_a_database_that_several_logins_reach_is_one_place(operations: Operations) -> None:
+    services = tuple(
+        replace(one, url=make_conninfo(one.url, user=f"{one.name}_app")) for one in operations.project.services
+    )
+    apart = Operations(replace(operations.project, services=services), operations.ops_url)
+    [place] = places_of(apart)
+    assert sorted(place.schemas) == sorted(one.schema for one in services)
+    assert place.label == place.key.rpartition("/")[2]
 
 
 def test_two_databases_of_one_server_are_asked_once_for_what_is_the_servers(

@@ -20,8 +20,9 @@ _SQL: Final = {
     name: query.sql for file in _FILES for name, query in load_queries("gasolinera.ops", f"checks_{file}.sql").items()
 }
 _BEFORE_17: Final = "_before_17"
+_WITH_LESS: Final = "_with_less"
 _TURN_OF_17: Final = 170000
-assert {name.removesuffix(_BEFORE_17) for name in _SQL} == {rule.name for rule in QUESTIONS}
+assert {name.removesuffix(_BEFORE_17).removesuffix(_WITH_LESS) for name in _SQL} == {rule.name for rule in QUESTIONS}
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -81,6 +82,8 @@ def _ask(
     if conn.info.server_version < _TURN_OF_17 and f"{name}{_BEFORE_17}" in _SQL:
         name += _BEFORE_17
     rows = ask(conn, rule, _SQL[name].encode(), {"schemas": list(schemas)})
+    if isinstance(rows, CheckResult) and rows.reason == "privilege" and f"{name}{_WITH_LESS}" in _SQL:
+        rows = ask(conn, rule, _SQL[f"{name}{_WITH_LESS}"].encode(), {"schemas": list(schemas)})
     if isinstance(rows, CheckResult):
         return rows
     if rule.against is None:
@@ -119,10 +122,10 @@ def ask(
             raise
         with suppress(psycopg.Error):
             conn.rollback()
-        return skipped(rule, _reason(rule, error))
+        return skipped(rule, reason_of(rule, error))
 
 
-def _reason(rule: Rule, error: psycopg.DatabaseError) -> str:
+def reason_of(rule: Rule, error: psycopg.DatabaseError) -> str:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return "superuser_only" if rule.as_login else "privilege"
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):

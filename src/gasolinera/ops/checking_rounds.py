@@ -1,8 +1,8 @@
 """A round over everything that the platform keeps: each database once, `ops_schema`, the migrations."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import psycopg
@@ -13,12 +13,13 @@ from gasolinera.jobs import Job
 from gasolinera.ops import checking_memory, checking_platform, checking_storage, data_quality
 from gasolinera.ops.checking import CheckResult, Group, Row, Rule, Threshold, judge, skipped, worst_first
 from gasolinera.ops.checking_certificate import certificate_result
-from gasolinera.ops.checking_questions import Memory, look
+from gasolinera.ops.checking_questions import Memory, look, reason_of
 from gasolinera.ops.checking_rules import BY_NAME, RULES, SLOW
 from gasolinera.ops.operations_schema import ROLE
 from gasolinera.ops.reaching import Operations, ops_session
 
 Connection = psycopg.Connection[Any]
+Told = TypeVar("Told")
 
 _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 5_000
@@ -114,22 +115,20 @@ def _of_places(
 
 
 def places_of(operations: Operations, services: frozenset[str] = frozenset()) -> list[Place]:
-    """Each database once, that of `ops_schema` too."""
+    """Each database once, whoever logs in to it; that of `ops_schema` too."""
+    urls: dict[str, str] = {}
     schemas: dict[str, list[str]] = {}
     for service in operations.project.services:
         if not services or service.name in services:
-            schemas.setdefault(service.url, []).append(service.schema)
+            key = checking_memory.place_key(service.url)
+            urls.setdefault(key, service.url)
+            schemas.setdefault(key, []).append(service.schema)
     if not services:
-        schemas.setdefault(operations.ops_url, [])
-    names = [str(conninfo_to_dict(url).get("dbname", "")) for url in schemas]
+        urls.setdefault(checking_memory.place_key(operations.ops_url), operations.ops_url)
+    names = [str(conninfo_to_dict(url).get("dbname", "")) for url in urls.values()]
     return [
-        Place(
-            url,
-            checking_memory.place_key(url),
-            name if names.count(name) == 1 else checking_memory.place_key(url),
-            tuple(found),
-        )
-        for name, (url, found) in zip(names, schemas.items(), strict=True)
+        Place(url, key, name if names.count(name) == 1 else key, tuple(schemas.get(key, ())))
+        for name, (key, url) in zip(names, urls.items(), strict=True)
     ]
 
 
@@ -179,29 +178,63 @@ def check_place(
     """One database alone, in the rules' order. `conn` looks and may be read-only; `ops` is where memories are: without
     it everything is seen for the first time.
     """
-    before = None if ops is None else checking_memory.load_sample(ops, place.key)
+    before = None if ops is None else _remembered(lambda: checking_memory.load_sample(ops, place.key), None)
     told = look(conn, place.schemas, rules, Memory(tuple(limits), before))
     found = told.results
     found += checking_platform.event_results(conn, place.schemas, rules, limits)
     for rule in rules:
-        if rule.name == "slow_statements":
-            found.append(checking_storage.statement_result(conn, rule, limits))
-        elif rule.name == "certificate":
-            found.append(certificate_result(conn, rule, limits))
-        elif rule.name in _OF_EXTENSIONS:
-            found.append(checking_storage.bloat_result(conn, place.schemas, rule, limits))
+        if rule.name in (*_OF_EXTENSIONS, "certificate"):
+            found.append(_of_extension(conn, place, rule, limits))
     of_room = [rule for rule in rules if rule.name in _OF_ROOM]
     if of_room:
-        disk = checking_storage.disk_of(conn)
-        if remembers and ops is not None and checking_memory.sizes_are_due(ops, place.key):
-            sizes = checking_storage.sizes_of(conn, place.schemas)
-            used = {} if disk is None else {checking_storage.DISK: disk.total - disk.free}
-            checking_memory.keep_sizes(ops, place.key, sizes | used)
-        growth = {} if ops is None else checking_memory.growth_of(ops, place.key)
-        found += checking_storage.room_results(disk, growth, of_room, limits)
+        found += _of_room(conn, ops, place, of_room, limits, remembers=remembers)
     if remembers and ops is not None:
-        checking_memory.keep_counters(ops, place.key, told.counters)
+        _remembered(lambda: checking_memory.keep_counters(ops, place.key, told.counters), None)
     return [msgspec.structs.replace(one, place=place.label) for one in found]
+
+
+def _of_extension(conn: Connection, place: Place, rule: Rule, limits: Sequence[Threshold]) -> CheckResult:
+    """What is locked, or takes too long to measure, says nothing of the rest of its database."""
+    try:
+        if rule.name == "slow_statements":
+            return checking_storage.statement_result(conn, rule, limits)
+        if rule.name == "certificate":
+            return certificate_result(conn, rule, limits)
+        return checking_storage.bloat_result(conn, place.schemas, rule, limits)
+    except psycopg.DatabaseError as error:
+        if conn.broken:
+            raise
+        return skipped(rule, reason_of(rule, error))
+
+
+def _of_room(
+    conn: Connection,
+    ops: Connection | None,
+    place: Place,
+    rules: Sequence[Rule],
+    limits: Sequence[Threshold],
+    *,
+    remembers: bool,
+) -> list[CheckResult]:
+    disk = checking_storage.disk_of(conn)
+    if remembers and ops is not None and _remembered(lambda: checking_memory.sizes_are_due(ops, place.key), False):
+        sizes: dict[str, int] = {} if disk is None else {checking_storage.DISK: disk.total - disk.free}
+        try:
+            sizes |= checking_storage.sizes_of(conn, place.schemas)
+        except psycopg.DatabaseError:  # one of the tables is locked, or there are too many files: another time
+            if conn.broken:
+                raise
+        _remembered(lambda: checking_memory.keep_sizes(ops, place.key, sizes), None)
+    growth = {} if ops is None else _remembered(lambda: checking_memory.growth_of(ops, place.key), {})
+    return checking_storage.room_results(disk, growth, rules, limits)
+
+
+def _remembered(tell: Callable[[], Told], otherwise: Told) -> Told:
+    """A memory that is full, read-only or gone hides nothing of what is looked at."""
+    try:
+        return tell()
+    except psycopg.Error:
+        return otherwise
 
 
 def _server(conn: Connection) -> tuple[object, ...]:
@@ -229,4 +262,7 @@ def _of_platform(
     if isinstance(ops, str):
         return found + [skipped(rule, ops) for rule in of_operations]
     services = [service.name for service in project.services]
-    return found + checking_platform.kept_results(ops, services, jobs, of_operations, limits)
+    try:
+        return found + checking_platform.kept_results(ops, services, jobs, of_operations, limits)
+    except psycopg.OperationalError:  # since this round began
+        return found + [skipped(rule, "unreachable") for rule in of_operations]
