@@ -38,7 +38,9 @@ def free_port() -> str:
 
 @pytest.fixture(scope="module")
 def archive() -> Generator[Path]:
-    """A folder that the server can look into: archiving succeeds while there is a file `open` in it."""
+    """A folder that the server can look into: archiving succeeds while there is a file `open` in it, and its command is
+    not found while there is a file `lost`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="archive-"))
     folder.chmod(0o755)
     yield folder
@@ -51,7 +53,7 @@ def leader(archive: Path) -> Generator[Server]:
         "wal_level": "logical",
         "max_prepared_transactions": "5",
         "archive_mode": "on",
-        "archive_command": f"test -e {archive}/open",
+        "archive_command": f"test -e {archive}/lost && exit 127; test -e {archive}/open",
         "listen_addresses": "127.0.0.1",
         "port": free_port(),
         "wal_receiver_status_interval": "1s",
@@ -317,3 +319,30 @@ def test_a_server_that_listens_to_the_network_without_tls_is_told(admin: Admin) 
     row = admin.execute("SELECT current_setting('ssl'), current_setting('listen_addresses')").fetchone()
     assert row == ("off", "127.0.0.1")
     assert objects(one(admin, "unsafe_settings")) == {"fsync = off", "full_page_writes = off"}
+
+
+def test_an_archiver_that_ends_before_it_counts_is_told_by_what_waits(admin: Admin, archive: Path) -> None:
+    """A command that is not found ends with 127, and the server counts no failure."""
+    (archive / "open").touch()
+    until(lambda: one(admin, "archive_backlog"), lambda result: result.worst == 0)
+    (archive / "lost").touch()
+    try:
+        failed = admin.execute("SELECT failed_count FROM pg_stat_archiver").fetchone()
+        admin.execute("CREATE TABLE written_3 AS SELECT 1")
+        admin.execute("SELECT pg_switch_wal()")
+        until(lambda: one(admin, "archive_backlog"), lambda result: (result.worst or 0) > 0)
+        assert one(admin, "archiving").verdict is Verdict.GOOD
+        (folder,) = admin.execute("SELECT current_setting('data_directory')").fetchone() or ("",)
+        ten_minutes_ago = time.time() - 600
+        for waiting in Path(folder, "pg_wal", "archive_status").glob("*.ready"):
+            os.utime(waiting, (ten_minutes_ago, ten_minutes_ago))
+        told = one(admin, "archiving")
+        assert told.verdict is Verdict.WARNING
+        assert told.worst == pytest.approx(600, abs=60)
+        assert [thing.endswith(" waits") for thing in objects(told)] == [True]
+        assert admin.execute("SELECT failed_count FROM pg_stat_archiver").fetchone() == failed
+        admin.execute("SET ROLE pg_database_owner")  # may not list the folder
+        assert one(admin, "archiving").reason is None
+    finally:
+        admin.execute("RESET ROLE")
+        (archive / "lost").unlink()

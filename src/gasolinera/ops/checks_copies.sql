@@ -10,7 +10,26 @@ SELECT s.slot_name::text AS object,
  WHERE NOT s.active;
 
 -- name: archiving
--- Seconds since something was archived, where the last word of the archiver is a failure.
+-- Seconds since something was archived, where the last word of the archiver is a failure; and for which the oldest
+-- finished piece waits, from three minutes on: a command that is not found, or is killed, ends the archiver before it
+-- has counted the failure.
+SELECT coalesce(a.last_failed_wal, 'WAL') AS object,
+       CASE WHEN current_setting('archive_mode') = 'off' THEN NULL
+            WHEN a.last_failed_time > coalesce(a.last_archived_time, '-infinity')
+            THEN extract(epoch FROM clock_timestamp() - coalesce(a.last_archived_time, a.stats_reset,
+                                                                 pg_postmaster_start_time()))
+            ELSE 0 END::double precision AS amount,
+       'archive_off' AS why
+  FROM pg_stat_archiver AS a
+ UNION ALL
+SELECT replace((array_agg(f.name ORDER BY f.modification))[1], '.ready', ' waits'),
+       extract(epoch FROM clock_timestamp() - min(f.modification))::double precision, NULL
+  FROM pg_ls_archive_statusdir() AS f
+ WHERE f.name LIKE '%%.ready' AND current_setting('archive_mode') <> 'off'
+HAVING min(f.modification) < clock_timestamp() - interval '3 minutes';
+
+-- name: archiving_with_less
+-- The same for a role that may not list the archiver's folder: what the server has counted alone.
 SELECT coalesce(a.last_failed_wal, 'WAL') AS object,
        CASE WHEN current_setting('archive_mode') = 'off' THEN NULL
             WHEN a.last_failed_time > coalesce(a.last_archived_time, '-infinity')

@@ -1,15 +1,17 @@
 -- Checks of sessions, statements and locks. Each question answers with rows of `object` (text), `amount` (double
 -- precision): how bad it is, in the unit of its rule in checking_rules.py; and `why`: nothing can be said where the
 -- amount is NULL. A rule that holds a counter against an earlier look has `whole` in the place of `why`: what the
--- counter is a share of. %(schemas)s are the platform's schemas. A name that ends in _before_17 is for older servers.
+-- counter is a share of. %(schemas)s are the platform's schemas. A name that ends in _before_17 is for older servers,
+-- one in _with_less for a role that may not ask the other.
 
 -- name: connections
--- Of those that a program may have, how many are taken, in percent.
+-- Of those that a program may have, how many are taken, in percent. From version 16 on some are set apart by a role.
 SELECT count(*) || ' / ' || max(p.possible) AS object,
        100.0 * count(*)::double precision / max(p.possible) AS amount, NULL::text AS why
   FROM pg_stat_activity AS a
  CROSS JOIN (SELECT current_setting('max_connections')::integer
-                    - current_setting('superuser_reserved_connections')::integer AS possible) AS p
+                    - current_setting('superuser_reserved_connections')::integer
+                    - coalesce(current_setting('reserved_connections', true), '0')::integer AS possible) AS p
  WHERE a.backend_type = 'client backend';
 
 -- name: long_transactions
