@@ -132,6 +132,18 @@ def test_good_in_one_place_and_unknown_in_another_is_not_over(kept: Connection, 
     assert run_round(kept, [GOOD, GOOD], receiver).observed.resolved == ("invalid_indexes",)
 
 
+def test_good_in_one_place_and_not_to_be_had_in_another_is_over(kept: Connection, receiver: Receiver) -> None:
+    elsewhere = found("invalid_indexes", Verdict.SKIPPED, amount=None, reason="version")
+    run_round(kept, [BAD, elsewhere], receiver)
+    assert run_round(kept, [GOOD, elsewhere], receiver).observed.resolved == ("invalid_indexes",)
+
+
+def test_a_check_that_somebody_switches_off_ends_its_alert(kept: Connection, receiver: Receiver) -> None:
+    off = found("invalid_indexes", Verdict.SKIPPED, amount=None, reason="switched_off")
+    (_, ended) = rounds(kept, receiver, BAD, off)
+    assert (ended.observed.resolved, ended.observed.unknown) == (("invalid_indexes",), ())
+
+
 def test_bad_in_two_places_is_one_alert_of_the_worse(kept: Connection, receiver: Receiver) -> None:
     run_round(kept, [BAD, found("invalid_indexes", Verdict.CRITICAL, "raffle_schema.y")], receiver)
     (alert,) = alerting.list_alerts(kept)

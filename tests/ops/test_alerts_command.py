@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import socket
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,34 @@ def test_a_database_of_alerts_that_is_gone_is_told_once_and_again_when_it_is_bac
     assert ("reachable", "resolved") in heard.notices
     alerts("run", "--group", "settings")
     assert [kind for name, kind in heard.notices if name == "reachable"] == ["firing", "resolved"]
+
+
+def test_a_database_of_alerts_that_takes_no_writing_is_told(
+    alerts: Alerts, heard: Listening, server: Server, faulty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        conn.execute(f"ALTER DATABASE {faulty} SET default_transaction_read_only = on".encode())
+        try:
+            failed = alerts("run", "--group", "tables")
+        finally:
+            conn.execute(f"ALTER DATABASE {faulty} RESET default_transaction_read_only".encode())
+    assert failed.exit_code == 1
+    assert heard.notices == [("reachable", "firing")]
+
+
+def test_a_machine_that_does_not_answer_at_all_is_told_soon(
+    alerts: Alerts, heard: Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    monkeypatch.delenv("PGCONNECT_TIMEOUT", raising=False)
+    for place in ("gasolinera.ops.reaching._CONNECT_TIMEOUT_S", "gasolinera.ops.checking_rounds._CONNECT_TIMEOUT_S"):
+        monkeypatch.setattr(place, 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("GASOLINERA_OPS_DATABASE_URL", f"postgresql://ops@127.0.0.1:{silent.getsockname()[1]}/ops")
+        failed = alerts("run", "--group", "tables")
+    assert failed.exit_code == 1
+    assert heard.notices == [("reachable", "firing")]
 
 
 @pytest.mark.parametrize("wrong", ["2", "2 weeks", "-1h", "1.5h"])

@@ -19,6 +19,7 @@ from gasolinera.database import load_queries
 from gasolinera.errors import InputError, UnknownError
 from gasolinera.logs import mask
 from gasolinera.ops.checking import CheckResult, Verdict
+from gasolinera.ops.checking_words import is_unknown
 
 Connection = psycopg.Connection[Any]
 Kind = Literal["firing", "escalated", "reminder", "resolved"]
@@ -111,7 +112,7 @@ def observe(conn: Connection, results: Sequence[CheckResult]) -> Observed:
     """Note what is bad now and what is good again. `conn` is in autocommit, with the role ops."""
     bad = [one for one in results if one.verdict in _SEVERITY]
     bad_names = {one.name for one in bad}
-    unknown = sorted({one.name for one in results if one.verdict is Verdict.SKIPPED} - bad_names)
+    unknown = sorted(_unknown(results) - bad_names)
     good = {one.name for one in results} - bad_names - set(unknown)
     opened: list[str] = []
     ongoing: list[str] = []
@@ -122,6 +123,19 @@ def observe(conn: Connection, results: Sequence[CheckResult]) -> Observed:
     resolved = conn.execute(_SQL["resolve_alerts"].sql.encode(), {"fingerprints": fingerprints}).fetchall()
     conn.execute(_SQL["remove_old"].sql.encode())
     return Observed(tuple(opened), tuple(ongoing), tuple(sorted(name for (name,) in resolved)), tuple(unknown))
+
+
+def _unknown(results: Sequence[CheckResult]) -> set[str]:
+    """Not what somebody has switched off, nor what one place cannot have and another says: such an alert would stay
+    open for ever.
+    """
+    told = {one.name for one in results if one.verdict is not Verdict.SKIPPED}
+    return {
+        one.name
+        for one in results
+        if one.verdict is Verdict.SKIPPED
+        and (is_unknown(one) or (one.name not in told and one.reason != "switched_off"))
+    }
 
 
 def _seen(bad: Sequence[CheckResult]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import vuelo
 from gasolinera.config import PREFIX, Settings, load_settings
@@ -17,6 +18,7 @@ from gasolinera.ops.operations_schema import ROLE
 from gasolinera.schemas import load_project
 
 _OPS_URL = f"{PREFIX}OPS_DATABASE_URL"
+_CONNECT_TIMEOUT_S = 10
 
 Connection = psycopg.Connection[Any]
 
@@ -66,7 +68,10 @@ def owner_session(service: vuelo.Service, *, application_name: str = "gasolinera
 
 @contextmanager
 def _session(url: str, role: str | None, application_name: str) -> Generator[Connection]:
-    with psycopg.connect(url, autocommit=True, application_name=application_name) as conn:
+    # A machine that is gone answers nothing at all, and the driver would wait for two minutes.
+    limit = {} if "PGCONNECT_TIMEOUT" in os.environ else {"connect_timeout": _CONNECT_TIMEOUT_S}
+    address = make_conninfo("", **{**limit, **conninfo_to_dict(url)})
+    with psycopg.connect(address, autocommit=True, application_name=application_name) as conn:
         conn.execute("SET timezone = 'UTC'")
         if role is not None:
             conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))

@@ -106,12 +106,12 @@ def _round(
     after_s: float,
     remind_after_s: float,
 ) -> Round:
-    """Where alerts cannot be kept, that alone is told."""
+    """Where alerts cannot be kept, since their database is away or takes no writing, that alone is told."""
     mark = alerting_outage.mark_of(operations.ops_url)
     try:
         with ops_session(operations.ops_url) as conn:
             made = run_round(conn, results, receiver, after_s=after_s, remind_after_s=remind_after_s)
-    except psycopg.OperationalError:
+    except psycopg.Error:
         if receiver is not None:
             alerting_outage.tell_outage(receiver, mark, remind_after_s=remind_after_s)
         raise
