@@ -8,6 +8,7 @@ import psycopg
 
 import vuelo
 from gasolinera.database import load_sql
+from gasolinera.errors import GasolineraError
 from gasolinera.ops.reconciling_streams import merged, snapshot, streamed
 
 _EXAMPLES: Final = 5
@@ -60,14 +61,14 @@ _SQL: Final[Mapping[str, Mapping[str, str]]] = {
 
 def follow_links(
     project: vuelo.Project, *, statement_timeout_s: int
-) -> Generator[tuple[Link, Orphans | psycopg.Error]]:
+) -> Generator[tuple[Link, Orphans | psycopg.Error | GasolineraError]]:
     """Every link both of whose ends are among the project's services, with what leads nowhere, or why nobody knows."""
     services = {service.name: service for service in project.services}
     for link in LINKS:
         if link.service in services and link.other in services:
             try:
                 yield link, _orphans(link, services[link.service], services[link.other], statement_timeout_s)
-            except psycopg.Error as error:
+            except (psycopg.Error, GasolineraError) as error:
                 yield link, error
 
 

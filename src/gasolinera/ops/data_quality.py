@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 
 import vuelo
 from gasolinera.database import Query, load_queries
+from gasolinera.errors import GasolineraError
 from gasolinera.ops import data_links
 from gasolinera.ops.checking import CheckResult, Group, Row, Rule, Threshold, Unit, judge, skipped
 from gasolinera.ops.reaching import Operations
@@ -92,13 +93,16 @@ def data_answers(
                 answers += _constraint_answers(conn, service, every=every_constraint)
                 answers += [_ask(conn, service.name, query) for query in _QUESTIONS[service.name].values()]
         except psycopg.Error as error:
+            if not any((one.check, one.service) == (_CONSTRAINTS, service.name) for one in answers):
+                meaning = "Nobody knows whether its constraints hold."
+                answers.append(Answer(_CONSTRAINTS, service.name, "constraints", meaning, None, reason=_reason(error)))
             known = {answer.question for answer in answers if answer.service == service.name}
             missing = [query for query in _QUESTIONS[service.name].values() if query.name not in known]
             answers += [_unanswered(service.name, query, _reason(error)) for query in missing]
     for link, found in data_links.follow_links(project, statement_timeout_s=statement_timeout_s):
         answers.append(
             Answer(_LINKS, link.service, link.name, link.meaning, None, reason=_reason(found))
-            if isinstance(found, psycopg.Error)
+            if not isinstance(found, data_links.Orphans)
             else Answer(_LINKS, link.service, link.name, link.meaning, found.count, found.examples)
         )
     return answers
@@ -177,7 +181,9 @@ def _unanswered(service: str, query: Query, reason: str) -> Answer:
     return Answer(_check_of(query), service, query.name, query.description, None, reason=reason)
 
 
-def _reason(error: psycopg.Error) -> str:
+def _reason(error: psycopg.Error | GasolineraError) -> str:
+    if isinstance(error, GasolineraError):  # keys that repeat: their unique index is damaged
+        return f"failed {error.code}"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return "privilege"
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
