@@ -11,6 +11,7 @@ from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -28,7 +29,8 @@ from gasolinera.ops import operations_schema
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.runs import recorded_run
 from gasolinera.ops.verifying import Outcome, Verification, verify
-from gasolinera.ops.verifying_asking import ATTENDANT, CUSTOMER
+from gasolinera.ops.verifying_asking import ATTENDANT, CUSTOMER, Platform, WrongError
+from gasolinera.ops.verifying_journeys import has_taken_in
 from tests.conftest import Clone, drop, project_at
 from vuelo.embedded import Server
 
@@ -47,6 +49,17 @@ SELECT (SELECT count(*) FROM auth_schema.users WHERE phone_number LIKE '+1202555
          WHERE g.campaign_code = 'VERIFICATION' AND c.status <> 'CANCELLED')
      + (SELECT count(*) FROM redemption_schema.redemptions
          WHERE station_code = 'VERIFICATION' AND status NOT IN ('CANCELLED', 'FAILED'))
+"""
+
+TAKEN_IN = b"""
+INSERT INTO station_schema.inbox_events (event_id, consumer, event_type, aggregate_type, aggregate_key, event,
+                                         settled_at)
+VALUES (%(event)s, 'some', 'user.changed', 'user', 'u', '{}', now())
+"""
+GIVEN_UP = b"""
+INSERT INTO station_schema.dead_letters (event_id, consumer, event_type, aggregate_type, aggregate_key, event, attempts,
+                                         last_error, first_failed_at, last_failed_at)
+VALUES (%(event)s, 'some', 'user.changed', 'user', 'u', '{}', 1, 'it fails', now(), now())
 """
 
 Connection = psycopg.Connection[Any]
@@ -129,6 +142,28 @@ def all_closed(site: Site) -> bool:
 
 def outcomes(done: Verification) -> dict[str, Outcome]:
     return {f"{one.service}: {one.name}": one.outcome for one in done.steps}
+
+
+def test_an_answer_that_lacks_something_fails_its_step_and_no_other(operations: Operations) -> None:
+    platform = Platform(operations, None, {}, lambda _: None, chain="test")
+    answer: dict[str, str] = {}
+    platform.step("raffle", "look", lambda _: answer["draw_number"])
+    platform.step("raffle", "look again", lambda _: "")
+    platform.close()
+    assert [one.outcome for one in platform.steps] == [Outcome.FAILED, Outcome.OK]
+    assert "draw_number" in platform.steps[0].detail
+
+
+def test_an_event_that_was_given_up_was_not_taken_in(operations: Operations) -> None:
+    platform = Platform(operations, None, {}, lambda _: None, chain="test")
+    platform.close()
+    event = uuid4()
+    assert not has_taken_in(platform, "station", event)
+    platform.rows("station", TAKEN_IN, {"event": event})
+    assert has_taken_in(platform, "station", event)
+    platform.rows("station", GIVEN_UP, {"event": event})
+    with pytest.raises(WrongError, match="station gave the event up"):
+        has_taken_in(platform, "station", event)
 
 
 def test_every_journey_goes_well_again_and_again_and_leaves_nothing_open(site: Site) -> None:

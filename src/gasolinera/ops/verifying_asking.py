@@ -148,6 +148,8 @@ class Platform:
             seen = f"{type(error).__name__}: {error}".strip()[:_SHOWN]
         except (GasolineraError, VueloError) as error:
             seen = error.message
+        except (LookupError, TypeError, ValueError) as error:  # an answer with something else in it than it should have
+            seen = f"an answer of another form: {type(error).__name__}: {error}"[:_SHOWN]
         finally:
             done = Step(service, name, outcome, round(time.monotonic() - began, 3), seen)
             self.steps.append(done)

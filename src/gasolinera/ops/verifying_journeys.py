@@ -58,7 +58,10 @@ SELECT 'user.changed', 'user', u.public_id::text,
 RETURNING event_id
 """
 _TAKEN_IN: Final = """
-SELECT count(*) > 0 AND bool_and(settled_at IS NOT NULL) FROM {}.inbox_events WHERE event_id = %(event)s
+SELECT count(*) > 0 AND bool_and(i.settled_at IS NOT NULL),
+       EXISTS (SELECT FROM {schema}.dead_letters AS d WHERE d.event_id = %(event)s AND d.replayed_at IS NULL)
+  FROM {schema}.inbox_events AS i
+ WHERE i.event_id = %(event)s
 """
 _ATTENDANT: Final = b"""
 WITH made AS (
@@ -234,13 +237,17 @@ def tell_of_account(platform: Platform) -> str:
 
 
 def _until_taken_in(platform: Platform, service: str, event: object) -> float:
+    what = f"{service} has taken the event in"
+    return platform.until(lambda: has_taken_in(platform, service, event), what, within_s=EVENTS_WITHIN_S)
+
+
+def has_taken_in(platform: Platform, service: str, event: object) -> bool:
+    """Raises WrongError where a listener gave it up, which settles it as well."""
     schema = sql.Identifier(platform.operations.service(service).schema)
-    looked = sql.SQL(_TAKEN_IN).format(schema)
-
-    def is_taken_in() -> bool:
-        return platform.rows(service, looked, {"event": event}) == [(True,)]
-
-    return platform.until(is_taken_in, f"{service} has taken the event in", within_s=EVENTS_WITHIN_S)
+    ((is_settled, is_given_up),) = platform.rows(service, sql.SQL(_TAKEN_IN).format(schema=schema), {"event": event})
+    if is_given_up:
+        raise WrongError(f"{service} gave the event up: see `gasolinera events dead-letters list`")
+    return bool(is_settled)
 
 
 def staff(platform: Platform) -> str:
@@ -270,7 +277,10 @@ def issue_coupon(platform: Platform) -> str:
         )
 
     taken_s = platform.until(is_issued, "a worker has issued it", within_s=_ISSUED_WITHIN_S)
-    ((code,),) = platform.rows("coupon", OPEN_COUPONS, {"campaign": CAMPAIGN})
+    codes = [row[0] for row in platform.rows("coupon", OPEN_COUPONS, {"campaign": CAMPAIGN})]
+    if len(codes) != 1:
+        raise WrongError(f"one coupon was issued, and {len(codes)} are open")
+    code = codes[0]
     platform.post("coupon", f"/api/coupons/{code}/assign", {"user_id": CUSTOMER}, chief).read(SeenCoupon)
     platform.made.coupon_code = str(code)
     return f"after {taken_s:.2f} s"
