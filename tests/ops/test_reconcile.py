@@ -64,6 +64,20 @@ def test_what_is_still_on_its_way_is_no_difference_that_anybody_has_to_mend(plat
     assert platform.compare(grace_s=7200).findings == ()
 
 
+def test_what_an_inbox_forgot_by_its_rule_was_not_lost_and_is_not_delivered_again(platform: Platform) -> None:
+    give_tickets(platform, "forgotten")
+    platform.settle()
+    platform.run("redemption", "UPDATE redemption_schema.outbox_events SET published_at = now() - interval '10 days'")
+    platform.run("raffle", "DELETE FROM raffle_schema.inbox_events WHERE event_type = 'tickets.issued'")
+    assert {one.kind for one in platform.compare().findings} == {"event_not_heard"}
+    platform.run(
+        "raffle",
+        "UPDATE ops_schema.retention_rules SET keep = '7 days' WHERE name = 'raffle.settled_events'",
+    )
+    repaired = platform.compare(is_repair=True)
+    assert (repaired.findings, repaired.delivered) == ((), 0)
+
+
 def test_an_effect_that_was_deleted_is_brought_back_by_its_event_made_anew(platform: Platform) -> None:
     issuance = give_tickets(platform, "deleted")
     platform.settle()

@@ -24,12 +24,19 @@ from gasolinera.ops.reconciling_models import (
     Compared,
     Comparison,
     Difference,
+    EventsKept,
     Finding,
     Moment,
     Reconciliation,
     Remedy,
 )
-from gasolinera.ops.reconciling_records import begin_record, end_record, keep_findings, with_first_found
+from gasolinera.ops.reconciling_records import (
+    begin_record,
+    end_record,
+    events_kept,
+    keep_findings,
+    with_first_found,
+)
 from gasolinera.ops.reconciling_streams import merged, snapshot, streamed
 from gasolinera.ops.runs import recorded_run
 
@@ -72,10 +79,11 @@ def reconcile(
     with ops_session(operations.ops_url) as conn, recorded_run(conn, "reconcile") as run:
         record_id, horizon = begin_record(conn, run.id, is_repair=is_repair, grace_s=grace_s)
         found: list[_Found] = []
-        for one in _all(services, listeners, horizon, is_repair=is_repair, most=most):
-            kept = with_first_found(conn, record_id, one.findings)
-            keep_findings(conn, record_id, kept)
-            found.append(msgspec.structs.replace(one, findings=tuple(kept)))
+        kept = events_kept(conn)
+        for one in _all(services, listeners, horizon, kept, is_repair=is_repair, most=most):
+            findings = with_first_found(conn, record_id, one.findings)
+            keep_findings(conn, record_id, findings)
+            found.append(msgspec.structs.replace(one, findings=tuple(findings)))
         done = Reconciliation(
             at=datetime.now(UTC),
             is_repair=is_repair,
@@ -91,10 +99,16 @@ def reconcile(
 
 
 def _all(
-    services: Services, listeners: Sequence[Listener], horizon: datetime, *, is_repair: bool, most: int
+    services: Services,
+    listeners: Sequence[Listener],
+    horizon: datetime,
+    kept: Mapping[str, EventsKept],
+    *,
+    is_repair: bool,
+    most: int,
 ) -> list[_Found]:
     """Events first: a fact whose event goes out again is then seen to be on its way."""
-    found = _events(services, listeners, horizon, is_repair=is_repair, most=most)
+    found = _events(services, listeners, horizon, kept, is_repair=is_repair, most=most)
     for comparison in COMPARISONS:
         if comparison.left in services and comparison.right in services:
             found.append(_compared(services, comparison, horizon, is_repair=is_repair, most=most))
@@ -102,7 +116,13 @@ def _all(
 
 
 def _events(
-    services: Services, listeners: Sequence[Listener], horizon: datetime, *, is_repair: bool, most: int
+    services: Services,
+    listeners: Sequence[Listener],
+    horizon: datetime,
+    kept: Mapping[str, EventsKept],
+    *,
+    is_repair: bool,
+    most: int,
 ) -> list[_Found]:
     """Every outbox against every inbox; what was lost goes to each listener in the order in which it happened, whoever
     told it: who was erased after the tickets came had them.
@@ -112,7 +132,7 @@ def _events(
         heard: list[Heard] = []
         for publisher in (name for name in PUBLISHERS if name in services):
             try:
-                one = compare_events(services[publisher], services[service], listeners, horizon, most=most)
+                one = compare_events(services[publisher], services[service], listeners, horizon, kept=kept, most=most)
             except psycopg.Error as error:
                 unmade = Compared(name=f"events_{publisher}", left=publisher, right=service, reason=_reason(error))
                 found.append(_Found(unmade, ()))

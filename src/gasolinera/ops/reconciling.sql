@@ -6,6 +6,15 @@ INSERT INTO ops_schema.reconciliations (run_id, is_repair, grace_s)
 VALUES (%(run_id)s, %(is_repair)s, %(grace_s)s)
 RETURNING id, started_at - make_interval(secs => grace_s) AS horizon;
 
+-- name: events_kept
+-- For how many seconds a service keeps what it has published, and what it has had, where a rule says other than usual.
+SELECT r.service, extract(epoch FROM min(r.keep) FILTER (WHERE r.table_name = 'outbox_events'))::double precision
+           AS published_s,
+       extract(epoch FROM min(r.keep) FILTER (WHERE r.table_name = 'inbox_events'))::double precision AS settled_s
+  FROM ops_schema.retention_rules AS r
+ WHERE r.table_name IN ('outbox_events', 'inbox_events') AND r.action = 'DELETE' AND r.is_enabled
+ GROUP BY r.service;
+
 -- name: forget
 -- Those of more than 90 days ago, with their findings: they may name persons.
 DELETE FROM ops_schema.reconciliations AS r WHERE r.started_at < now() - interval '90 days';

@@ -6,7 +6,7 @@ what it published.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -17,12 +17,9 @@ from gasolinera.events import source_of
 from gasolinera.ops.reaching import owner_session
 from gasolinera.ops.reconciling_events import read_told, sql_of
 from gasolinera.ops.reconciling_kinds import difference
-from gasolinera.ops.reconciling_models import Compared, Difference, Finding, Remedy
+from gasolinera.ops.reconciling_models import Compared, Difference, EventsKept, Finding, Remedy
 from gasolinera.ops.reconciling_streams import merged, snapshot, streamed
 
-# The jobs that purge events keep published ones for 14 days and settled ones for 30.
-_IN_EVERY_OUTBOX: Final = timedelta(days=13)
-_IN_EVERY_INBOX: Final = timedelta(days=29)
 PUBLISHERS: Final[Mapping[str, frozenset[str]]] = {
     "auth": frozenset({"user.registered", "user.changed", "user.erased"}),
     "station": frozenset({"employee.changed", "station.changed"}),
@@ -69,9 +66,17 @@ class _Passed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare_events(
-    publisher: vuelo.Service, service: vuelo.Service, listeners: Iterable[Listener], horizon: datetime, *, most: int
+    publisher: vuelo.Service,
+    service: vuelo.Service,
+    listeners: Iterable[Listener],
+    horizon: datetime,
+    *,
+    kept: Mapping[str, EventsKept],
+    most: int,
 ) -> Heard | None:
-    """None: none of these listeners is told anything by this publisher. `most` of each kind are explained."""
+    """None: none of these listeners is told anything by this publisher. `most` of each kind are explained. What an
+    inbox has forgotten, by `kept` of its service, was not lost: delivered again it would have its effect twice.
+    """
     wanted = [
         (event_type, listener.consumer)
         for listener in listeners
@@ -84,10 +89,11 @@ def compare_events(
     asked = {
         "types": types,
         "consumers": consumers,
-        "since": horizon - _IN_EVERY_INBOX,
+        "since": horizon - kept.get(service.name, EventsKept()).settled,
         "until": horizon,
         "source": source_of(publisher.name),
     }
+    told_since = horizon - kept.get(publisher.name, EventsKept()).published
     lost: list[_Passed] = []
     unknown: list[_Passed] = []
     keys = lost_count = 0
@@ -101,7 +107,7 @@ def compare_events(
                     lost_count += 1
                     if len(lost) < most:
                         lost.append(one)
-                elif one is None and other is not None and horizon - _IN_EVERY_OUTBOX < other.at < horizon:
+                elif one is None and other is not None and told_since < other.at < horizon:
                     unknown.append(other)
                     unknown = unknown if len(unknown) < most else _really_unknown(publisher, unknown)[:most]
     unknown = _really_unknown(publisher, unknown)

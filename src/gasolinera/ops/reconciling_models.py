@@ -1,7 +1,7 @@
 """What two services say differently, what it comes from and how it is put right."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -77,6 +77,15 @@ class Comparison(msgspec.Struct, frozen=True):
     left_row: type[Any]
     right_row: type[Any]
     judge: Callable[[Any, Any, Moment], Difference | None]
+
+
+class EventsKept(msgspec.Struct, frozen=True):
+    """For how long a service surely has what it `published`, and what it `settled`: a day less than the jobs that purge
+    events keep them.
+    """
+
+    published: timedelta = timedelta(days=13)
+    settled: timedelta = timedelta(days=29)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

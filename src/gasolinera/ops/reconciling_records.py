@@ -1,18 +1,19 @@
 """Reconciliations on record in `ops_schema`: what was compared, what was found, what was delivered."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 import psycopg
 
 from gasolinera.database import load_sql
-from gasolinera.ops.reconciling_models import Finding, Reconciliation, Remedy
+from gasolinera.ops.reconciling_models import EventsKept, Finding, Reconciliation, Remedy
 
 Connection = psycopg.Connection[Any]
 
 _SQL: Final = load_sql("gasolinera.ops", "reconciling.sql")
+_USUALLY: Final = EventsKept()
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -38,6 +39,22 @@ def begin_record(conn: Connection, run_id: int, *, is_repair: bool, grace_s: int
     ).fetchone()
     assert row is not None
     return int(row[0]), row[1]
+
+
+def events_kept(conn: Connection) -> dict[str, EventsKept]:
+    """By service, for those that have rules of their own about it."""
+    rows = conn.execute(_SQL["events_kept"].encode()).fetchall()
+    return {
+        service: EventsKept(
+            published=_surely(published_s, _USUALLY.published), settled=_surely(settled_s, _USUALLY.settled)
+        )
+        for service, published_s, settled_s in rows
+    }
+
+
+def _surely(kept_s: float | None, usually: timedelta) -> timedelta:
+    """A day less: what is about to go may be gone on one side."""
+    return usually if kept_s is None else max(timedelta(0), min(usually, timedelta(seconds=kept_s) - timedelta(days=1)))
 
 
 def with_first_found(conn: Connection, record_id: int, findings: Sequence[Finding]) -> list[Finding]:
