@@ -139,6 +139,14 @@ def test_secrets_in_commands_of_old_servers_are_not_kept(counting: tuple[Operati
 
 
 @needs_debian
+def test_an_extension_that_an_upgrade_left_behind_is_told(counting: tuple[Operations, Connection]) -> None:
+    operations, conn = counting
+    conn.execute("DROP EXTENSION pg_stat_statements")
+    conn.execute("CREATE EXTENSION pg_stat_statements SCHEMA extensions VERSION '1.8'")
+    assert [one.reason for one in take_snapshots(operations)] == ["old_extension"]
+
+
+@needs_debian
 def test_who_is_not_shown_the_statements_of_others_is_told(
     counting: tuple[Operations, Connection], counting_server: Server
 ) -> None:

@@ -9,14 +9,16 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from gasolinera.database import load_queries
+from gasolinera.ops.masking import masked
 
 Connection = psycopg.Connection[Any]
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 _SQL: Final = load_queries("gasolinera.ops", "measures.sql")
 _SLOW_SHOWN: Final = 20
+_STATEMENT_SHOWN: Final = 400
 _SLOW = """
-SELECT left(regexp_replace(s.query, '\\s+', ' ', 'g'), 400) AS statement, s.calls,
+SELECT left(s.query, 4000) AS statement, s.calls,
        s.mean_exec_time::double precision AS mean_ms, s.total_exec_time::double precision AS total_ms,
        s.rows, r.rolname::text AS role
   FROM {}.pg_stat_statements AS s
@@ -64,7 +66,7 @@ class Partitions(msgspec.Struct, frozen=True):
 
 
 class SlowStatement(msgspec.Struct, frozen=True):
-    """As the server keeps it: with $1 where a value was."""
+    """Masked: commands such as ALTER ROLE are kept with their values by the server."""
 
     statement: str
     calls: int
@@ -115,6 +117,8 @@ def slow_statements(conn: Connection) -> SlowStatements:
         return SlowStatements((), "not_loaded")
     except psycopg.errors.InsufficientPrivilege:
         return SlowStatements((), "privilege")
+    for one in found:
+        one["statement"] = masked(one["statement"], most=_STATEMENT_SHOWN)
     return SlowStatements(tuple(msgspec.convert(one, SlowStatement) for one in found))
 
 

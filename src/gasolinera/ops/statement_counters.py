@@ -14,10 +14,12 @@ from gasolinera.ops.masking import masked
 STATEMENT_KEPT: Final = 2_000
 NO_EXTENSION: Final = "no_extension"
 NOT_LOADED: Final = "not_loaded"
+OLD_EXTENSION: Final = "old_extension"
 HIDDEN: Final = "privilege"
 REASONS: Final = {
     NO_EXTENSION: "pg_stat_statements is not in this database: CREATE EXTENSION pg_stat_statements",
     NOT_LOADED: "pg_stat_statements is not loaded: add it to shared_preload_libraries and restart the server",
+    OLD_EXTENSION: "pg_stat_statements is of an older server: ALTER EXTENSION pg_stat_statements UPDATE",
     HIDDEN: "the statements of others are hidden from this role: GRANT pg_read_all_stats to it",
     UNREACHABLE: "the database cannot be reached",
     "timeout": "the server took too long to answer: try again",
@@ -82,6 +84,8 @@ def read_statements(place: Place, *, limit: int) -> StatementCounters:
             return _read(conn, place.name, limit)
     except psycopg.errors.ObjectNotInPrerequisiteState:
         return StatementCounters(place.name, reason=NOT_LOADED)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        return StatementCounters(place.name, reason=OLD_EXTENSION)
     except psycopg.errors.InsufficientPrivilege:
         return StatementCounters(place.name, reason=HIDDEN)
     except psycopg.errors.QueryCanceled:
