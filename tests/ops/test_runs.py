@@ -26,6 +26,15 @@ def test_a_run_that_fails_is_recorded_with_the_reason(ops: Connection) -> None:
     assert ops.execute("SELECT outcome, error FROM ops_schema.runs").fetchall() == [("FAILED", "no disk")]
 
 
+def test_what_a_server_quotes_of_a_row_is_not_kept(ops: Connection) -> None:
+    twice = """INSERT INTO ops_schema.partition_rules (service, table_pattern, reason, explanation)
+               SELECT 'auth', 'p5512345678', 'SPACE', 'A test.' FROM generate_series(1, 2)"""
+    with pytest.raises(psycopg.errors.UniqueViolation, match="5512345678"), recorded_run(ops, "cleanup"):
+        ops.execute(twice.encode())
+    (row,) = ops.execute("SELECT error FROM ops_schema.runs").fetchall()
+    assert row == ('duplicate key value violates unique constraint "partition_rules_pk" (23505)',)
+
+
 def test_two_of_a_scope_do_not_run_at_once_and_two_of_others_do(ops: Connection, ops_url: str) -> None:
     with ops_session(ops_url) as other, recorded_run(ops, "cleanup", "auth"):
         with (

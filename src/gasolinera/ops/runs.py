@@ -42,12 +42,19 @@ def recorded_run(conn: Connection, command: str, scope: str = "") -> Generator[R
         except BaseException as error:
             run.outcome = "FAILED"
             if not conn.broken:
-                _end(conn, run, (str(error) or type(error).__name__)[:_MOST_ERROR])
+                _end(conn, run, told_of(error)[:_MOST_ERROR])
             raise
         _end(conn, run, None)
     finally:
         if not conn.broken:
             conn.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (_lock(command, scope),))
+
+
+def told_of(error: BaseException) -> str:
+    """What may be kept: the details that a server gives to an error quote the row that it is about."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return f"{error.diag.message_primary} ({error.sqlstate})"
+    return str(error).strip() or type(error).__name__
 
 
 def _lock(command: str, scope: str) -> str:
