@@ -108,6 +108,12 @@ def _prepare(conn: Connection, plan: Conversion, tell: Tell, patience: Patience)
     table = sql.Identifier(plan.schema, plan.table)
     there = standing_of(conn, plan.schema, plan.table)
     assert there is not None, "its plan was read"
+    # Who writes such rows goes on to do so, and the check would refuse them while it is validated.
+    later = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} >= {})").format(
+        table, sql.Identifier(plan.column), literal_of(plan.cutoff, plan.key_type, end=True)
+    )
+    if conn.execute(later).fetchone() == (True,):
+        raise _later_rows(plan)
     indexes = look_up(conn, "indexes_of_table", Index, oid=there.oid, column=plan.column)
     primary = next((index for index in indexes if index.is_primary), None)
     if primary is not None and not primary.has_key:
@@ -130,9 +136,13 @@ def _prepare(conn: Connection, plan: Conversion, tell: Tell, patience: Patience)
     try:
         conn.execute(sql.SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(table, deadline))
     except psycopg.errors.CheckViolation as error:
-        message = f"{plan.schema}.{plan.table} has rows of {plan.cutoff:%Y-%m-%d} and later"
-        raise ConflictError("ops.convert_rows", message, "choose a later month with --cutoff") from error
+        raise _later_rows(plan) from error
     tell(f"{plan.schema}.{plan.table}", "deadline validated")
+
+
+def _later_rows(plan: Conversion) -> ConflictError:
+    message = f"{plan.schema}.{plan.table} has rows of {plan.cutoff:%Y-%m-%d} and later"
+    return ConflictError("ops.convert_rows", message, "choose a later month with --cutoff")
 
 
 def _build_key(conn: Connection, plan: Conversion, primary: Index, indexes: list[Index]) -> None:

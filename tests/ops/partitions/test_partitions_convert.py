@@ -176,8 +176,10 @@ def test_rows_of_later_months_stop_it_and_the_table_stays_as_it_was(
 ) -> None:
     admin.execute("INSERT INTO coupon_schema.scans (station, created_at) VALUES (1, %s)", (CUTOFF,))
     before = _described(admin)
+    steps: list[str] = []
     with pytest.raises(ConflictError, match="has rows of") as caught:
-        _convert(operations)
+        convert_table(operations, _plan(operations), tell=lambda what, step: steps.append(step))
+    assert steps == []  # nobody who writes such rows was refused
     assert caught.value.code == "ops.convert_rows"
     after = _described(admin)
     assert after["checks"] == before["checks"]
