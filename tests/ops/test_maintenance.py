@@ -107,6 +107,19 @@ def test_dead_rows_are_vacuumed_and_the_planner_learns(operations: Operations, a
     assert _TABLE not in [task.object for task in run(operations, Kind.VACUUM, Kind.ANALYZE).tasks]
 
 
+def test_a_table_that_the_role_may_not_vacuum_is_told(operations: Operations, admin: Connection) -> None:
+    """The server only warns, and does nothing."""
+    admin.execute("CREATE TABLE coupon_schema.of_somebody AS SELECT generate_series(1, 2000) AS n")
+    try:
+        admin.execute("DELETE FROM coupon_schema.of_somebody WHERE n > 10")
+        flush_statistics(admin)
+        tasks = {task.object: task for task in run(operations, Kind.VACUUM).tasks}
+        found = tasks["coupon_schema.of_somebody"]
+        assert (found.outcome, "permission denied" in (found.problem or "")) == (Outcome.FAILED, True)
+    finally:
+        admin.execute("DROP TABLE coupon_schema.of_somebody")
+
+
 def test_a_table_that_nobody_analyzed_is_analyzed(operations: Operations, admin: Connection) -> None:
     admin.execute("SET ROLE coupon_owner")
     admin.execute("CREATE TABLE coupon_schema.unseen AS SELECT n FROM generate_series(1, 10) AS n")

@@ -6,7 +6,7 @@ that was not possible, the next run begins with it.
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -167,6 +167,8 @@ def _service(operations: Operations, service: str, kinds: Iterable[Kind], work: 
         conn.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'".encode())
         conn.execute("SELECT set_config('vacuum_cost_limit', %s, false)", (str(work.cost.limit),))
         conn.execute("SELECT set_config('vacuum_cost_delay', %s, false)", (str(work.cost.delay_ms),))
+        # A process that is killed cancels nothing: its server notices, and works no longer than the window for nobody.
+        conn.execute("SET client_connection_check_interval = '5s'")
         # One core is left for those who are served meanwhile.
         conn.execute("SET max_parallel_maintenance_workers = 0")
         for kind in kinds:
@@ -203,7 +205,10 @@ def _done(conn: Connection, service: str, task: Task, work: _Work) -> DoneTask:
     try:
         conn.execute("SELECT set_config('statement_timeout', %s, false)", (str(milliseconds),))
         conn.execute("SELECT set_config('lock_timeout', %s, false)", ("0" if is_patient else _LOCK_TIMEOUT,))
-        conn.execute(_statement(task))
+        with _warnings(conn) as warnings:
+            conn.execute(_statement(task))
+        if warnings:  # a vacuum that may not touch a table only warns
+            outcome, problem = Outcome.FAILED, warnings[0]
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
         outcome, problem = Outcome.SKIPPED, "somebody holds a lock of it; the next run tries again"
     except psycopg.errors.QueryCanceled as error:
@@ -219,6 +224,22 @@ def _done(conn: Connection, service: str, task: Task, work: _Work) -> DoneTask:
     if outcome is Outcome.DONE and is_patient:
         _keep(work.ops, service, task, after, entries)
     return _result(service, task, outcome, seconds=time.monotonic() - began, bytes_after=after, problem=problem)
+
+
+@contextmanager
+def _warnings(conn: Connection) -> Generator[list[str]]:
+    """What the server warns of meanwhile."""
+    found: list[str] = []
+
+    def note(diagnosis: psycopg.errors.Diagnostic) -> None:
+        if diagnosis.severity_nonlocalized == "WARNING" and diagnosis.message_primary:
+            found.append(diagnosis.message_primary)
+
+    conn.add_notice_handler(note)
+    try:
+        yield found
+    finally:
+        conn.remove_notice_handler(note)
 
 
 def _statement(task: Task) -> sql.Composed:
