@@ -72,7 +72,7 @@ def write_object(store: Store, key: str, chunks: Iterable[bytes]) -> Written:
             yield chunk
 
     if store.folder is not None:
-        _write_file(store.folder / key, counting())
+        _write_file(store.folder, key, counting())
     else:
         _put(store, key, counting())
     return Written(counted[0], digest.hexdigest())
@@ -118,9 +118,11 @@ def _put(store: Store, key: str, chunks: Iterable[bytes]) -> None:
         raise
 
 
-def _write_file(path: Path, chunks: Iterable[bytes]) -> None:
+def _write_file(root: Path, key: str, chunks: Iterable[bytes]) -> None:
+    path = root / key
     partial = path.with_name(f"{path.name}.partial")
     try:
+        new = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Rows have personal data: for the owner alone.
         with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -128,7 +130,8 @@ def _write_file(path: Path, chunks: Iterable[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(path)
-        for folder in (path.parent, path.parent.parent):
+        # A new folder whose name is not on the disk yet takes the file along when the power fails.
+        for folder in {one for one in path.parents if one.is_relative_to(root)} | {one.parent for one in new}:
             _sync_folder(folder)
     except OSError as error:
         with suppress(OSError):

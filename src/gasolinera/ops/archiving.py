@@ -53,9 +53,11 @@ def export(
 ) -> Exported:
     """Stream the detached table to the store, and then its manifest. `conn` is the owner's.
 
-    The names have the archive's number, so that an attempt of before is replaced and nobody else's file is.
+    The names have the archive's number and moment, so that an attempt of before is replaced and nobody else's file is:
+    another installation, or one that was made anew, counts its archives from 1 as well and may have the same place.
     """
-    key = f"{archive.service}/{archive.table_name}/{archive.partition_name}-{archive.id}"
+    name = f"{archive.partition_name}-{archive.id}-{archive.begun_at.astimezone(UTC):%Y%m%dT%H%M%S%f}"
+    key = f"{archive.service}/{archive.table_name}/{name}"
     columns = columns_of(conn, archive.partition_oid)
     content = Content()
     with closing(rows_as_csv(conn, archive.schema_name, archive.partition_name, columns)) as rows:
