@@ -133,7 +133,7 @@ def _by_place(conn: Connection, rule: Rule, target: Target, leaf: Leaf, pace: Pa
     while block < blocks:
         began = time.monotonic()
         try:
-            (rows,) = _committed(conn, _placed_batch(rule, target, leaf, block, block + step))
+            found, rows = _committed(conn, _placed_batch(rule, target, leaf, block, block + step))
         except psycopg.errors.QueryCanceled:
             if step == 1:
                 raise
@@ -141,8 +141,9 @@ def _by_place(conn: Connection, rule: Rule, target: Target, leaf: Leaf, pace: Pa
             continue
         took = time.monotonic() - began
         yield Batch(rows, took, _rest(pace, took))
-        block += step
-        if took > pace.batch_s or rows > rule.batch_size:
+        if found < rule.batch_size or not rows:
+            block += step  # else there are more of them in these pages
+        if took > pace.batch_s or found == rule.batch_size:
             step = max(1, step // 2)
         elif rows <= rule.batch_size // 2:
             step = min(_MOST_BLOCKS, step * 2)
@@ -151,13 +152,14 @@ def _by_place(conn: Connection, rule: Rule, target: Target, leaf: Leaf, pace: Pa
 def _placed_batch(rule: Rule, target: Target, leaf: Leaf, first: int, end: int) -> sql.Composed:
     return sql.SQL(
         "WITH due AS MATERIALIZED (SELECT t.ctid AS place FROM {table} AS t"
-        " WHERE t.ctid >= {first}::tid AND t.ctid < {end}::tid AND {due} FOR UPDATE OF t SKIP LOCKED),"
+        " WHERE t.ctid >= {first}::tid AND t.ctid < {end}::tid AND {due} LIMIT {most} FOR UPDATE OF t SKIP LOCKED),"
         " gone AS ({change} WHERE t.ctid = ANY (ARRAY(SELECT d.place FROM due AS d)) AND {due} RETURNING 1)"
-        " SELECT count(*) FROM gone"
+        " SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM gone)"
     ).format(
         table=leaf.place,
         first=sql.Literal(f"({first},0)"),
         end=sql.Literal(f"({end},0)"),
+        most=sql.Literal(rule.batch_size),
         due=target.due,
         change=change_of(rule, leaf),
     )
