@@ -4,16 +4,17 @@ import threading
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import psycopg
 import pytest
 
 from gasolinera.errors import ConflictError, InputError, UnavailableError
-from gasolinera.ops import cleaning, operations_schema
+from gasolinera.ops import operations_schema, upkeep_sessions
 from gasolinera.ops.cleaning import Cleaning, Outcome, clean
 from gasolinera.ops.cleaning_batches import Pace
-from gasolinera.ops.cleaning_rules import Rule
+from gasolinera.ops.cleaning_rules import Rule, hold, release
 from gasolinera.ops.reaching import Operations
 from tests.conftest import Clone, drop
 from vuelo.embedded import Server
@@ -153,7 +154,8 @@ def test_a_lock_of_the_table_ends_one_rule_and_no_other(
     )
     with psycopg.connect(server.url(database)) as other:
         other.execute("LOCK TABLE coupon_schema.idempotency_keys IN ACCESS EXCLUSIVE MODE")
-        result = clean(operations, services=["coupon"], pace=_FAST)
+        # As the command does it, which asks beforehand about how many there are.
+        result = clean(operations, services=["coupon"], pace=_FAST, told=lambda rule, rows, expected: None)
     found = {rule.name: rule for rule in result.rules}
     assert found["coupon.idempotency_keys"].outcome is Outcome.BLOCKED
     assert "lock timeout" in (found["coupon.idempotency_keys"].problem or "")
@@ -292,11 +294,48 @@ def test_a_clock_that_is_wrong_deletes_nothing(
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(tz) - timedelta(days=2)
 
-    monkeypatch.setattr(cleaning, "datetime", Slow)
+    monkeypatch.setattr(upkeep_sessions, "datetime", Slow)
     with pytest.raises(ConflictError) as caught:
         clean_keys(operations)
     assert caught.value.code == "ops.clock"
     assert keys(admin) == 3
+
+
+def test_a_hold_that_comes_while_rows_go_ends_it_with_the_batch(
+    operations: Operations, admin: Connection, ops: Connection
+) -> None:
+    fill_keys(admin, 3000)
+
+    def court(rule: Rule, _rows: int, _expected: int | None) -> None:
+        hold(ops, rule.name, "the court")
+
+    try:
+        (result,) = clean_keys(operations, told=court).rules
+        assert (result.outcome, result.batches, result.problem) == (Outcome.HELD, 1, "the court")
+        assert keys(admin) == 3000 - (result.rows or 0) > 0
+    finally:
+        release(ops, "coupon.idempotency_keys")
+    assert clean_keys(operations).rows == 3000 - (result.rows or 0)
+
+
+def test_without_an_index_no_batch_is_larger_than_the_rule_says(operations: Operations, admin: Connection) -> None:
+    """Pages of young rows make it take many pages at once; then it comes to the old ones."""
+    admin.execute("DROP INDEX coupon_schema.idempotency_keys_created_at_idx")
+    admin.execute("UPDATE ops_schema.retention_rules SET batch_size = 500 WHERE name = 'coupon.idempotency_keys'")
+    try:
+        fill_keys(admin, 6000, age="1 hour")
+        fill_keys(admin, 4000)
+        gone = [0]
+
+        def note(_rule: Rule, rows: int, _expected: int | None) -> None:
+            gone.append(rows)
+
+        (result,) = clean_keys(operations, told=note).rules
+        assert (result.rows, keys(admin)) == (4000, 6000)
+        assert max(after - before for before, after in pairwise(gone)) <= 500
+    finally:
+        admin.execute("CREATE INDEX idempotency_keys_created_at_idx ON coupon_schema.idempotency_keys (created_at)")
+        admin.execute("UPDATE ops_schema.retention_rules SET batch_size = 5000 WHERE name = 'coupon.idempotency_keys'")
 
 
 def test_two_cleanings_of_one_kind_do_not_run_at_once(operations: Operations, admin: Connection) -> None:

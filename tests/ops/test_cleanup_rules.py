@@ -17,6 +17,7 @@ from gasolinera.job_queue import run_here
 from gasolinera.ops import operations_schema
 from gasolinera.ops.cleaning import Outcome, clean
 from gasolinera.ops.cleaning_rules import Period, hold, read_rules, release
+from gasolinera.ops.partition_rules import hold_table, release_table
 from gasolinera.ops.reaching import Operations
 from gasolinera.worker import jobs_of
 from tests.conftest import Clone, drop
@@ -226,6 +227,30 @@ def test_a_rule_that_nobody_knows_is_told(ops: Connection) -> None:
         hold(ops, "auth.nothing", "case 12")
     with pytest.raises(UnknownError):
         read_rules(ops, ["auth"], "no_table")
+
+
+def test_a_table_on_hold_holds_its_rules_and_the_jobs_that_follow_them(
+    operations: Operations, settings: Settings, ops: Connection, admin: Connection
+) -> None:
+    jobs = {job.name: job for job in jobs_of(ALL_PARTS)}
+
+    async def run(name: str) -> str:
+        async with open_database(settings, name.partition(".")[0]) as db:
+            return await run_here(settings, jobs[name], db, {})
+
+    hold_table(ops, "auth", "auth_audit_log", "the court")
+    hold_table(ops, "ads", "ad_engagement_events", "the court")
+    try:
+        found = {rule.name: rule for rule in clean(operations, services=["auth"]).rules}
+        assert (found["auth.addresses"].outcome, found["auth.addresses"].problem) == (Outcome.HELD, "the court")
+        assert found["auth.access_revocations"].outcome is Outcome.CLEANED
+        assert asyncio.run(run("auth.forget_addresses")) == "rests: auth.addresses on hold"
+        assert asyncio.run(run("ads.drop_view_events")) == "rests: ad_engagement_events on hold"
+        assert not asyncio.run(run("auth.forget_revocations")).startswith("rests")
+    finally:
+        release_table(ops, "auth", "auth_audit_log")
+        release_table(ops, "ads", "ad_engagement_events")
+    assert not asyncio.run(run("ads.drop_view_events")).startswith("rests")
 
 
 def test_a_job_rests_while_a_rule_that_it_follows_is_held(

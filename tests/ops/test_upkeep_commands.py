@@ -105,11 +105,19 @@ def test_cleaning_asks_for_the_databases_name(run: Run, admin: Connection) -> No
 
 def test_a_rule_is_held_and_released(run: Run, admin: Connection) -> None:
     revoke(admin, 2)
+    admin.execute("DELETE FROM ops_schema.runs")
     assert "is held since" in run("cleanup", "hold", "auth.access_revocations", "--because", "order 12").stdout
     assert "HELD: order 12" in run("cleanup", "rules", "-t", "access_revocations").stdout
     assert "held: order 12" in run("cleanup", "run", "-t", "access_revocations", "--yes").stdout
     assert revocations(admin) == 2
     assert "is followed again" in run("cleanup", "release", "auth.access_revocations").stdout
+    kept = admin.execute(
+        "SELECT command, scope, result FROM ops_schema.runs WHERE command <> 'cleanup run' ORDER BY id"
+    ).fetchall()
+    assert kept == [
+        ("cleanup hold", "auth.access_revocations", {"because": "order 12"}),
+        ("cleanup release", "auth.access_revocations", {}),
+    ]
     assert "2 rows gone" in run("cleanup", "run", "-t", "access_revocations", "--yes").stdout
 
 

@@ -101,6 +101,13 @@ def advance(conn: Connection, archive: Archive, state: State, **learnt: object) 
     return changed
 
 
+def to_be_archived(conn: Connection, archive: Archive) -> Archive:
+    """One that was begun to be dropped without a file."""
+    query = sql.SQL("UPDATE ops_schema.archives SET action = 'ARCHIVE' WHERE id = %(id)s RETURNING {}").format(_COLUMNS)
+    (changed,) = _read(conn, query, {"id": archive.id})
+    return changed
+
+
 def note_error(conn: Connection, archive: Archive, error: str, *, is_final: bool = False) -> Archive:
     """It stays where it is, for the next run, unless that cannot help."""
     state = State.FAILED if is_final else archive.state

@@ -6,7 +6,7 @@ holds, says beforehand what would go, and goes on where one was stopped.
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 from typing import Any, Final
@@ -15,16 +15,15 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from gasolinera.errors import ConflictError, UnavailableError
+from gasolinera.errors import UnavailableError
 from gasolinera.ops.cleaning_batches import Batch, Pace, batches, function_batches, prepare
-from gasolinera.ops.cleaning_rules import SQL, Action, Connection, Reason, Rule, read_rules
+from gasolinera.ops.cleaning_rules import SQL, Action, Connection, Reason, Rule, held_because, read_rules
 from gasolinera.ops.cleaning_targets import Target, Unfit, target_of
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.runs import recorded_run
-from gasolinera.ops.upkeep_sessions import chosen_places, upkeep_session
+from gasolinera.ops.upkeep_sessions import agreed_moment, chosen_places, upkeep_session
 
 _COMMAND: Final = "cleanup run"
-_CLOCKS_APART: Final = timedelta(minutes=5)
 _COUNTING_TIMEOUT: Final = "SET statement_timeout = '10min'"
 
 
@@ -100,7 +99,7 @@ def clean(
         else:
             scope = " ".join((*services, table or "")).strip()
             with recorded_run(ops, _COMMAND, scope) as run:
-                work = _cleaner(pace or Pace(), told, now)
+                work = _cleaner(pace or Pace(), told, now, lambda rule: held_because(ops, rule))
                 for one in _all_of(operations, rules, work):
                     done.append(one)
                     run.result = _record(done)
@@ -109,6 +108,8 @@ def clean(
 
 
 _Work = Callable[[Connection, Rule, str], CleanedRule]
+# Why a rule may not be followed any more.
+_Held = Callable[[Rule], str | None]
 
 
 def _all_of(operations: Operations, rules: Iterable[Rule], work: _Work) -> Generator[CleanedRule]:
@@ -120,7 +121,7 @@ def _all_of(operations: Operations, rules: Iterable[Rule], work: _Work) -> Gener
         try:
             with upkeep_session(operations, service, "cleanup") as (conn, schema):
                 for rule in its_rules:
-                    if rule.held_since is not None:
+                    if rule.held_because is not None:
                         yield _result(rule, Outcome.HELD, problem=rule.held_because)
                     elif not rule.is_enabled:
                         yield _result(rule, Outcome.SWITCHED_OFF)
@@ -132,21 +133,8 @@ def _all_of(operations: Operations, rules: Iterable[Rule], work: _Work) -> Gener
         raise failure
 
 
-def _moment(conn: Connection, service: str) -> datetime:
-    """The server's clock. One that is wrong would make everything look old, so two have to agree."""
-    row = conn.execute(SQL["server"].sql.encode()).fetchone()
-    assert row is not None
-    now, is_standby = row
-    if is_standby:
-        raise ConflictError("ops.standby", f"the database of {service} is a standby", "name the primary's address")
-    if abs(now - datetime.now(UTC)) > _CLOCKS_APART:
-        message = f"the server of {service} says that it is {now:%Y-%m-%d %H:%M} UTC, and this machine does not"
-        raise ConflictError("ops.clock", message, "set the clock that is wrong: by it rows are judged to be old")
-    return now
-
-
 def _counted(conn: Connection, rule: Rule, schema: str, now: datetime | None) -> CleanedRule:
-    moment = now or _moment(conn, rule.service)
+    moment = now or agreed_moment(conn, rule.service)
     if rule.function is not None:
         unfit = _function_problem(conn, rule, schema)
         return _result(rule, Outcome.FAILED if unfit else Outcome.COUNTED, rows=None, problem=unfit)
@@ -166,35 +154,45 @@ def _counted(conn: Connection, rule: Rule, schema: str, now: datetime | None) ->
     return _result(rule, Outcome.COUNTED, until=target.until, rows=rows, seconds=time.monotonic() - began)
 
 
-def _cleaner(pace: Pace, told: Told | None, now: datetime | None) -> _Work:
+def _cleaner(pace: Pace, told: Told | None, now: datetime | None, held: _Held) -> _Work:
     def work(conn: Connection, rule: Rule, schema: str) -> CleanedRule:
-        moment = now or _moment(conn, rule.service)
+        because = held(rule)
+        if because is not None:
+            return _result(rule, Outcome.HELD, problem=because)
+        moment = now or agreed_moment(conn, rule.service)
         prepare(conn)
         if rule.function is not None:
             unfit = _function_problem(conn, rule, schema)
             if unfit is not None:
                 return _result(rule, Outcome.FAILED, problem=unfit)
-            return _followed(rule, None, function_batches(conn, rule, schema, pace), None, told)
+            return _followed(rule, None, function_batches(conn, rule, schema, pace), None, told, held)
         target = target_of(conn, rule, schema, moment)
         if isinstance(target, Unfit):
             return _result(rule, Outcome.FAILED, problem=target.problem)
         everything = (batch for leaf in target.leaves for batch in batches(conn, rule, target, leaf, pace))
         expected = None if told is None else _expected(conn, target)
-        return _followed(rule, target.until, everything, expected, told)
+        return _followed(rule, target.until, everything, expected, told, held)
 
     return work
 
 
 def _followed(
-    rule: Rule, until: datetime | None, work: Iterable[Batch], expected: int | None, told: Told | None
+    rule: Rule, until: datetime | None, work: Iterable[Batch], expected: int | None, told: Told | None, held: _Held
 ) -> CleanedRule:
-    """What came of one rule. An error of its own ends it and no other one; a server that fails ends them all."""
+    """What came of one rule. An error of its own ends it and no other one; a server that fails ends them all.
+
+    A hold that comes meanwhile counts from the next batch on.
+    """
     began, done, outcome, problem = time.monotonic(), list[Batch](), Outcome.CLEANED, None
     try:
         for batch in work:
             done.append(batch)
             if told is not None:
                 told(rule, sum(one.rows for one in done), expected)
+            because = held(rule)
+            if because is not None:
+                outcome, problem = Outcome.HELD, because
+                break
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled, psycopg.errors.DeadlockDetected) as error:
         outcome, problem = Outcome.BLOCKED, _told_of(error)
     except psycopg.errors.DiskFull:
@@ -214,12 +212,15 @@ def _followed(
     )
 
 
-def _expected(conn: Connection, target: Target) -> int:
-    """About how many, as the planner believes."""
+def _expected(conn: Connection, target: Target) -> int | None:
+    """About how many, as the planner believes. None where it may not be asked now: that ends no cleaning."""
     total = 0
     for leaf in target.leaves:
         explained = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} AS t WHERE {}").format(leaf.place, target.due)
-        row = conn.execute(explained, prepare=False).fetchone()
+        try:
+            row = conn.execute(explained, prepare=False).fetchone()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled, psycopg.errors.UndefinedTable):
+            return None
         assert row is not None
         total += int(row[0][0]["Plan"]["Plan Rows"])
     return total

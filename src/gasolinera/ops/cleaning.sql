@@ -1,15 +1,20 @@
 -- What the cleaning asks: of ops_schema its rules, of a service's database what its tables are.
 
 -- name: rules
--- Those of some services (NULL: of all) and one table (NULL: of all).
+-- Those of some services (NULL: of all) and one table (NULL: of all). A hold of a whole table holds its rules too.
 SELECT r.name, r.service, r.table_name AS "table", r.action, r.reason, r.explanation, r.time_column,
        (extract(year FROM r.keep) * 12 + extract(month FROM r.keep))::integer AS months,
        extract(day FROM r.keep)::integer AS days,
        (extract(hour FROM r.keep) * 3600 + extract(minute FROM r.keep) * 60
         + extract(second FROM r.keep))::double precision AS seconds,
        r.time_zone, r.conditions, r.cleared_columns, r.function_name AS "function", r.job, r.batch_size, r.is_enabled,
-       r.held_since, r.held_because
+       r.held_since, coalesce(r.held_because, h.legal_hold) AS held_because
   FROM ops_schema.retention_rules AS r
+ CROSS JOIN LATERAL (
+    SELECT min(p.legal_hold) AS legal_hold
+      FROM ops_schema.partition_rules AS p
+     WHERE p.service IN (r.service, '*') AND r.table_name LIKE replace(replace(p.table_pattern, '_', '\_'), '*', '%%')
+ ) AS h
  WHERE (%(services)s::text[] IS NULL OR r.service = ANY (%(services)s))
    AND (%(table)s::text IS NULL OR r.table_name = %(table)s)
  ORDER BY array_position(ARRAY['auth', 'station', 'coupon', 'redemption', 'ads', 'raffle', 'ops'], r.service), r.name;
@@ -21,14 +26,19 @@ UPDATE ops_schema.retention_rules AS r
  WHERE r.name = %(name)s
 RETURNING r.name;
 
+-- name: held
+-- Why nothing may go that a rule is about; NULL: it may. Asked again and again while a run goes on.
+SELECT coalesce(r.held_because, min(p.legal_hold)) AS held_because
+  FROM ops_schema.retention_rules AS r
+  LEFT JOIN ops_schema.partition_rules AS p
+    ON p.service IN (r.service, '*') AND r.table_name LIKE replace(replace(p.table_pattern, '_', '\_'), '*', '%%')
+ WHERE r.name = %(name)s
+ GROUP BY r.name;
+
 -- name: release
 -- The end of a legal hold.
 UPDATE ops_schema.retention_rules AS r SET held_since = NULL, held_because = NULL WHERE r.name = %(name)s
 RETURNING r.name;
-
--- name: server
--- The server's clock, and whether it is one that may be written to.
-SELECT clock_timestamp() AS now, pg_is_in_recovery() AS is_standby;
 
 -- name: cutoff
 -- The moment before which everything has been kept for long enough: the way back of adding months, then days, then hours

@@ -89,7 +89,10 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """`keep` is None where the service's own function knows. `job`: what does the same on its own."""
+    """`keep` is None where the service's own function knows. `job`: what does the same on its own.
+
+    `held_because` without `held_since`: not the rule is on hold, but its whole table.
+    """
 
     name: str
     service: str
@@ -132,6 +135,12 @@ def _rule(row: dict[str, Any]) -> Rule:
     except msgspec.ValidationError as error:
         message = f"the retention rule {row['name']} is not understood: {error}"
         raise ConfigError("ops.bad_rule", message, "correct its row in ops_schema.retention_rules") from error
+
+
+def held_because(conn: Connection, rule: Rule) -> str | None:
+    """As it is now: a hold may come while a run goes on, and a rule that is gone is followed no more."""
+    row = conn.execute(SQL["held"].sql.encode(), {"name": rule.name}).fetchone()
+    return "its rule was taken away" if row is None else row[0]
 
 
 def hold(conn: Connection, name: str, because: str) -> Rule:

@@ -19,12 +19,14 @@ from gasolinera.ops.archived_partitions import (
     begin_archive,
     note_error,
     open_archives,
+    to_be_archived,
 )
 from gasolinera.ops.archiving import export, require_same_rows, store_of, verify
 from gasolinera.ops.lock_patience import Patience, lock_timeout, patiently
 from gasolinera.ops.partition_plans import TablePlan
-from gasolinera.ops.partition_rules import Action, is_past
+from gasolinera.ops.partition_rules import Action, is_past, load_book
 from gasolinera.ops.partition_tables import Standing, standing_of
+from gasolinera.ops.runs import told_of
 
 Connection = psycopg.Connection[Any]
 # What went, and the step that was done: `begun`, `detached`, `exported`, `verified`, `dropped`.
@@ -82,7 +84,10 @@ def retire_due(
         results = [_resumed(sessions, archive, plans) for archive in begun]
         known = {archive.partition_oid for archive in begun}
         for plan in plans:
-            results += [_begun(sessions, plan, oid) for oid in (one.oid for one in plan.due) if oid not in known]
+            for oid in (one.oid for one in plan.due if one.oid not in known):
+                if _held(sessions, service, plan.table.name) is not None:
+                    break  # since the plan was made
+                results.append(_begun(sessions, plan, oid))
         return results
     finally:
         if not ops.broken:
@@ -105,15 +110,28 @@ def _resumed(sessions: _Sessions, archive: Archive, plans: Sequence[TablePlan]) 
     forbidden = _forbidden(archive, plan)
     if forbidden is not None:
         return _result(note_error(sessions.ops, archive, forbidden))
+    if archive.action == Action.DROP and plan is not None and plan.rule.action is Action.ARCHIVE:
+        archive = to_be_archived(sessions.ops, archive)  # its rule was changed since
     if archive.action == Action.ARCHIVE and sessions.store is None:
         return _result(note_error(sessions.ops, archive, _WAITS_FOR_STORE))
     return _attempt(sessions, archive, plan)
 
 
+def _held(sessions: _Sessions, service: str, table: str) -> str | None:
+    """As it is now: exports take their time, and a hold may come meanwhile."""
+    return load_book(sessions.ops).of(service, table).legal_hold
+
+
+def _require_unheld(sessions: _Sessions, archive: Archive) -> None:
+    because = _held(sessions, archive.service, archive.table_name)
+    if because is not None:
+        raise ConflictError("ops.held", f"on hold: {because}")
+
+
 def _forbidden(archive: Archive, plan: TablePlan | None) -> str | None:
     """Somebody may have put a hold on the table, or given it more time, since it was begun."""
     if plan is None:
-        return None
+        return f"{archive.table_name} is partitioned no more: nobody knows by which rule it may go"
     rule = plan.rule
     lower = "MINVALUE" if archive.lower_bound is None else f"'{archive.lower_bound}'"
     attach = (
@@ -135,7 +153,7 @@ def _attempt(sessions: _Sessions, archive: Archive, plan: TablePlan | None) -> R
     except (GasolineraError, psycopg.Error) as error:
         if sessions.ops.broken or sessions.owner.broken:
             raise
-        what = f"{error.code}: {error.message}" if isinstance(error, GasolineraError) else str(error).strip()
+        what = f"{error.code}: {error.message}" if isinstance(error, GasolineraError) else told_of(error)
         if isinstance(error, InputError | UnknownError | ConflictError) and current[0].state in _WITH_FILE:
             current[0] = advance(sessions.ops, current[0], State.DETACHED)  # the next run exports it anew
         current[0] = note_error(sessions.ops, current[0], what)
@@ -157,6 +175,7 @@ def _carry_on(sessions: _Sessions, current: list[Archive], plan: TablePlan | Non
     if there is None or there.oid != archive.partition_oid:
         current[0] = _gone(sessions, archive)
         return
+    _require_unheld(sessions, archive)
     if there.is_partition:
         _detach(sessions, archive, has_default=plan is not None and plan.table.default is not None)
     if current[0].state is State.PENDING:
@@ -166,6 +185,7 @@ def _carry_on(sessions: _Sessions, current: list[Archive], plan: TablePlan | Non
             _export(sessions, current[0], plan, now)
         _verify_and_drop(sessions, current, now)
         return
+    _require_unheld(sessions, archive)
     patiently(
         sessions.owner, f"dropping {archive.partition_name}", lambda: _drop(sessions.owner, archive), sessions.patience
     )
@@ -227,6 +247,7 @@ def _verify_and_drop(sessions: _Sessions, current: list[Archive], now: Callable[
         conn.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(table))
         require_same_rows(conn, archive, manifest)
         now(State.VERIFIED)
+        _require_unheld(sessions, archive)
         # Who points to another table by a foreign key has to lock that one, too, to be dropped.
         patiently(conn, f"dropping {archive.partition_name}", lambda: _drop(conn, archive), sessions.patience)
     now(State.DROPPED)

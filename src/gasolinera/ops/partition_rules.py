@@ -45,6 +45,28 @@ class PartitionRule(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.reason}: {self.explanation}"
 
 
+class RuleBook(msgspec.Struct, frozen=True):
+    """`held`: tables with a retention rule on hold; a partition that goes would take along what that keeps."""
+
+    rules: tuple[PartitionRule, ...]
+    held: dict[tuple[str, str], str]
+
+    def of(self, service: str, table: str) -> PartitionRule:
+        """The table's rule, with a hold that counts for it: one of a wider rule is not undone by a closer one."""
+        holds = [rule.legal_hold for rule in _matching(self.rules, service, table)]
+        because = next((hold for hold in holds if hold is not None), self.held.get((service, table)))
+        return msgspec.structs.replace(rule_for(self.rules, service, table), legal_hold=because)
+
+
+def load_book(conn: Connection) -> RuleBook:
+    """Of `ops_schema`, as it is now."""
+    rows = conn.execute(
+        """SELECT service, table_name, min(held_because) FROM ops_schema.retention_rules
+            WHERE held_since IS NOT NULL GROUP BY service, table_name"""
+    ).fetchall()
+    return RuleBook(tuple(load_rules(conn)), {(service, table): because for service, table, because in rows})
+
+
 def load_rules(conn: Connection) -> list[PartitionRule]:
     """Of `ops_schema`, which `conn` reads as the role ops."""
     rows = conn.execute(
@@ -83,10 +105,13 @@ def release_table(conn: Connection, service: str, table: str) -> PartitionRule:
 
 def rule_for(rules: Sequence[PartitionRule], service: str, table: str) -> PartitionRule:
     """The one that says most of the table; what no rule matches is kept."""
-    matching = [
+    return max(_matching(rules, service, table), key=_exactness, default=PartitionRule())
+
+
+def _matching(rules: Sequence[PartitionRule], service: str, table: str) -> list[PartitionRule]:
+    return [
         rule for rule in rules if rule.service in ("*", service) and fnmatchcase(table, _only_stars(rule.table_pattern))
     ]
-    return max(matching, key=_exactness, default=PartitionRule())
 
 
 def _only_stars(pattern: str) -> str:

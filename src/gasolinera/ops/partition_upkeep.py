@@ -13,10 +13,11 @@ from gasolinera.ops.lock_patience import Patience, lock_timeout
 from gasolinera.ops.partition_making import end_conversions, end_pending, make_partition
 from gasolinera.ops.partition_plans import TablePlan, plan_table
 from gasolinera.ops.partition_retiring import Retired, Tell, retire_due
-from gasolinera.ops.partition_rules import PartitionRule, load_rules, rule_for
+from gasolinera.ops.partition_rules import RuleBook, load_book
 from gasolinera.ops.partition_tables import read_tables, unfinished_conversions
 from gasolinera.ops.reaching import Operations, ops_session, owner_session
 from gasolinera.ops.runs import recorded_run
+from gasolinera.ops.upkeep_sessions import agreed_moment
 
 Connection = psycopg.Connection[Any]
 Done = TypeVar("Done")
@@ -59,23 +60,19 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
 def states(operations: Operations, services: Sequence[str], now: datetime | None = None) -> list[TableState]:
     """Changes nothing. Waits two seconds for a table that somebody locks, then raises psycopg's LockNotAvailable."""
     with ops_session(operations.ops_url) as ops:
-        rules = load_rules(ops)
+        book = load_book(ops)
     found: list[TableState] = []
     for name in services:
         service = operations.service(name)
         with owner_session(service) as conn, lock_timeout(conn, _LOOKING_LOCK_MS):
-            plans = plan_service(conn, name, service.schema, rules, now or datetime.now(UTC))
+            plans = plan_service(conn, name, service.schema, book, now or datetime.now(UTC))
             found += [_state(plan) for plan in plans]
             found += [_half_converted(name, table) for table, _ in unfinished_conversions(conn, service.schema)]
     return found
 
 
-def plan_service(
-    conn: Connection, service: str, schema: str, rules: Sequence[PartitionRule], now: datetime
-) -> list[TablePlan]:
-    return [
-        plan_table(table, rule_for(rules, service, table.name), now) for table in read_tables(conn, service, schema)
-    ]
+def plan_service(conn: Connection, service: str, schema: str, book: RuleBook, now: datetime) -> list[TablePlan]:
+    return [plan_table(table, book.of(service, table.name), now) for table in read_tables(conn, service, schema)]
 
 
 def maintain(
@@ -90,12 +87,13 @@ def maintain(
 ) -> list[Upkeep]:
     """Makes what is missing, finishes detaches, takes away what is due; a problem of one table stops no other.
 
-    Raises ConflictError `ops.running` where another process maintains the same service.
+    `now`: as if it were that moment; else it is the database's. A service whose server is away is told after the others
+    have been seen to: then psycopg's OperationalError is raised. Raises ConflictError `ops.running` where another
+    process maintains the same service, `ops.clock`, `ops.standby`.
     """
-    return [
-        _maintain_service(operations, name, store, is_retiring, now or datetime.now(UTC), tell, patience)
-        for name in services
-    ]
+    return _each(
+        services, tell, lambda name: _maintain_service(operations, name, store, is_retiring, now, tell, patience)
+    )
 
 
 def retire(
@@ -108,16 +106,35 @@ def retire(
     patience: Patience | None = None,
 ) -> list[Upkeep]:
     """Only the last part of `maintain`."""
-    rounds: list[Upkeep] = []
-    for name in services:
+
+    def retire_service(name: str) -> Upkeep:
         service = operations.service(name)
-        with ops_session(operations.ops_url) as ops, owner_session(service) as conn:
-            with recorded_run(ops, "archive run", name) as run:
-                plans = plan_service(conn, name, service.schema, load_rules(ops), now or datetime.now(UTC))
-                retired = retire_due(ops, conn, plans, store, tell=tell, patience=patience)
-                done = Upkeep(service=name, retired=tuple(retired), problems=_problems_of(retired))
-                run.result, run.outcome = _summary(done), "WARNING" if done.problems else "OK"
-            rounds.append(done)
+        with (
+            ops_session(operations.ops_url) as ops,
+            owner_session(service) as conn,
+            recorded_run(ops, "archive run", name) as run,
+        ):
+            plans = plan_service(conn, name, service.schema, load_book(ops), now or agreed_moment(conn, name))
+            retired = retire_due(ops, conn, plans, store, tell=tell, patience=patience)
+            done = Upkeep(service=name, retired=tuple(retired), problems=_problems_of(retired))
+            run.result, run.outcome = _summary(done), "WARNING" if done.problems else "OK"
+        return done
+
+    return _each(services, tell, retire_service)
+
+
+def _each(services: Sequence[str], tell: Tell, work: Callable[[str], Upkeep]) -> list[Upkeep]:
+    """They may be on different servers: one that is away holds up no other."""
+    rounds: list[Upkeep] = []
+    failure: psycopg.OperationalError | None = None
+    for name in services:
+        try:
+            rounds.append(work(name))
+        except psycopg.OperationalError as error:
+            tell(name, "its database, or that of operations, cannot be worked on")
+            failure = failure or error
+    if failure is not None:
+        raise failure
     return rounds
 
 
@@ -126,7 +143,7 @@ def _maintain_service(
     name: str,
     store: Store | None,
     is_retiring: bool,
-    now: datetime,
+    now: datetime | None,
     tell: Tell,
     patience: Patience | None,
 ) -> Upkeep:
@@ -136,8 +153,7 @@ def _maintain_service(
         owner_session(service) as conn,
         recorded_run(ops, "partitions maintain", name) as run,
     ):
-        rules = load_rules(ops)
-        plans = plan_service(conn, name, service.schema, rules, now)
+        plans = plan_service(conn, name, service.schema, load_book(ops), now or agreed_moment(conn, name))
         problems: list[str] = []
         ended = _without_stopping(problems, lambda: end_conversions(conn, service.schema, patience)) or []
         finished = _finish_detaches(conn, plans, problems, patience)

@@ -140,6 +140,10 @@ def test_a_table_on_hold_loses_nothing_until_it_is_released(operations: Operatio
 def test_a_table_without_a_rule_of_its_own_gets_one_with_its_hold(
     operations: Operations, admin: Connection, ops_command: Command
 ) -> None:
+    unknown = ops_command("partitions", "hold", "coupon", "coupon_audit_log", "an audit")
+    assert isinstance(unknown.exception, UnknownError)
+    assert unknown.exception.code == "ops.no_table"
+    admin.execute("CREATE TABLE coupon_schema.coupon_audit_log (id int)")
     ops_command("partitions", "hold", "coupon", "coupon_audit_log", "an audit")
     rule = "SELECT action, keep_months, legal_hold FROM ops_schema.partition_rules WHERE table_pattern = %s"
     try:

@@ -1,5 +1,6 @@
 """Partitions are made ahead and mended while people read and write, and are like those that were there."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import psycopg
@@ -175,6 +176,19 @@ def test_a_table_that_runs_short_is_an_alert(operations: Operations) -> None:
     assert short.alerts == (f"partitions end on {end:%Y-%m-%d}, sooner than in 45 days",)
     assert _scans(operations, end - timedelta(days=46)).alerts == ()
     assert _scans(operations, end + timedelta(days=1)).alerts == ("rows of now find no partition",)
+
+
+def test_a_service_whose_server_is_away_holds_up_no_other(operations: Operations) -> None:
+    make_scans(operations)
+    set_rule(operations, "KEEP", None, ahead=6)
+    away = "host=127.0.0.1 port=1 dbname=away connect_timeout=2"
+    services = tuple(replace(one, url=away) if one.name == "auth" else one for one in operations.project.services)
+    moved = Operations(replace(operations.project, services=services), operations.ops_url)
+    told: list[str] = []
+    with pytest.raises(psycopg.OperationalError):
+        maintain(moved, ["auth", "coupon"], None, tell=lambda what, step: told.append(what))
+    assert told[0] == "auth"
+    assert _scans(operations).missing == ()
 
 
 def test_two_that_maintain_a_service_do_not_do_it_at_once(operations: Operations) -> None:

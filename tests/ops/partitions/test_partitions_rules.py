@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gasolinera.ops.partition_plans import partition_name, plan_table
-from gasolinera.ops.partition_rules import Action, PartitionRule, is_past, rule_for
+from gasolinera.ops.partition_rules import Action, PartitionRule, RuleBook, is_past, rule_for
 from gasolinera.ops.partition_tables import Partition, PartitionedTable, Span, span_of
 
 ZONES = (
@@ -89,6 +89,15 @@ def test_the_rule_that_says_most_of_a_table_wins() -> None:
     assert rule_for(rules, "raffle", "coupon_audit_log").explanation == "named"
     assert rule_for(rules, "coupon", "coupon_audit_log").explanation == "of the service"
     assert rule_for([], "coupon", "anything").action is Action.KEEP
+
+
+def test_a_hold_of_many_tables_is_not_undone_by_a_closer_rule() -> None:
+    wide = PartitionRule(table_pattern="*_log", legal_hold="the court")
+    close = PartitionRule(service="auth", table_pattern="auth_audit_log", action=Action.DROP, keep_months=12)
+    found = RuleBook((wide, close), {("auth", "users"): "case 12"}).of("auth", "auth_audit_log")
+    assert (found.action, found.legal_hold) == (Action.DROP, "the court")
+    assert RuleBook((wide, close), {("auth", "users"): "case 12"}).of("auth", "users").legal_hold == "case 12"
+    assert RuleBook((wide, close), {}).of("auth", "users").legal_hold is None
 
 
 def test_holes_are_filled_between_what_is_there_and_cut_where_months_begin() -> None:

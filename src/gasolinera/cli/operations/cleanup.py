@@ -17,6 +17,7 @@ from gasolinera.ops.cleaning import CleanedRule, Cleaning, Outcome, Told, clean
 from gasolinera.ops.cleaning_batches import Pace
 from gasolinera.ops.cleaning_rules import Rule, hold, read_rules, release
 from gasolinera.ops.reaching import Operations, ops_session, reachable_operations
+from gasolinera.ops.runs import recorded_run
 from vuelo import Project
 from vuelo.cli.confirm import Yes, confirm
 
@@ -47,7 +48,7 @@ def rules_command(
     for rule in rules:
         kept = "as its function says" if rule.keep is None else f"{rule.keep} after {rule.time_column}"
         then = rule.action.value.lower() + (" (off)" if not rule.is_enabled else "")
-        what = rule.explanation if rule.held_since is None else f"HELD: {rule.held_because}"
+        what = rule.explanation if rule.held_because is None else f"HELD: {rule.held_because}"
         shown.add_row(rule.name, rule.table, kept, then, rule.reason.value.lower(), rule.job or "", what)
     _answer().print(shown)
 
@@ -90,15 +91,26 @@ def run_command(
 @app.command("hold")
 def hold_command(name: RuleName, because: Because, environment: Environment = None, *, as_json: AsJson = False) -> None:
     """Keep everything that a rule is about, whatever its age, until the hold is released."""
-    with reachable_operations(environment) as operations, ops_session(operations.ops_url) as conn:
-        _tell(hold(conn, name, because), as_json=as_json)
+    with (
+        reachable_operations(environment) as operations,
+        ops_session(operations.ops_url) as conn,
+        recorded_run(conn, "cleanup hold", name) as run,
+    ):
+        rule = hold(conn, name, because)
+        run.result = {"because": rule.held_because}
+    _tell(rule, as_json=as_json)
 
 
 @app.command("release")
 def release_command(name: RuleName, environment: Environment = None, *, as_json: AsJson = False) -> None:
     """End a hold: from the next run on the rule is followed again."""
-    with reachable_operations(environment) as operations, ops_session(operations.ops_url) as conn:
-        _tell(release(conn, name), as_json=as_json)
+    with (
+        reachable_operations(environment) as operations,
+        ops_session(operations.ops_url) as conn,
+        recorded_run(conn, "cleanup release", name),
+    ):
+        rule = release(conn, name)
+    _tell(rule, as_json=as_json)
 
 
 def _concerned(operations: Operations, services: list[str]) -> Project:
@@ -157,8 +169,10 @@ def _outcome(rule: CleanedRule) -> str:
 def _tell(rule: Rule, *, as_json: bool) -> None:
     if as_json:
         write_json(msgspec.to_builtins(rule))
-    elif rule.held_since is None:
+    elif rule.held_because is None:
         sys.stdout.write(f"{rule.name} is followed again\n")
+    elif rule.held_since is None:
+        sys.stdout.write(f"{rule.name} is not followed: its table is on hold, {rule.held_because}\n")
     else:
         sys.stdout.write(f"{rule.name} is held since {rule.held_since:%Y-%m-%d %H:%M}: {rule.held_because}\n")
 

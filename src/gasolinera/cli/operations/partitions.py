@@ -18,12 +18,14 @@ from gasolinera.cli.operations.archive import (
     table_of,
     tell,
 )
+from gasolinera.errors import UnknownError
 from gasolinera.ops import partition_upkeep
 from gasolinera.ops.archive_stores import open_store
 from gasolinera.ops.partition_conversions import Conversion, read_conversion
 from gasolinera.ops.partition_converting import ConversionResult, convert_table
-from gasolinera.ops.partition_rules import hold_table, load_rules, release_table
-from gasolinera.ops.reaching import ops_session, reachable_operations
+from gasolinera.ops.partition_rules import hold_table, load_book, load_rules, release_table
+from gasolinera.ops.partition_tables import standing_of
+from gasolinera.ops.reaching import ops_session, owner_session, reachable_operations
 from gasolinera.ops.runs import recorded_run
 from vuelo.cli.confirm import Yes, confirm
 
@@ -133,6 +135,10 @@ def hold_command(service: OfService, table: AnyTable, because: Because, *, envir
     """Take nothing of a table away until it is released: a court or an auditor wants it all."""
     with reachable_operations(environment) as operations, ops_session(operations.ops_url) as ops:
         chosen_services(operations, service)
+        owner = operations.service(service)
+        with owner_session(owner) as conn:
+            if standing_of(conn, owner.schema, table) is None:
+                raise UnknownError("ops.no_table", f"there is no table {owner.schema}.{table}: nothing is on hold")
         with recorded_run(ops, "partitions hold", f"{service} {table}") as run:
             run.result = {"because": hold_table(ops, service, table, because).legal_hold}
     sys.stdout.write(f"{table} of {service} is on hold\n")
@@ -145,7 +151,9 @@ def release_command(service: OfService, table: AnyTable, *, environment: Environ
         chosen_services(operations, service)
         with recorded_run(ops, "partitions release", f"{service} {table}"):
             rule = release_table(ops, service, table)
-    sys.stdout.write(f"{table} of {service}: {rule.action.lower()}, {rule.why}\n")
+        still = load_book(ops).of(service, table).legal_hold
+    held = "" if still is None else f"; but a retention rule of it is on hold: {still}"
+    sys.stdout.write(f"{table} of {service}: {rule.action.lower()}, {rule.why}{held}\n")
 
 
 @app.command("convert")
