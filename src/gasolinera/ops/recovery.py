@@ -3,6 +3,9 @@
 Until it is whole it has another name. The old server is not touched; `Recovered.steps` says how to put it in its place.
 """
 
+import fcntl
+import os
+import shlex
 import shutil
 import time
 from collections.abc import Generator, Sequence
@@ -71,7 +74,7 @@ def restore(plan: RecoveryPlan, into: Path, *, verify: bool = True, progress: Pr
         raise ConflictError(blocker.code, blocker.message, blocker.hint)
     began = time.monotonic()
     staging = into.with_name(f"{into.name}.restoring")
-    with _removed_unless_renamed(staging):
+    with _alone_at(staging), _removed_unless_renamed(staging):
         with restored_server(plan, staging, verify=verify, progress=progress) as (server, recovered):
             databases = _databases(server)
         _mark_for_archive(staging, recovered.timeline, plan.backup)
@@ -170,6 +173,26 @@ def bin_dir_of(version: int) -> Path:
 
 
 @contextmanager
+def _alone_at(folder: Path) -> Generator[None]:
+    """Two who restore to one place in a disaster must not remove each other's files. Raises ConflictError."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(f"{folder.name}.lock")
+    held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "wait for it, or name another folder"
+            raise ConflictError("ops.running", f"another process restores to {folder}", hint) from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+    finally:
+        os.close(held)
+
+
+@contextmanager
 def _removed_unless_renamed(folder: Path) -> Generator[None]:
     if folder.exists():
         shutil.rmtree(folder)  # of an earlier restore to the same place that was killed
@@ -237,10 +260,10 @@ def _finished(segments: Sequence[str], data: Path, backup: BaseBackup) -> list[s
 
 
 def _steps(backup: BaseBackup, into: Path) -> list[str]:
-    old = backup.data_directory or "OLD"
+    old, new = shlex.quote(backup.data_directory or "OLD"), shlex.quote(str(into))
     steps = [
         f"stop the old server; it keeps its data in {old}" if backup.data_directory else "stop the old server",
-        f"mv {old} {old}.before && mv {into} {old}",
+        f"mv {old} {old}.before && mv {new} {old}",
     ]
     if not backup.keeps_configuration:
         steps.append("its configuration is kept in a folder of the system, and is not in the backup: see that it fits")

@@ -17,6 +17,7 @@ from gasolinera.ops.wal_archive import (
     Coverage,
     Stretch,
     coverage,
+    held_timelines,
     lsn_text,
     newest_timeline,
     parse_lsn,
@@ -108,6 +109,8 @@ def plan_recovery(
     choices = [one for one in found if label is None or one.label == label]
     if not choices:
         raise UnknownError("ops.backup_unknown", f"there is no base backup {label or ''} in {root}".replace("  ", " "))
+    if target.kind == "latest" and target.timeline is None and label is None:
+        choices = leading_on(root, choices, more_wal)
     plan: RecoveryPlan | None = None
     for backup in choices:
         if not _is_after(target, backup):
@@ -119,6 +122,22 @@ def plan_recovery(
         if target.kind not in _UNKNOWN_PLACE:  # what comes after the newest is the same for older ones
             break
     return plan or _too_early(root, target, choices[-1], found, more_wal)
+
+
+def leading_on(root: Path, choices: Sequence[BaseBackup], more_wal: Sequence[Path] = ()) -> list[BaseBackup]:
+    """Those from which the newest timeline can be reached. The others lead to what a restore has left behind, though
+    they may be newer: a backup of the old server's, taken after the moment to which it was brought back.
+
+    Raises ConflictError `ops.timeline` where there is none.
+    """
+    folders = [*more_wal, root / "wal" / choices[0].system_identifier]
+    newest = max(held_timelines(folders) | {one.timeline for one in choices})
+    found = [one for one in choices if newest_timeline(folders, one.timeline, one.stop_lsn) == newest]
+    if not found:
+        others = ", ".join(str(one) for one in sorted({one.timeline for one in choices}))
+        hint = f"bring an older backup, or say which to follow with --timeline: {others}"
+        raise ConflictError("ops.timeline", f"no backup here leads to timeline {newest}, the newest", hint)
+    return found
 
 
 def _of_one_server(found: list[BaseBackup], system_identifier: str | None, label: str | None) -> list[BaseBackup]:
@@ -149,7 +168,7 @@ def _planned(
     archive = root / "wal" / backup.system_identifier  # where the backups are now, whichever folder that once was
     folders = [*more_wal, archive, root / backup.label / "data" / "pg_wal"]
     timeline, path = _followed(folders, backup, target)
-    covered = coverage(folders, path, backup.start_lsn, backup.segment_size)
+    covered = coverage(folders, path, backup.start_lsn, backup.segment_size, of_servers=more_wal)
     blockers: list[Blocker] = []
     if not passes(path, backup.timeline, backup.stop_lsn):
         hint = "choose an older backup with --backup, or another timeline"

@@ -5,6 +5,7 @@ may make up one archive: the server's own, that of a base backup, one that was s
 """
 
 import re
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ _SEGMENT: Final = re.compile(r"[0-9A-F]{24}")
 _HISTORY: Final = re.compile(r"([0-9A-F]{8})\.history")
 _LSN: Final = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _ABANDONED_AFTER_S: Final = 3600
+_PAGE_ADDRESS: Final = slice(8, 16)  # in the head of each page, after its magic, flags and timeline
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -91,11 +93,16 @@ def newest_timeline(folders: Sequence[Path], through: int, at: int) -> int:
 
     One of which there is only a history was begun by a restore that nobody took over.
     """
-    held = {int(path.name[:8], 16) for folder in folders for path in _entries(folder) if _SEGMENT.fullmatch(path.name)}
+    held = held_timelines(folders)
     return max(
         (timeline for timeline, path in timelines(folders).items() if timeline in held and passes(path, through, at)),
         default=through,
     )
+
+
+def held_timelines(folders: Sequence[Path]) -> set[int]:
+    """Those of which there is a segment."""
+    return {int(path.name[:8], 16) for folder in folders for path in _entries(folder) if _SEGMENT.fullmatch(path.name)}
 
 
 def passes(path: Sequence[Stretch], timeline: int, at: int) -> bool:
@@ -107,11 +114,23 @@ def passes(path: Sequence[Stretch], timeline: int, at: int) -> bool:
     )
 
 
-def coverage(folders: Sequence[Path], path: Sequence[Stretch], start: int, segment_size: int) -> Coverage:
-    """From position `start` to the end of what the folders have. Earlier folders win."""
+def coverage(
+    folders: Sequence[Path],
+    path: Sequence[Stretch],
+    start: int,
+    segment_size: int,
+    *,
+    of_servers: Sequence[Path] = (),
+) -> Coverage:
+    """From position `start` to the end of what the folders have. Earlier folders win.
+
+    `of_servers`: those of them that were a server's own pg_wal. A server gives old files the names of segments to come:
+    what is in them has not been written yet, and neither is it damaged.
+    """
     held: dict[str, Path] = {}
     for folder in reversed(folders):
-        held.update({found.name: found for found in _entries(folder) if _SEGMENT.fullmatch(found.name)})
+        found = [one for one in _entries(folder) if _SEGMENT.fullmatch(one.name)]
+        held.update({one.name: one for one in found if folder not in of_servers or _is_begun(one, segment_size)})
     first = start // segment_size
     last = max(
         (segment_number(name, segment_size) for name in held if _is_on(path, name, segment_size)), default=first - 1
@@ -127,6 +146,15 @@ def coverage(folders: Sequence[Path], path: Sequence[Stretch], start: int, segme
             files.append(there)
     damaged = tuple(file.name for file in files if file.stat().st_size != segment_size)
     return Coverage(first, tuple(files), tuple(missing), damaged)
+
+
+def _is_begun(segment: Path, segment_size: int) -> bool:
+    """Its first page says which position it is of."""
+    with segment.open("rb") as file:
+        head = file.read(_PAGE_ADDRESS.stop)
+    return (
+        int.from_bytes(head[_PAGE_ADDRESS], sys.byteorder) == segment_number(segment.name, segment_size) * segment_size
+    )
 
 
 def _names(path: Sequence[Stretch], number: int, segment_size: int) -> list[str]:

@@ -1,5 +1,6 @@
 """A whole server brought back to a moment: exactly what was committed before it is there, or it is said why not."""
 
+import fcntl
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ from gasolinera.ops.archive_setup import set_up_archive
 from gasolinera.ops.base_backups import take
 from gasolinera.ops.base_servers import server_at
 from gasolinera.ops.recovery import reopened_server, restore, restored_server
-from gasolinera.ops.recovery_planning import RecoveryPlan, Target, plan_recovery, time_target
+from gasolinera.ops.recovery_planning import RecoveryPlan, Target, leading_on, plan_recovery, time_target
 from gasolinera.ops.recovery_server import RecoveryFailedError
 from gasolinera.ops.scratch_folders import scratch_folder
+from gasolinera.ops.wal_archive import lsn_text, segment_name
 from tests.ops.physical.conftest import DATABASE, QUICK, Story, one, rows_of, switch_log
 from vuelo import embedded
 
@@ -180,6 +182,49 @@ def test_what_a_dead_server_had_not_archived_is_brought_from_its_own_log(story: 
         plan = plan_recovery(copied_root, Target(kind="latest"), more_wal=(saved,))
         with tried(plan) as conn:
             assert rows_of(conn) == story.after
+
+
+def test_names_that_a_dead_server_had_given_to_segments_to_come_are_not_damage(story: Story, copied_root: Path) -> None:
+    archive = a_segment_after(story, copied_root).parent
+    oldest, *_, newest = sorted(path.name for path in archive.iterdir() if len(path.name) == 24)
+    with scratch_folder() as saved:
+        saved.chmod(0o755)
+        shutil.move(archive / newest, saved / newest)
+        for later in (1, 2):
+            shutil.copy(archive / oldest, saved / f"{int(newest, 16) + later:024X}")
+        for path in saved.iterdir():
+            path.chmod(0o644)
+        plan = plan_recovery(copied_root, Target(kind="latest"), more_wal=(saved,))
+        assert (blocked(plan), plan.last_segment) == ([], newest)
+        with tried(plan) as conn:
+            assert rows_of(conn) == story.after
+
+
+def test_the_latest_is_what_came_after_a_restore_and_not_what_it_left_behind(story: Story, copied_root: Path) -> None:
+    """The later backup is of the old server's, taken after the moment to which it was brought back."""
+    archive = copied_root / "wal" / story.full.system_identifier
+    forked = story.full.stop_lsn + 8
+    (archive / "00000002.history").write_text(f"1\t{lsn_text(forked)}\tbefore the disaster\n")
+    segment = segment_name(2, forked // story.full.segment_size, story.full.segment_size)
+    shutil.copy(archive / f"00000001{segment[8:]}", archive / segment)
+    backups = [story.later, story.full]
+    assert leading_on(copied_root, backups) == [story.full]
+    with pytest.raises(ConflictError) as refused:
+        leading_on(copied_root, [story.later])
+    assert refused.value.code == "ops.timeline"
+    (archive / segment).unlink()  # a restore that nobody took over
+    assert leading_on(copied_root, backups) == backups
+
+
+def test_two_do_not_restore_to_one_place(story: Story) -> None:
+    with scratch_folder() as folder:
+        lock = folder / "new.restoring.lock"
+        with lock.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with pytest.raises(ConflictError) as refused:
+                restore(plan_recovery(story.root, time_target(story.at)), folder / "new", verify=False)
+        assert refused.value.code == "ops.running"
+        assert lock.exists()
 
 
 def test_a_damaged_backup_is_not_restored(story: Story, copied_root: Path) -> None:
