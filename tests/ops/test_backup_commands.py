@@ -100,3 +100,16 @@ def test_a_rollback_is_planned_asked_for_and_told(run: Ops, admin: Connection) -
     changes = {one["table"]: (one["rows_before"], one["rows_after"]) for one in json.loads(done.stdout)["changes"]}
     assert changes == {"outbox_events": (rows[0], 0)}
     assert done.exit_code == 0
+
+
+def test_a_restore_point_that_is_not_in_the_archive_is_no_success(run: Ops) -> None:
+    said = run("restore-point", "before_the_sale")
+    assert "NOT in the archive: archive_mode is off" in said.stdout
+    assert said.exit_code == 1
+
+
+def test_who_encrypts_is_told_what_is_not(run: Ops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RECIPIENTS_SETTING, "age1any")
+    (tmp_path / "file").touch()
+    words = ["ops", "backup", "base", "--folder", str(tmp_path / "file")]
+    assert "base backups and the log are not encrypted" in CliRunner().invoke(app, words).stderr

@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from gasolinera.errors import ConfigError
+from gasolinera.errors import ConfigError, ConflictError
 from gasolinera.ops.base_backups import make_root, wal_folder_of
 from gasolinera.ops.base_servers import PhysicalServer
 from gasolinera.ops.recovery_server import copying_command, require_reachable
@@ -19,6 +19,7 @@ Connection = psycopg.Connection[Any]
 
 _FIRST_WITH_SUMMARIES: Final = 170000
 _SPARE: Final = ".program"
+_OURS: Final = ("wal_copying.py", " archive-wal ")
 
 
 class ArchiveSetup(msgspec.Struct, frozen=True):
@@ -32,11 +33,14 @@ class ArchiveSetup(msgspec.Struct, frozen=True):
 def set_up_archive(server: PhysicalServer, root: Path, *, every_s: int = 60) -> ArchiveSetup:
     """A segment leaves at least each `every_s` seconds while anything is written: so much may be lost with the machine.
 
-    Raises ConfigError `ops.not_superuser`, `ops.server_elsewhere`, `ops.foreign_server`, `ops.folder_closed`.
+    Raises ConfigError `ops.not_superuser`, `ops.server_elsewhere`, `ops.foreign_server`, `ops.folder_closed`;
+    ConflictError `ops.archive_taken` where another tool has the log.
     """
     if not server.is_superuser:
         hint = "have somebody who may set what `gasolinera ops backup setup --print` prints"
         raise ConfigError("ops.not_superuser", f"the role {server.role} may not change settings of the server", hint)
+    with psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn:
+        _refuse_other_archive(conn)
     account = account_of(server)
     folder = made_archive(server, root, account)
     wanted = _own_settings(server, folder, account, every_s)
@@ -46,6 +50,22 @@ def set_up_archive(server: PhysicalServer, root: Path, *, every_s: int = 60) -> 
         conn.execute("SELECT pg_reload_conf()")
         waiting = _waiting(conn, wanted)
     return ArchiveSetup(str(folder), _lines(wanted), waiting)
+
+
+def _refuse_other_archive(conn: Connection) -> None:
+    """Whoever archives the log now has backups that are worth nothing without it."""
+    row = conn.execute(
+        """SELECT current_setting('archive_mode') <> 'off', current_setting('archive_command'),
+                  coalesce(current_setting('archive_library', true), '')"""
+    ).fetchone()
+    assert row is not None
+    is_on, command, library = row
+    if not is_on or (not library and (not command.strip() or any(word in command for word in _OURS))):
+        return
+    # No more of it than its first word: there may be secrets in it.
+    tool = library or Path(command.split()[0]).name
+    hint = "keep it and leave this alone; or end that tool's backups for good, and ALTER SYSTEM RESET archive_command"
+    raise ConflictError("ops.archive_taken", f"the server's log is archived by another tool already: {tool}", hint)
 
 
 def account_of(server: PhysicalServer) -> Account:

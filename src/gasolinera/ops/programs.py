@@ -32,6 +32,7 @@ _MOST_SAID: Final = 1000
 _WITH_SERVER: Final = frozenset(
     ("pg_verifybackup", "pg_combinebackup", "pg_controldata", "pg_ctl", "postgres", "initdb")
 )
+_SECRETS: Final = frozenset(("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"))
 Started = Callable[["subprocess.Popen[bytes]"], None]
 
 
@@ -139,7 +140,7 @@ def environment_for(url: str, *, role: str | None = None, database: str | None =
 def rest_of_address(url: str, *, database: str | None = None) -> str:
     """What of an address no variable can say, such as keepalives, and the database's name: for `--dbname`."""
     known = {one.keyword.decode() for one in pq.Conninfo.get_defaults() if one.envvar}
-    known.add("sslpassword")  # a secret, and every user of the machine sees arguments
+    known |= _SECRETS  # every user of the machine sees arguments
     rest = {key: value for key, value in conninfo_to_dict(url).items() if value is not None and key not in known}
     name = database or conninfo_to_dict(url).get("dbname")
     return make_conninfo("", **rest, **({"dbname": str(name)} if name else {}))

@@ -1,5 +1,6 @@
 """`gasolinera ops backup base|setup`, `restore-point`, and what a server calls for its log: copies of whole servers."""
 
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +14,7 @@ from gasolinera.ops import backup_files, wal_copying
 from gasolinera.ops.archive_setup import ArchiveSetup, archive_lines, set_up_archive
 from gasolinera.ops.base_backups import Taking
 from gasolinera.ops.base_servers import physical_servers
+from gasolinera.ops.encryption import RECIPIENTS_SETTING
 from gasolinera.ops.pgbackrest import Stanza
 from gasolinera.ops.pgbackrest_backups import back_up_by_pgbackrest
 from gasolinera.ops.physical_backups import MadeBase, WantedBase, back_up_servers
@@ -21,6 +23,11 @@ from gasolinera.ops.restore_points import RestorePoint, set_restore_point
 from gasolinera.ops.wal_archive import lsn_text
 
 _MEGABYTE = 1024 * 1024
+_NOT_DONE = 1
+_NOT_ENCRYPTED = (
+    f"{RECIPIENTS_SETTING} is for backups of services: base backups and the log are not encrypted; "
+    "put them on an encrypted disk, or have pgBackRest encrypt its repository"
+)
 
 Environment = Annotated[str | None, typer.Option("--environment", "-e", help="development, test or production.")]
 Folder = Annotated[
@@ -74,6 +81,8 @@ def base(  # noqa: PLR0913  a command's options are its arguments
         replication_url=replication_url,
     )
     talk = Console(stderr=True)
+    if os.environ.get(RECIPIENTS_SETTING, "").strip():
+        talk.print(f"warning: {_NOT_ENCRYPTED}", style="yellow", highlight=False, soft_wrap=True)
     with reachable_operations(environment) as operations:
         progress = nullcontext() if as_json else talk.status("looking at the servers")
         with progress as shown:
@@ -148,7 +157,10 @@ def restore_point(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Name this moment, for `restore pitr --to-name`: before a deployment, say. Returns when it is in the archive."""
+    """Name this moment, for `restore pitr --to-name`: before a deployment, say. Returns when it is in the archive.
+
+    Exit 1 where it does not get there.
+    """
     with reachable_operations(environment) as operations:
         points = [
             set_restore_point(operations, server, name, within_s=within)
@@ -156,9 +168,10 @@ def restore_point(
         ]
     if as_json:
         write_json(points)
-        return
-    for point in points:
-        sys.stdout.write(f"{_point_line(point)}\n")
+    else:
+        sys.stdout.write("".join(f"{_point_line(point)}\n" for point in points))
+    if not all(point.is_archived for point in points):
+        raise typer.Exit(_NOT_DONE)
 
 
 def _point_line(point: RestorePoint) -> str:
