@@ -156,3 +156,28 @@ def test_expired_backups_lose_their_files_before_their_place_in_the_catalogue(
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
     assert [one.label for one in catalogue.backups(ops)] == ["new"]
     assert expire_backups(operations, Retention(1, 30), now=now) == []
+
+
+def test_where_no_backup_is_good_the_newest_that_was_made_stays() -> None:
+    damaged = [_made(number, days=number, is_intact=False) for number in (40, 50, 60)]
+    assert _gone(damaged, keep=2, days=30) == [50, 60]
+    assert _gone([_made(1, 70), *damaged], keep=2, days=30) == [40, 50, 60]
+
+
+def test_what_cannot_be_seen_from_here_stays_on_record(operations: Operations, ops: Connection, tmp_path: Path) -> None:
+    for label, age in (("old", 40), ("new", 1)):
+        (tmp_path / "disk" / label).mkdir(parents=True)
+        with catalogue.recorded_backup(ops, _new(label, folder=tmp_path / "disk")) as number:
+            catalogue.finish(ops, number, Made(size_bytes=1, contents={}))
+        ops.execute(
+            "UPDATE ops_schema.backups SET started_at = started_at - %s::interval WHERE id = %s",
+            (f"{age} days", number),
+        )
+    (tmp_path / "disk").rename(tmp_path / "not mounted")
+    (left,) = expire_backups(operations, Retention(1, 30), now=datetime.now(UTC))
+    assert (left.label, left.unseen) == ("old", f"there is no folder {tmp_path / 'disk'} here")
+    assert {one.label for one in catalogue.backups(ops)} == {"old", "new"}
+    (tmp_path / "not mounted").rename(tmp_path / "disk")
+    (gone,) = expire_backups(operations, Retention(1, 30), now=datetime.now(UTC))
+    assert gone.unseen is None
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["new"]

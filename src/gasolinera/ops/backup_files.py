@@ -17,7 +17,7 @@ from typing import Final, Literal
 import msgspec
 
 from gasolinera.config import PREFIX
-from gasolinera.errors import GasolineraError, InputError
+from gasolinera.errors import ConfigError, GasolineraError, InputError
 from gasolinera.ops.catalogue import Engine, Kind
 
 FOLDER_SETTING: Final = f"{PREFIX}BACKUP_FOLDER"
@@ -203,8 +203,28 @@ def write_manifest(folder: Path, manifest: Manifest) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
+def require_seen(location: Path) -> None:
+    """Raises ConfigError `ops.folder_unseen` where nobody can say from here whether a backup is there and whole: its
+    disk is not mounted, it lies on another host, or it is closed to us.
+    """
+    parent, hint = location.parent, "mount its disk, or run this on its host as the account that made it"
+    try:
+        parent.stat()
+        is_closed = location.exists() and not os.access(location, os.R_OK | os.X_OK)
+    except FileNotFoundError:
+        raise ConfigError("ops.folder_unseen", f"there is no folder {parent} here", hint) from None
+    except OSError as error:
+        raise ConfigError("ops.folder_unseen", f"{parent} may not be read: {error.strerror}", hint) from error
+    if is_closed:
+        raise ConfigError("ops.folder_unseen", f"{location} may not be read", hint)
+
+
 def read_manifest(folder: Path, *, sha256: str | None = None) -> Manifest:
-    """`sha256`: what the catalogue says of it. Raises DamagedError `ops.backup_missing`, `ops.backup_damaged`."""
+    """`sha256`: what the catalogue says of it.
+
+    Raises DamagedError `ops.backup_missing`, `ops.backup_damaged`, ConfigError `ops.folder_unseen`.
+    """
+    require_seen(folder)
     path = folder / MANIFEST
     hint = "`gasolinera ops backup list` names others"
     try:

@@ -29,7 +29,9 @@ def verify_backups(
         for one in _chosen(conn, labels, kind):
             watch(one.label)
             verification = verify_logical(one, identities) if one.kind in LOGICAL else verify_physical(one)
-            if verification.problems or not verification.unread:  # a wrong key says nothing of the backup
+            if verification.is_expired:
+                catalogue.record_removal(conn, one.id)
+            elif verification.problems or not verification.unread:  # a wrong key says nothing of the backup
                 catalogue.record_verification(conn, one.id, is_intact=not verification.problems)
             found.append(verification)
         damaged = [one.label for one in found if one.problems]

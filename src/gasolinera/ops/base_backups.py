@@ -180,7 +180,9 @@ def size_of(folder: Path) -> int:
 def found_backups(root: Path) -> list[BaseBackup]:
     """Those that lie in a folder, the newest first. Needs no database."""
     files = root.glob(f"*/{DESCRIPTION}") if root.is_dir() else ()
-    found = [described for file in files if (described := _read(file)) is not None]
+    # What is being made or removed has another name, and so has what a killed process left of it.
+    whole = [file for file in files if not file.parent.name.startswith(".")]
+    found = [described for file in whole if (described := _read(file)) is not None]
     return sorted(found, key=lambda one: one.finished_at, reverse=True)
 
 

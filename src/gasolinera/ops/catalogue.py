@@ -218,23 +218,31 @@ def expirable(found: Sequence[Backup], retention: Retention, now: datetime) -> l
     """Which backups may go, those that others build on last. Pure.
 
     A chain goes as a whole: its age is that of its newest member. Of each sort (kind, engine and services) the newest
-    `keep` good chains stay, and always one. What failed goes when it is old enough; what still runs does not.
+    `keep` good chains stay, and always one; where none is good, the newest that was made at all: a bad one may be all
+    there is to bring back. What failed goes when it is old enough; what still runs does not.
     Those of pgBackRest are its own to expire.
     """
     ours = [one for one in found if one.engine is not Engine.PGBACKREST and one.removed_at is None]
     limit = now - timedelta(days=retention.days)
     gone: list[Backup] = []
     kept_of: dict[tuple[Kind, Engine, tuple[str, ...]], int] = {}
-    for chain in sorted(_chains(ours), key=lambda chain: chain[-1].started_at, reverse=True):
-        full = chain[0]
-        sort = (full.kind, full.engine, tuple(sorted(full.services)))
-        if full.is_good and kept_of.get(sort, 0) < max(retention.keep, 1):
+    chains = sorted(_chains(ours), key=lambda chain: chain[-1].started_at, reverse=True)
+    well = {_sort(chain[0]) for chain in chains if chain[0].is_good}
+    for chain in chains:
+        full, sort = chain[0], _sort(chain[0])
+        if full.succeeded and sort not in well:
+            well.add(sort)
+        elif full.is_good and kept_of.get(sort, 0) < max(retention.keep, 1):
             kept_of[sort] = kept_of.get(sort, 0) + 1
         elif all(one.finished_at is not None or one.started_at < limit for one in chain) and (
             max(one.started_at for one in chain) < limit
         ):
             gone += reversed(chain)
     return gone
+
+
+def _sort(full: Backup) -> tuple[Kind, Engine, tuple[str, ...]]:
+    return full.kind, full.engine, tuple(sorted(full.services))
 
 
 def _chains(found: Sequence[Backup]) -> list[list[Backup]]:

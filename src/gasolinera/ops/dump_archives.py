@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is inside the extension
 
-from gasolinera.errors import GasolineraError
+from gasolinera.errors import ConfigError, GasolineraError
 from gasolinera.ops import backup_files, catalogue
 from gasolinera.ops.backup_files import DamagedError, DumpedService, Manifest
 from gasolinera.ops.catalogue import LOGICAL, Backup, Kind
@@ -37,12 +37,15 @@ class Archive(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """What is wrong with a backup, and what was not looked at. `unread`: why nobody can say, such as the wrong key."""
+    """What is wrong with a backup, and what was not looked at. `unread`: why nobody can say, such as the wrong key.
+    `is_expired`: it is gone by the rules of the tool that keeps it.
+    """
 
     label: str
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
     unread: str | None = None
+    is_expired: bool = False
 
 
 def opened_archive(
@@ -150,6 +153,8 @@ def verify_logical(backup: Backup, identities: Sequence[x25519.Identity]) -> Ver
     assert backup.kind in LOGICAL
     try:
         manifest = backup_files.read_manifest(backup.path, sha256=backup.manifest_sha256)
+    except ConfigError as error:
+        return Verification(backup.label, (), (), error.message)
     except DamagedError as error:
         return Verification(backup.label, (error.message,))
     problems = backup_files.problems_with(backup.path, manifest.files)

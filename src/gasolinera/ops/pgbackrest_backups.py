@@ -104,8 +104,13 @@ def verify_by_pgbackrest(backup: catalogue.Backup) -> Verification:
     """Reads all of the repository, whichever of its backups is asked for: they hold files for one another."""
     contents, stanza = _told(backup)
     try:
-        there = any(one.label == contents.repository_label for one in pgbackrest.repository_backups(stanza))
+        found = pgbackrest.repository_backups(stanza)
+        there = any(one.label == contents.repository_label for one in found)
+        if not there and any(one.finished_at.isoformat() > contents.consistent_at for one in found):
+            return Verification(backup.label, (), ("pgBackRest has expired it",), is_expired=True)
         verified = pgbackrest.verify(stanza)
+    except ConfigError as error:  # of this host, and says nothing of the backup
+        return Verification(backup.label, (), (), error.message)
     except GasolineraError as error:
         return Verification(backup.label, (error.message,))
     gone = () if there else (f"the repository has no {contents.repository_label} any more",)

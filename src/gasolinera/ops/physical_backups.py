@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
-from gasolinera.errors import GasolineraError, InputError
+from gasolinera.errors import ConfigError, GasolineraError, InputError
 from gasolinera.ops import catalogue
+from gasolinera.ops.backup_files import require_seen, sha256_of
 from gasolinera.ops.base_backups import (
     BackupFailedError,
     BaseBackup,
@@ -26,7 +27,7 @@ from gasolinera.ops.base_backups import (
 from gasolinera.ops.base_servers import Archiving, PhysicalServer, archiving, physical_servers, require_copyable
 from gasolinera.ops.catalogue import PHYSICAL, Engine, Kind, Made, NewBackup
 from gasolinera.ops.dump_archives import Verification
-from gasolinera.ops.manifests import verify_data
+from gasolinera.ops.manifests import NAME, verify_data
 from gasolinera.ops.pgbackrest_backups import verify_by_pgbackrest
 from gasolinera.ops.programs import find_program
 from gasolinera.ops.reaching import Operations, ops_session
@@ -160,19 +161,38 @@ def verify_physical(backup: catalogue.Backup) -> Verification:
     if backup.engine is Engine.PGBACKREST:
         return verify_by_pgbackrest(backup)
     try:
+        require_seen(backup.path)
         described = described_at(backup.path)
         verified = verify_data(backup.path / "data", _bin_dir(described))
+    except ConfigError as error:  # of this host, and says nothing of the backup
+        return Verification(backup.label, (), (), error.message)
     except GasolineraError as error:
         return Verification(backup.label, (error.message,))
-    problems = list(verified.problems)
+    problems = [*verified.problems, *_other_manifest(backup)]
+    notes = [f"files verified by {verified.by}"]
+    try:
+        found, noted = _verified_log(backup, described)
+    except ConfigError as error:
+        return Verification(backup.label, tuple(problems), tuple(notes), error.message)
+    return Verification(backup.label, (*problems, *found), (*notes, *noted))
+
+
+def _other_manifest(backup: catalogue.Backup) -> list[str]:
+    """Files that agree with a manifest prove nothing where that is not the one on record."""
+    if backup.manifest_sha256 in (None, sha256_of(backup.path / "data" / NAME)):
+        return []
+    return [f"{NAME} is not the one that was written"]
+
+
+def _verified_log(backup: catalogue.Backup, described: BaseBackup) -> tuple[list[str], list[str]]:
+    """Problems and notes. Raises ConfigError."""
     folder = backup.path.parent / "wal" / described.system_identifier
     covered = gaps(folder, described.stop_lsn, described.timeline, described.segment_size)
-    notes = [f"files verified by {verified.by}"]
+    notes: list[str] = []
     if not covered.files and not covered.missing:
         notes.append("no log after it is archived: it can be restored to its own end only")
     following = [one for one in found_backups(backup.path.parent) if _follows(one, described)]
-    problems += _log_problems(described, covered, following[-1] if following else None)
-    return Verification(backup.label, tuple(problems), tuple(notes))
+    return _log_problems(described, covered, following[-1] if following else None), notes
 
 
 def _follows(other: BaseBackup, backup: BaseBackup) -> bool:

@@ -16,7 +16,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from gasolinera.errors import ConfigError, ConflictError
-from gasolinera.ops import catalogue
+from gasolinera.ops import catalogue, physical_backups
+from gasolinera.ops.archive_setup import set_up_archive
 from gasolinera.ops.backup_verifying import verify_backups
 from gasolinera.ops.base_backups import (
     BackupFailedError,
@@ -31,10 +32,10 @@ from gasolinera.ops.base_servers import archiving, physical_servers, require_cop
 from gasolinera.ops.catalogue import Kind
 from gasolinera.ops.manifests import verify_data
 from gasolinera.ops.physical_backups import back_up_servers, expire_log
-from gasolinera.ops.programs import find_program
+from gasolinera.ops.programs import Program, find_program
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.restore_points import set_restore_point
-from tests.ops.physical.conftest import FIRST_WITH_INCREMENTS, QUICK, Connection, Story, wanted
+from tests.ops.physical.conftest import FIRST_WITH_INCREMENTS, QUICK, Connection, Story, one, wanted
 from vuelo import embedded
 from vuelo.embedded import Server
 
@@ -173,6 +174,55 @@ def test_the_log_before_the_oldest_backup_goes_and_what_is_needed_stays(story: S
     assert removed
     assert all(name < first for name in removed)
     assert min(path.name for path in archive.iterdir()) >= first
+
+
+def test_a_host_without_the_servers_programs_does_not_call_its_backups_damaged(
+    story: Story, platform: Operations, ops: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(*_: object, **__: object) -> Program:
+        raise ConfigError("ops.no_program", "there is no pg_waldump")
+
+    monkeypatch.setattr(physical_backups, "find_program", nowhere)
+    (verified,) = verify_backups(platform, [story.full.label], None, ())
+    assert (verified.problems, verified.unread) == ((), "there is no pg_waldump")
+    assert catalogue.backup_of(ops, story.full.label).is_intact
+
+
+def test_files_that_agree_with_another_manifest_are_no_backup(
+    story: Story, platform: Operations, ops: Connection
+) -> None:
+    ops.execute("UPDATE ops_schema.backups SET manifest_sha256 = repeat('0', 64) WHERE label = %s", (story.full.label,))
+    try:
+        (verified,) = verify_backups(platform, [story.full.label], None, ())
+        assert verified.problems == ("backup_manifest is not the one that was written",)
+    finally:
+        ops.execute(
+            "UPDATE ops_schema.backups SET manifest_sha256 = %s WHERE label = %s",
+            (story.full.manifest_sha256, story.full.label),
+        )
+    verify_backups(platform, [story.full.label], None, ())
+
+
+def test_what_is_being_made_or_removed_is_no_backup(story: Story, copied_root: Path) -> None:
+    (copied_root / story.full.label).rename(copied_root / f".removed-{story.full.label}")
+    (copied_root / story.later.label).rename(copied_root / f".partial-{story.later.label}")
+    assert found_backups(copied_root) == []
+
+
+def test_a_log_that_another_tool_archives_is_left_to_it(archiving_server: Server, story: Story) -> None:
+    with psycopg.connect(archiving_server.url(), autocommit=True) as conn:
+        before = one(conn, "SHOW archive_command")
+        conn.execute("ALTER SYSTEM SET archive_command = 'false pgbackrest --repo1-cipher-pass=s3cret archive-push %p'")
+        conn.execute("SELECT pg_reload_conf()")
+        try:
+            with pytest.raises(ConflictError) as refused:
+                set_up_archive(server_at(story.url), story.root)
+            assert refused.value.code == "ops.archive_taken"
+            assert "s3cret" not in refused.value.message
+        finally:
+            conn.execute(sql.SQL("ALTER SYSTEM SET archive_command = {}").format(sql.Literal(before)))
+            conn.execute("SELECT pg_reload_conf()")
+    set_up_archive(server_at(story.url), story.root)
 
 
 def test_a_role_without_replication_is_told_what_it_lacks(story: Story) -> None:

@@ -16,6 +16,7 @@ from gasolinera.cli.data import AsJson, write_json
 from gasolinera.ops import backup_files, catalogue
 from gasolinera.ops.backup_verifying import verify_backups
 from gasolinera.ops.catalogue import Backup, Kind, Retention
+from gasolinera.ops.dump_archives import Verification
 from gasolinera.ops.dumping import MadeBackup, Wanted, back_up
 from gasolinera.ops.encryption import chosen_encryption, chosen_identities, make_identity
 from gasolinera.ops.expiring import Expired, expire_backups
@@ -195,8 +196,7 @@ def verify_command(
         write_json(found)
     else:
         for one in found:
-            verdict = "DAMAGED" if one.problems else "NOT READ" if one.unread else "good"
-            sys.stdout.write(f"{one.label}: {verdict}\n")
+            sys.stdout.write(f"{one.label}: {_verdict(one)}\n")
             for line in (*one.problems, *one.notes, *([one.unread] if one.unread else [])):
                 sys.stdout.write(f"  {line}\n")
         if not found:
@@ -204,6 +204,14 @@ def verify_command(
     # Nothing to look at is no good news either.
     if not found or any(one.problems or one.unread for one in found):
         raise typer.Exit(_FAILED)
+
+
+def _verdict(one: Verification) -> str:
+    if one.problems:
+        return "DAMAGED"
+    if one.unread:
+        return "NOT READ"
+    return "gone" if one.is_expired else "good"
 
 
 @app.command("expire")
@@ -218,12 +226,17 @@ def expire_command(
     """Remove backups that are neither among the newest nor young: whole chains, and never the last good one."""
     with reachable_operations(environment) as operations:
         gone = expire_backups(operations, Retention(keep, days), now=datetime.now(UTC), dry_run=dry_run)
+    removed, unseen = [one for one in gone if one.unseen is None], [one for one in gone if one.unseen is not None]
     if as_json:
         write_json(gone)
-        return
-    for one in gone:
-        sys.stdout.write(f"{one.label}\n")
-    talk.print(_expired(gone, dry_run=dry_run), highlight=False)
+    else:
+        for one in removed:
+            sys.stdout.write(f"{one.label}\n")
+        talk.print(_expired(removed, dry_run=dry_run), highlight=False)
+        for one in unseen:
+            talk.print(f"{one.label} stays on record: {one.unseen}", style="yellow", highlight=False, soft_wrap=True)
+    if unseen:
+        raise typer.Exit(_FAILED)
 
 
 def _expired(gone: Sequence[Expired], *, dry_run: bool) -> str:
