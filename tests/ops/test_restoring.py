@@ -105,6 +105,12 @@ def test_whatever_fails_leaves_the_service_as_it_was(operations: Operations, adm
     with pytest.raises(ConflictError, match=r"public\.outside would be dropped too"):
         restore_in_place(operations, "station", good)
     admin.execute("DROP VIEW public.outside")
+    admin.execute("CREATE FUNCTION public.outside(station_schema.stations) RETURNS integer LANGUAGE sql RETURN 1")
+    admin.execute("CREATE PUBLICATION changes FOR TABLE station_schema.stations")
+    with pytest.raises(ConflictError, match=r"function public\.outside, publication changes would be dropped too"):
+        restore_in_place(operations, "station", good)
+    admin.execute("DROP PUBLICATION changes")
+    admin.execute("DROP FUNCTION public.outside")
     assert (structure(admin, "station"), rows_digest(admin, "station"), sequences(admin, "station")) == before
     restore_in_place(operations, "station", good)
     assert admin.execute("SELECT FROM station_schema.employees WHERE shift = 'NIGHT'").fetchall() == []

@@ -29,11 +29,26 @@ WITH own AS (
       LEFT JOIN pg_trigger AS g ON s.classid = 'pg_trigger'::regclass AND g.oid = s.objid
       LEFT JOIN pg_class AS c ON s.classid = 'pg_class'::regclass AND c.oid = s.objid
 )
-SELECT DISTINCT format('%%I.%%I', n.nspname, c.relname) AS name
+SELECT format('%%I.%%I', n.nspname, c.relname) AS name
   FROM relations AS r
   JOIN pg_class AS c ON c.oid = r.oid
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname <> %(schema)s AND n.nspname <> 'pg_toast'
+ UNION
+SELECT format('function %%I.%%I', n.nspname, p.proname)
+  FROM standing AS s
+  JOIN pg_proc AS p ON s.classid = 'pg_proc'::regclass AND p.oid = s.objid
+  JOIN pg_namespace AS n ON n.oid = p.pronamespace
+ WHERE n.nspname <> %(schema)s
+ UNION
+-- The new tables would not be in it, and whoever subscribes would hear nothing of them any more.
+SELECT format('publication %%I', p.pubname)
+  FROM pg_publication AS p
+ WHERE p.oid IN (SELECT r.prpubid FROM pg_publication_rel AS r JOIN own ON own.oid = r.prrelid
+                  WHERE own.classid = 'pg_class'::regclass
+                  UNION ALL
+                 SELECT s.pnpubid FROM pg_publication_namespace AS s JOIN pg_namespace AS n ON n.oid = s.pnnspid
+                  WHERE n.nspname = %(schema)s)
  ORDER BY name;
 
 -- name: analyzable

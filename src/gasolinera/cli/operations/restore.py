@@ -79,6 +79,7 @@ def service_command(  # noqa: PLR0913  a command's options are its arguments
             return
         if database is None and to is None:
             _say(plan)
+            _say_lost(plan)
             confirm(operations.project.only([name]), yes=yes)
             with talk.status(f"restoring {name}"):
                 restored = restore_in_place(
@@ -135,6 +136,16 @@ def _say(plan: RestorePlan) -> None:
     )
 
 
+def _say_lost(plan: RestorePlan) -> None:
+    """What the backup does not have at all."""
+    gone = [f"{one.name} ({one.now:,} rows)" for one in plan.tables if one.in_backup is None and one.now is not None]
+    if gone:
+        talk.print(f"dropped, and not in the backup: {', '.join(gone)}", highlight=False, soft_wrap=True)
+    if plan.closed:
+        names = ", ".join(plan.closed)
+        talk.print(f"dropped with the schema, made by somebody else: {names}", highlight=False, soft_wrap=True)
+
+
 def _show_plan(plan: RestorePlan) -> None:
     _say(plan)
     table = Table("Table", "Rows now", "Rows in the backup", "Difference")
@@ -142,8 +153,7 @@ def _show_plan(plan: RestorePlan) -> None:
         change = "" if one.now == one.in_backup else f"{(one.in_backup or 0) - (one.now or 0):+,}"
         table.add_row(one.name, _rows(one.now), _rows(one.in_backup), change)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
-    if plan.closed:
-        talk.print(f"dropped with the schema, made by somebody else: {', '.join(plan.closed)}", highlight=False)
+    _say_lost(plan)
     if plan.dependents:
         talk.print(f"in the way, outside the schema: {', '.join(plan.dependents)}", highlight=False)
 
