@@ -281,3 +281,29 @@ def test_services_of_several_databases_are_each_of_their_own_moment(
         assert {one.name: one.rows for one in live.service("ads").tables}["outbox_events"] == rows
     finally:
         drop(server, other)
+
+
+def test_a_backup_in_a_folder_named_from_here_is_found_from_elsewhere(
+    operations: Operations, ops: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = back_up(operations, Wanted(kind=Kind.SCHEMA, services=("station",), folder=Path("b")))
+    monkeypatch.chdir("/")
+    (row,) = catalogue.backups(ops)
+    assert row.path == made.location == tmp_path / "b" / row.label
+    assert verify_backups(operations, None, None, ())[0].problems == ()
+
+
+def test_a_backup_that_cannot_be_looked_at_from_here_is_not_called_damaged(
+    operations: Operations, ops: Connection, tmp_path: Path
+) -> None:
+    made = back_up(operations, Wanted(kind=Kind.SCHEMA, services=("station",), folder=tmp_path / "disk"))
+    (tmp_path / "disk").rename(tmp_path / "not mounted")
+    (one,) = verify_backups(operations, None, None, ())
+    assert one.problems == ()
+    assert one.unread == f"there is no folder {tmp_path / 'disk'} here"
+    assert catalogue.backup_of(ops, made.location.name).is_intact is None
+    # Where its folder is there and it is not, it is gone.
+    (tmp_path / "disk").mkdir()
+    (one,) = verify_backups(operations, None, None, ())
+    assert "there is no backup" in one.problems[0]

@@ -133,7 +133,12 @@ def try_backup(operations: Operations, options: Trying, watch: Watch = lambda _:
 def _chosen(conn: Connection, label: str | None) -> Backup:
     """A base backup before a logical one: that is what a lost server is restored from."""
     if label is not None:
-        return catalogue.backup_of(conn, label)
+        said = catalogue.backup_of(conn, label)
+        if not said.succeeded or said.removed_at is not None or said.kind is Kind.SCHEMA:
+            why = "has no rows" if said.succeeded else "was not made"
+            why = why if said.removed_at is None else "was removed"
+            raise UnknownError("ops.no_backup", f"the backup {label} {why}", "gasolinera ops backup list")
+        return said
     found = catalogue.newest_good(conn, kinds=PHYSICAL) or catalogue.newest_good(conn, kinds=(Kind.SERVICE,))
     if found is None:
         raise UnknownError("ops.no_backup", "there is no good backup", "gasolinera ops backup base, or backup service")

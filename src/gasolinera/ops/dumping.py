@@ -105,7 +105,7 @@ def back_up(operations: Operations, wanted: Wanted, watch: Watch = lambda text: 
         abouts = {service.name: _about(service) for service in services}
         first = abouts[services[0].name]
         label = catalogue.new_label(wanted.kind, names)
-        location = wanted.folder / label
+        location = wanted.folder.absolute() / label  # who asks for it may stand in another folder
         new = NewBackup(
             label=label,
             kind=wanted.kind,
@@ -164,7 +164,7 @@ def _dumped(
     started_at = datetime.now(UTC)
     with _snapshots(services, abouts) as snapshots:
         sources = [_Source(one, abouts[one.name], snapshots[one.name]) for one in services]
-        one_snapshot = len({snapshot.snapshot for snapshot in snapshots.values()}) == 1
+        one_snapshot = len(set(snapshots.values())) == 1  # two servers may give the same name to theirs
         counting: list[Connection] = []
         with ThreadPoolExecutor(max_workers=1) as pool, _ended_early(pool, lambda: _cancel(counting)):
             # While pg_dump writes, and in the same snapshot.

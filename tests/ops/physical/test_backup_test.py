@@ -81,6 +81,17 @@ def test_a_backup_that_nobody_made_cannot_be_tried_out(platform: Operations) -> 
     assert unknown.value.code == "ops.backup_unknown"
 
 
+def test_a_backup_that_failed_or_has_no_rows_cannot_be_tried_out(
+    platform: Operations, ops: Connection, tmp_path: Path
+) -> None:
+    made = back_up(platform, Wanted(kind=Kind.SCHEMA, services=("station",), folder=tmp_path))
+    with pytest.raises(UnknownError, match="has no rows"):
+        try_backup(platform, Trying(label=made.manifest.label))
+    catalogue.record_removal(ops, made.id)
+    with pytest.raises(UnknownError, match="was removed"):
+        try_backup(platform, Trying(label=made.manifest.label))
+
+
 def test_rows_may_have_come_and_gone_since_but_not_most_of_a_table() -> None:
     running = {"growing": 1_000_000, "small": 40, "emptied": 50_000, "new": 900}
     restored = {"growing": 960_000, "small": 0, "emptied": 0}
