@@ -250,6 +250,22 @@ def test_a_memory_that_takes_no_writing_hides_nothing(operations: Operations, ad
     assert results["backup_age"].reason is None
 
 
+def test_a_server_that_keeps_its_identity_to_itself_is_looked_at_all_the_same(
+    operations: Operations, server: Server, admin: Admin
+) -> None:
+    """As managed ones may."""
+    url = server.url(admin.info.dbname, "station_ro")
+    as_login = Operations(project_at(url, "test"), operations.ops_url)
+    wanted = Wanted(only=frozenset({"reachable", "restarted", "tables_without_key"}))
+    admin.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    try:
+        results = check_operations(as_login, wanted)
+    finally:
+        admin.execute("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC")
+    assert sorted(one.name for one in results) == sorted(wanted.only)
+    assert {one.reason for one in results} == {None}
+
+
 def test_a_database_that_several_logins_reach_is_one_place(operations: Operations) -> None:
     services = tuple(
         replace(one, url=make_conninfo(one.url, user=f"{one.name}_app")) for one in operations.project.services

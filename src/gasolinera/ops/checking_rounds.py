@@ -106,7 +106,7 @@ def _of_places(
                 servers.add(server)
                 found += check_place(conn, ops, place, here, limits, remembers=remembers)
             down.append((place.label, 0.0, None))
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:  # one that answers with errors alone hides nothing of the others either
             down.append((f"{place.label}: {_why(error)}", 1.0, None))
             found += [_unreached(rule, place.label) for rule in rules if _is_of_places(rule)]
     if "reachable" in {rule.name for rule in rules}:
@@ -132,7 +132,7 @@ def places_of(operations: Operations, services: frozenset[str] = frozenset()) ->
     ]
 
 
-def _why(error: psycopg.OperationalError) -> str:
+def _why(error: psycopg.Error) -> str:
     """The first line of libpq's words: they have no password in them."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
@@ -238,9 +238,12 @@ def _remembered(tell: Callable[[], Told], otherwise: Told) -> Told:
 
 
 def _server(conn: Connection) -> tuple[object, ...]:
-    row = conn.execute(
-        "SELECT (pg_control_system()).system_identifier, pg_postmaster_start_time(), pg_is_in_recovery()"
-    ).fetchone()
+    """What tells it from others; by its address where it keeps its identity to itself, as managed ones may."""
+    started = b", pg_postmaster_start_time(), pg_is_in_recovery()"
+    try:
+        row = conn.execute(b"SELECT (pg_control_system()).system_identifier" + started).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        row = conn.execute(b"SELECT inet_server_addr(), inet_server_port()" + started).fetchone()
     assert row is not None
     return tuple(row)
 
