@@ -13,6 +13,8 @@ from typer.testing import CliRunner, Result
 from gasolinera.cli.app import app
 from gasolinera.errors import ConfigError
 from gasolinera.ops.encryption import IDENTITY_SETTING, RECIPIENTS_SETTING
+from tests.conftest import drop
+from tests.ops.backups import rows_digest
 from vuelo import VueloError
 from vuelo.embedded import Server
 
@@ -113,3 +115,19 @@ def test_who_encrypts_is_told_what_is_not(run: Ops, tmp_path: Path, monkeypatch:
     (tmp_path / "file").touch()
     words = ["ops", "backup", "base", "--folder", str(tmp_path / "file")]
     assert "base backups and the log are not encrypted" in CliRunner().invoke(app, words).stderr
+
+
+def test_a_service_comes_back_from_a_folder_alone_to_a_server_that_has_nothing(
+    run: Ops, server: Server, admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run("backup", "service", "station").stdout.strip()
+    before = rows_digest(admin, "station")
+    admin.execute("CREATE DATABASE a_new_one TEMPLATE template0")
+    try:
+        monkeypatch.setenv("GASOLINERA_DATABASE_URL", server.dsn("a_new_one"))
+        assert CliRunner().invoke(app, ["db", "init"]).exit_code == 0
+        assert run("restore", "service", "station", "--from", folder, "--yes").exit_code == 0
+        with psycopg.connect(server.url("a_new_one"), autocommit=True) as there:
+            assert rows_digest(there, "station") == before
+    finally:
+        drop(server, "a_new_one")

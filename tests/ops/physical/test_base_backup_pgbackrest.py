@@ -102,3 +102,12 @@ def test_its_backups_are_on_record_tried_out_and_found_damaged(repository: Repos
     largest.write_bytes(whole[:-40] + bytes(40))
     (damaged,) = verify_backups(operations, [made.label], None, ())
     assert any("status: invalid" in problem for problem in damaged.problems)
+    # What its own retention takes away is no damage, and leaves the list.
+    newer = back_up_by_pgbackrest(operations, stanza, None, is_incremental=False)
+    config = (f"--config={stanza.config}", "--stanza=main")
+    subprocess.run(["pgbackrest", *config, "--repo1-retention-full=1", "expire"], check=True)
+    assert [one.label for one in repository_backups(stanza)] == [newer.backup.label]
+    (expired,) = verify_backups(operations, [made.label], None, ())
+    assert (expired.problems, expired.is_expired) == ((), True)
+    with ops_session(operations.ops_url) as conn:
+        assert made.label not in {one.label for one in catalogue.backups(conn)}
