@@ -265,6 +265,25 @@ def test_a_cleaning_that_is_killed_is_finished_by_the_next(
     assert clean_keys(operations).rows == left
 
 
+def test_without_operations_nobody_knows_of_holds_and_nothing_more_goes(
+    operations: Operations, admin: Connection
+) -> None:
+    fill_keys(admin, 3000)
+
+    def cut_off(_rule: Rule, _rows: int, _expected: int | None) -> None:
+        admin.execute(
+            """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+                WHERE application_name = 'gasolinera-ops' AND datname = current_database()"""
+        )
+
+    with pytest.raises(UnavailableError, match="the database of operations") as caught:
+        clean_keys(operations, told=cut_off)
+    assert caught.value.code == "ops.unreachable"
+    left = keys(admin)
+    assert 2000 < left < 3000
+    assert clean_keys(operations).rows == left
+
+
 def test_a_server_without_room_ends_the_run_and_says_so(operations: Operations, admin: Connection) -> None:
     fill_keys(admin, 10)
     admin.execute(

@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from gasolinera.database import load_queries
-from gasolinera.errors import ConfigError, UnknownError
+from gasolinera.errors import ConfigError, UnavailableError, UnknownError
 
 Connection = psycopg.Connection[Any]
 
@@ -138,8 +138,15 @@ def _rule(row: dict[str, Any]) -> Rule:
 
 
 def held_because(conn: Connection, rule: Rule) -> str | None:
-    """As it is now: a hold may come while a run goes on, and a rule that is gone is followed no more."""
-    row = conn.execute(SQL["held"].sql.encode(), {"name": rule.name}).fetchone()
+    """As it is now: a hold may come while a run goes on, and a rule that is gone is followed no more.
+
+    Raises UnavailableError `ops.unreachable`.
+    """
+    try:
+        row = conn.execute(SQL["held"].sql.encode(), {"name": rule.name}).fetchone()
+    except psycopg.OperationalError as error:
+        hint = "see that its server runs; the next run goes on where this one ended"
+        raise UnavailableError("ops.unreachable", "the database of operations cannot be reached", hint) from error
     return "its rule was taken away" if row is None else row[0]
 
 
