@@ -13,7 +13,7 @@ from gasolinera.ops.backup_testing import TableDifference, Trying, row_differenc
 from gasolinera.ops.catalogue import Kind
 from gasolinera.ops.dumping import Wanted, back_up
 from gasolinera.ops.reaching import Operations, ops_session
-from tests.ops.physical.conftest import Connection, Story
+from tests.ops.physical.conftest import Connection, Story, switch_log
 
 
 @pytest.fixture
@@ -45,6 +45,26 @@ def test_a_good_backup_is_tried_out_and_the_cost_of_a_disaster_is_told(
              FROM ops_schema.restore_tests AS t ORDER BY t.id DESC LIMIT 1"""
     ).fetchone()
     assert row == (True, result.recovery_point, result.recovery_s, story.later.label)
+
+
+def test_rows_that_break_what_the_server_believes_in_are_findings(story: Story, platform: Operations) -> None:
+    """A restored file is believed as it is: nobody has looked whether a reference leads anywhere."""
+    with psycopg.connect(story.url, autocommit=True) as conn:
+        conn.execute("SET session_replication_role = replica")
+        (number, station) = conn.execute("SELECT id, station_id FROM station_schema.employees LIMIT 1").fetchone() or (
+            0,
+            0,
+        )
+        moved = "UPDATE station_schema.employees SET station_id = %s WHERE id = %s"
+        conn.execute(moved, (-1, number))
+        switch_log(conn)
+        try:
+            result = try_backup(platform, Trying(label=story.later.label))
+        finally:
+            conn.execute(moved, (station, number))
+            switch_log(conn)
+    assert result.succeeded
+    assert [one.split(":")[0] for one in result.findings if "employees_station_id_fk" in one] == ["data_constraints"]
 
 
 def test_a_backup_that_cannot_be_restored_fails_and_says_why(
