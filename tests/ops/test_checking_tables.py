@@ -214,6 +214,8 @@ def test_rows_of_the_default_partition_are_counted(admin: Admin) -> None:
         admin.execute("CREATE TABLE station_schema.provoked_rest PARTITION OF station_schema.provoked DEFAULT")
         assert one(admin, "default_partition_rows").verdict is Verdict.GOOD
         admin.execute("INSERT INTO station_schema.provoked VALUES (1), (2)")
+        # As after a restore: nothing has counted them yet.
+        assert objects(one(admin, "default_partition_rows")) == {"station_schema.provoked_rest"}
         admin.execute("ANALYZE station_schema.provoked_rest")
         [finding] = one(admin, "default_partition_rows").findings
         assert (finding.object, finding.amount) == ("station_schema.provoked_rest", 2)

@@ -143,9 +143,12 @@ SELECT l.oid::regclass::text AS object, pg_stat_get_tuples_returned(l.oid)::doub
  WHERE l.scans >= 50 AND x.by_index < 0.95 * (x.by_index + l.scans);
 
 -- name: default_partition_rows
--- Rows, about, in the partition for what belongs to no other: none can be made for them without a long lock.
+-- Rows, about, in the partition for what belongs to no other: none can be made for them without a long lock. Where
+-- nobody has counted, as after a restore, one for a file that is not empty.
 SELECT p.partdefid::regclass::text AS object,
-       greatest(c.reltuples, pg_stat_get_live_tuples(c.oid))::double precision AS amount, NULL::text AS why
+       greatest(c.reltuples, pg_stat_get_live_tuples(c.oid),
+                CASE WHEN c.reltuples < 0 AND pg_relation_size(c.oid) > 0 THEN 1 END)::double precision AS amount,
+       NULL::text AS why
   FROM pg_partitioned_table AS p
   JOIN pg_class AS c ON c.oid = p.partdefid
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
