@@ -4,14 +4,13 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from gasolinera.errors import ConflictError, InputError, UnknownError
-from gasolinera.ops import archiving, partition_upkeep, upkeep_sessions
+from gasolinera.ops import archiving
 from gasolinera.ops.archive_files import Manifest
 from gasolinera.ops.archive_stores import open_store
 from gasolinera.ops.archived_partitions import Archive, list_archives
@@ -247,42 +246,6 @@ def test_a_hold_that_comes_while_one_is_on_its_way_stops_it(
     assert len(rows_of(operations, "coupon_schema.scans")) == 50
 
 
-def test_a_hold_that_comes_during_a_run_keeps_what_has_not_gone_yet(
-    operations: Operations, admin: Connection, tmp_path: Path
-) -> None:
-    make_scans(operations, [5, 4])
-    set_rule(operations, "ARCHIVE", 1)
-
-    def court(what: str, step: str) -> None:
-        if step == "verified":
-            admin.execute(
-                "UPDATE ops_schema.partition_rules SET legal_hold = 'the court' WHERE table_pattern = 'scans'"
-            )
-
-    (done,) = retire(operations, ["coupon"], open_store(str(tmp_path)), tell=court)
-    (one,) = done.retired
-    assert (one.partition, one.problem) == (f"coupon_schema.{name_of(5)}", "ops.held: on hold: the court")
-    assert len(rows_of(operations, f"coupon_schema.{name_of(5)}")) == 50
-    assert len(rows_of(operations, "coupon_schema.scans")) == 50
-
-
-def test_a_retention_rule_on_hold_keeps_the_partitions_of_its_table(operations: Operations, admin: Connection) -> None:
-    make_scans(operations, [5])
-    set_rule(operations, "DROP", 1)
-    admin.execute(
-        """INSERT INTO ops_schema.retention_rules
-               (name, service, table_name, time_column, keep, reason, explanation, held_since, held_because)
-           VALUES ('coupon.scans', 'coupon', 'scans', 'created_at', '1 day', 'SPACE', 'A test.', now(), 'case 12')"""
-    )
-    try:
-        (done,) = retire(operations, ["coupon"], None)
-        (scans,) = (one for one in states(operations, ["coupon"], NOW) if one.table == "coupon_schema.scans")
-    finally:
-        admin.execute("DELETE FROM ops_schema.retention_rules WHERE name = 'coupon.scans'")
-    assert (done.retired, scans.due, scans.legal_hold) == ((), (), "case 12")
-    assert len(rows_of(operations, "coupon_schema.scans")) == 50
-
-
 def test_what_was_to_be_dropped_is_archived_when_its_rule_says_so_now(
     operations: Operations, admin: Connection, tmp_path: Path
 ) -> None:
@@ -294,24 +257,6 @@ def test_what_was_to_be_dropped_is_archived_when_its_rule_says_so_now(
     (one,) = _retire_when_free(operations, tmp_path).retired
     assert (one.state, one.rows, one.problem) == ("DROPPED", 50, None)
     assert archiving.verify(_archives(operations)[0]).rows == 50
-
-
-def test_a_clock_that_is_wrong_takes_nothing_away(operations: Operations, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_scans(operations, [5])
-    set_rule(operations, "DROP", 1)
-
-    class Ahead(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return datetime.now(tz) + timedelta(days=4000)
-
-    for module in (upkeep_sessions, partition_upkeep):
-        monkeypatch.setattr(module, "datetime", Ahead)
-    for work in (retire, maintain):
-        with pytest.raises(ConflictError) as caught:
-            work(operations, ["coupon"], None)
-        assert caught.value.code == "ops.clock"
-    assert len(rows_of(operations, "coupon_schema.scans")) == 50
 
 
 def test_two_installations_with_one_place_overwrite_no_file_of_each_other(
