@@ -3,6 +3,7 @@
 `GASOLINERA_TEST_POSTGRES` chooses the server: 18 (default) or 16 of the embedded wheel, or the bin folder of another.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Generator
@@ -13,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from playwright.sync_api import Browser, sync_playwright
 from psycopg import sql
 
@@ -26,6 +28,17 @@ REPOSITORY = Path(__file__).parents[1]
 
 Connection = psycopg.Connection[Any]
 Clone = Callable[[str], str]
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Generator[None]:
+    """A command that a test runs in this process sets up logs, and into a stream that is closed with the test."""
+    before, handlers, level = structlog.get_config(), [*logging.root.handlers], logging.root.level
+    yield
+    if structlog.get_config()["logger_factory"] is not before["logger_factory"]:
+        structlog.configure(**before)
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
