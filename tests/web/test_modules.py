@@ -16,19 +16,19 @@ NODE = Path(executable.__file__).parent / "bin" / "node"
 
 
 def test_libraries_are_locked_by_digest_and_by_no_address() -> None:
-    wanted = json.loads((WEB / "package.json").read_text())["dependencies"]
+    described = json.loads((WEB / "package.json").read_text())
+    wanted = described["dependencies"]
+    assert described["devDependencies"].keys() == {"axe-core", "s3rver"}, "what tests use, and no page"
     assert all(re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", version) for version in wanted.values())
     packages = json.loads((WEB / "package-lock.json").read_text())["packages"]
     assert packages.pop("")["dependencies"] == wanted
-    tools = {name.removeprefix("node_modules/") for name, package in packages.items() if package.get("dev")}
-    assert tools == {"axe-core"}, "what tests use, and no page"
-    # Beside what is wanted there is only what that needs.
-    needed = {name for package in packages.values() for name in package.get("dependencies", {})}
-    assert {f"node_modules/{name}" for name in wanted} <= packages.keys()
-    assert packages.keys() <= {f"node_modules/{name}" for name in needed | wanted.keys() | tools}
-    for name, package in packages.items():
-        short = name.removeprefix("node_modules/")
-        assert package["version"] == wanted.get(short, package["version"])
+    for name, version in wanted.items():
+        assert packages[f"node_modules/{name}"]["version"] == version
+    # Beside what is wanted, pages get only what that needs.
+    served = {name: package for name, package in packages.items() if not package.get("dev")}
+    needed = {name for package in served.values() for name in package.get("dependencies", {})}
+    assert served.keys() <= {f"node_modules/{name}" for name in needed | wanted.keys()}
+    for package in packages.values():
         assert package["integrity"].startswith("sha512-")
         assert "resolved" not in package
 
