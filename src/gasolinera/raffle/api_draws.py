@@ -117,7 +117,7 @@ def _headers(tag: str) -> dict[str, str]:
     return {"etag": f'"{tag}"', "cache-control": _FOR_GOOD}
 
 
-def _raw(description: str, example: object, media_type: str = "application/json") -> ResponseSpec:
+def _raw(description: str, example: str, media_type: str) -> ResponseSpec:
     return ResponseSpec(
         bytes,
         generate_examples=False,
@@ -168,7 +168,7 @@ async def draw_of_route(db: NamedDependency[Database], code: CodeInPath) -> List
     summary="Get a manifest",
     description="The bytes that are signed, as `docs/reference/draw-format.md` says.",
     responses={
-        200: _raw("The manifest.", {"format": "gasolinera-draw-manifest-1", "draw_number": 7}),
+        200: good(dict[str, Any], "The manifest.", {"format": "gasolinera-draw-manifest-1", "draw_number": 7}),
         404: _UNKNOWN_DRAW,
         **PROBLEMS,
     },
@@ -214,7 +214,7 @@ async def void_document_route(db: NamedDependency[Database], number: Number) -> 
     summary="Get everything that a draw consulted",
     description="One canonical document: whoever has it verifies the draw without asking us anything more.",
     responses={
-        200: _raw("The bundle.", {"format": "gasolinera-draw-bundle-1", "blocks": 9}),
+        200: good(dict[str, Any], "The bundle.", {"format": "gasolinera-draw-bundle-1", "blocks": 9}),
         404: _UNKNOWN_DRAW,
         409: _NOT_DRAWN,
         503: _KEY_MISSING,
@@ -290,7 +290,7 @@ async def excluded_route(
     summary="Prove that a ticket is in its draw",
     description="The numbers of its entry are shown where one of them was drawn; to their holder `/own` shows them.",
     responses={
-        200: _raw("The proof.", {"format": "gasolinera-inclusion-1", "index": 4711}),
+        200: good(dict[str, Any], "The proof.", {"format": "gasolinera-inclusion-1", "index": 4711}),
         404: _UNKNOWN_TICKET,
         409: _EXCLUDED,
         **PROBLEMS,
@@ -307,7 +307,7 @@ async def proof_route(db: NamedDependency[Database], ticket: Ticket) -> Response
     summary="Prove that an own ticket is in its draw, and open its entry",
     description="Staff may open any entry.",
     responses={
-        200: _raw("The proof.", {"format": "gasolinera-inclusion-1", "index": 4711}),
+        200: good(dict[str, Any], "The proof.", {"format": "gasolinera-inclusion-1", "index": 4711}),
         404: _UNKNOWN_TICKET,
         409: _EXCLUDED,
         **PROBLEMS,
