@@ -91,13 +91,13 @@ def test_rules_are_listed_with_their_reason_and_period(run: Run) -> None:
 
 def test_cleaning_asks_for_the_databases_name(run: Run, admin: Connection) -> None:
     revoke(admin, 3)
-    refused = run("cleanup", "run", "-s", "auth")
+    refused = run("cleanup", "run", "-t", "access_revocations")
     assert isinstance(refused.exception, VueloError)
     assert refused.exception.code == "confirm.no_terminal"
     assert revocations(admin) == 3
-    counted = run("cleanup", "run", "-s", "auth", "--dry-run")
+    counted = run("cleanup", "run", "-t", "access_revocations", "--dry-run")
     assert "3 rows would go" in counted.stdout
-    cleaned = json.loads(run("cleanup", "run", "-s", "auth", "--yes", "--json").stdout)
+    cleaned = json.loads(run("cleanup", "run", "-t", "access_revocations", "--yes", "--json").stdout)
     assert cleaned["rows"] == 3
     assert revocations(admin) == 0
     assert "0 rows gone" in run("cleanup", "run", "-s", "ops", "-t", "runs", "--yes").stdout
@@ -216,7 +216,8 @@ def test_services_on_different_databases_are_cleaned_by_rules_of_one(
         elsewhere = project_at(server.url(other), "test")
         with psycopg.connect(server.url(other), autocommit=True) as conn:
             revoke(conn, 5)
-            assert clean(Operations(elsewhere, operations.ops_url), services=["auth"]).rows == 5
+            cleaned = clean(Operations(elsewhere, operations.ops_url), table="access_revocations")
+            assert cleaned.rows == 5
             assert revocations(conn) == 0
     finally:
         drop(server, other)
