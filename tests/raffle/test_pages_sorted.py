@@ -13,6 +13,7 @@ from litestar.testing import TestClient
 
 from gasolinera.config import Settings
 from gasolinera.raffle import pages_office_audit
+from gasolinera.web import sheets
 from tests.applications import create_app
 from tests.raffle.winner_steps import RAFFLE, drawn_raffle
 from tests.web.looking import ADMINISTRATOR, HTML, cookie_of
@@ -47,8 +48,10 @@ def filed(client: Client, path: str, column: int, **asked: str) -> list[str]:
 
 
 def test_winners_are_sorted_by_when_they_were_drawn(
-    office: Client, admin: Admin, as_role: Callable[[str], Admin]
+    office: Client, admin: Admin, as_role: Callable[[str], Admin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sheets, "_AT_ONCE", 9)  # the file is of several pages
+    monkeypatch.setattr(sheets, "_MOST", 10)  # what has bounds of its own is never cut
     drawn = drawn_raffle(admin, as_role("raffle_app"), alternates=MANY - 1)
     expected = [str(winner) for winner in drawn.winners]
     path = f"{ROOT}/winners"

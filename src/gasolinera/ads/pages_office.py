@@ -1,6 +1,6 @@
 """The back office's campaigns of advertisements: a list with their money, one in words, its forms and states."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
@@ -32,16 +32,17 @@ from gasolinera.ads.models_campaigns import (
     Pacing,
 )
 from gasolinera.ads.overview import ORDERS
+from gasolinera.ads.queries_pages_office import SortedCampaign
 from gasolinera.authentication import requires
-from gasolinera.database import Database, RequestContext
-from gasolinera.paging import MAX_CURSOR
+from gasolinera.database import Connection, Database, RequestContext
+from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.web.confirming import Question, confirm_page, is_confirmed
 from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form, read_form
 from gasolinera.web.pages import CHAIN_ZONE, language_of, page
 from gasolinera.web.refusing import refused, tell, words_of
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.ads", "office")
@@ -50,7 +51,6 @@ MANAGE: Final = [requires(Permission.ADS_MANAGE, second_factor=True, fresh=True)
 ROOT: Final = "/office/ads"
 _CAMPAIGNS: Final = f"{ROOT}/campaigns"
 _AT_ONCE: Final = 25
-_CSV_AT_ONCE: Final = 500
 _ADS_AT_ONCE: Final = 50
 _ADVERTISERS_AT_ONCE: Final = 100
 _ASKS: Final = (AdCampaignStatus.COMPLETED, AdCampaignStatus.CANCELLED)
@@ -165,33 +165,26 @@ async def export_route(
              "completions")  # fmt: skip
     header = [texts(request, f"csv-{name}") for name in names]
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await overview.list_sorted(
-                    conn, wanted, by=by, is_descending=is_descending, cursor=cursor, limit=_CSV_AT_ONCE
-                )
-            for one in found.items:
-                yield (
-                    one.campaign_code,
-                    one.name,
-                    one.advertiser_code,
-                    texts(request, f"campaign-{one.status}"),
-                    sheet_moment(one.starts_at, CHAIN_ZONE),
-                    sheet_moment(one.ends_at, CHAIN_ZONE),
-                    one.currency,
-                    one.total_budget,
-                    one.spent,
-                    one.spent_today,
-                    one.starts,
-                    one.completions,
-                )
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[SortedCampaign]:
+        return await overview.list_sorted(conn, wanted, by=by, is_descending=is_descending, cursor=cursor, limit=limit)
 
-    return await csv_page("ad-campaigns", header, rows())
+    def row(one: SortedCampaign) -> Sequence[object]:
+        return (
+            one.campaign_code,
+            one.name,
+            one.advertiser_code,
+            texts(request, f"campaign-{one.status}"),
+            sheet_moment(one.starts_at, CHAIN_ZONE),
+            sheet_moment(one.ends_at, CHAIN_ZONE),
+            one.currency,
+            one.total_budget,
+            one.spent,
+            one.spent_today,
+            one.starts,
+            one.completions,
+        )
+
+    return await csv_of_pages(db, read, row, name="ad-campaigns", header=header, language=language_of(request))
 
 
 @get(f"{_CAMPAIGNS}/{{code:str}}", guards=READ, include_in_schema=False)

@@ -1,6 +1,6 @@
 """The back office's list of advertisements: searched, filtered, taken along; those that wait for a review above all."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import Request, get
@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 from litestar.response import Stream, Template
 
 from gasolinera.ads import advertisements
-from gasolinera.ads.models_ads import AdFilter, AdStatus, ApprovalStatus
+from gasolinera.ads.models_ads import AdFilter, AdStatus, AdSummary, ApprovalStatus
 from gasolinera.ads.models_serving import AdFormat
 from gasolinera.ads.pages_office import (
     READ,
@@ -24,14 +24,14 @@ from gasolinera.ads.pages_office import (
     one_of,
     texts,
 )
-from gasolinera.database import Database
+from gasolinera.database import Connection, Database
+from gasolinera.paging import Page
 from gasolinera.web.figures import sheet_moment
-from gasolinera.web.pages import CHAIN_ZONE
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.pages import CHAIN_ZONE, language_of
+from gasolinera.web.sheets import csv_of_pages
 
 _LIST: Final = f"{ROOT}/advertisements"
 _AT_ONCE: Final = 25
-_CSV_AT_ONCE: Final = 100
 _OLDEST: Final = "created"
 OfFormat: TypeAlias = Annotated[str | None, QueryParameter(name="format", max_length=30, pattern=r"^[A-Z_]*$(?!\n)")]
 IsWaiting: TypeAlias = Annotated[str | None, QueryParameter(max_length=5, pattern=r"^(true|false|on)?$(?!\n)")]
@@ -99,30 +99,23 @@ async def export_route(  # noqa: PLR0913  a filter is an argument
     names = ("title", "campaign", "advertiser", "format", "seconds", "multiplier", "status", "approval", "created")
     header = [texts(request, f"csv-{name}") for name in names]
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await advertisements.list_ads(
-                    conn, wanted, is_oldest_first=sort == _OLDEST, cursor=cursor, limit=_CSV_AT_ONCE
-                )
-            for one in found.items:
-                yield (
-                    one.title,
-                    one.campaign_code,
-                    one.advertiser_code,
-                    texts(request, f"format-{one.ad_format}"),
-                    one.duration_s,
-                    one.ticket_multiplier,
-                    texts(request, f"ad-{one.status}"),
-                    texts(request, f"approval-{one.approval_status}"),
-                    sheet_moment(one.created_at, CHAIN_ZONE),
-                )
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[AdSummary]:
+        return await advertisements.list_ads(conn, wanted, is_oldest_first=sort == _OLDEST, cursor=cursor, limit=limit)
 
-    return await csv_page("advertisements", header, rows())
+    def row(one: AdSummary) -> Sequence[object]:
+        return (
+            one.title,
+            one.campaign_code,
+            one.advertiser_code,
+            texts(request, f"format-{one.ad_format}"),
+            one.duration_s,
+            one.ticket_multiplier,
+            texts(request, f"ad-{one.status}"),
+            texts(request, f"approval-{one.approval_status}"),
+            sheet_moment(one.created_at, CHAIN_ZONE),
+        )
+
+    return await csv_of_pages(db, read, row, name="advertisements", header=header, language=language_of(request))
 
 
 HANDLERS: Final = (list_route, export_route)

@@ -47,7 +47,6 @@ from gasolinera.web.sheets import csv_of_pages
 _REPORTS: Final = f"{ROOT}/reports"
 _ADVERTISERS: Final = f"{ROOT}/advertisers"
 _AT_ONCE: Final = 25
-_CSV_AT_ONCE: Final = 500
 _EXPLAINED: Final = 100
 From: TypeAlias = Annotated[str | None, QueryParameter(name="from", max_length=10, pattern=r"^[0-9-]*$(?!\n)")]
 To: TypeAlias = Annotated[str | None, QueryParameter(name="to", max_length=10, pattern=r"^[0-9-]*$(?!\n)")]

@@ -1,6 +1,6 @@
 """Doubtful views for the back office: the queue, what a player told, and a decision that counts once."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, TypeAlias
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from litestar.params import PathParameter
 from litestar.response import Redirect, Stream, Template
 
 from gasolinera.ads import fraud_review
-from gasolinera.ads.models_review import ViewAcceptance, ViewRejection, ViewReviewStatus
+from gasolinera.ads.models_review import ViewAcceptance, ViewRejection, ViewReview, ViewReviewStatus
 from gasolinera.ads.pages_office import (
     ROOT,
     WORDING,
@@ -25,19 +25,19 @@ from gasolinera.ads.pages_office import (
     texts,
 )
 from gasolinera.authentication import requires
-from gasolinera.database import Database, RequestContext
+from gasolinera.database import Connection, Database, RequestContext
+from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form, read_form
 from gasolinera.web.pages import CHAIN_ZONE, language_of
 from gasolinera.web.refusing import refused, tell
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 
 SEE: Final = [requires(Permission.ADS_REVIEW)]
 JUDGE: Final = [requires(Permission.ADS_REVIEW, second_factor=True, fresh=True)]
 _LIST: Final = f"{ROOT}/reviews"
 _AT_ONCE: Final = 25
-_CSV_AT_ONCE: Final = 500
 View: TypeAlias = Annotated[UUID, PathParameter()]
 
 
@@ -98,42 +98,38 @@ async def export_route(
     wanted = one_of(ViewReviewStatus, status) or ViewReviewStatus.PENDING
     known = WORDING.names(language_of(request))
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await fraud_review.list_reviews(
-                    conn,
-                    wanted,
-                    campaign_code=(campaign or "").upper() or None,
-                    text=(q or "").strip() or None,
-                    is_turned=_is_turned(wanted, sort),
-                    cursor=cursor,
-                    limit=_CSV_AT_ONCE,
-                )
-            for one in found.items:
-                words = [texts(request, f"finding-{n}") if f"finding-{n}" in known else n for n in one.findings]
-                yield (
-                    one.title,
-                    one.campaign_code,
-                    texts(request, f"view-{one.status}"),
-                    one.fraud_score,
-                    ", ".join(words),
-                    one.quality_score,
-                    one.bonus_tickets,
-                    one.cost,
-                    one.currency,
-                    sheet_moment(one.started_at, CHAIN_ZONE),
-                    sheet_moment(one.created_at, CHAIN_ZONE),
-                )
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[ViewReview]:
+        return await fraud_review.list_reviews(
+            conn,
+            wanted,
+            campaign_code=(campaign or "").upper() or None,
+            text=(q or "").strip() or None,
+            is_turned=_is_turned(wanted, sort),
+            cursor=cursor,
+            limit=limit,
+        )
+
+    def row(one: ViewReview) -> Sequence[object]:
+        words = [texts(request, f"finding-{n}") if f"finding-{n}" in known else n for n in one.findings]
+        return (
+            one.title,
+            one.campaign_code,
+            texts(request, f"view-{one.status}"),
+            one.fraud_score,
+            ", ".join(words),
+            one.quality_score,
+            one.bonus_tickets,
+            one.cost,
+            one.currency,
+            sheet_moment(one.started_at, CHAIN_ZONE),
+            sheet_moment(one.created_at, CHAIN_ZONE),
+        )
 
     names = ("csv-title", "csv-campaign", "csv-status", "fraud-score", "findings", "quality", "bonus-tickets", "cost",
              "csv-currency", "when",
              "queued")  # fmt: skip
-    return await csv_page("ad-reviews", [texts(request, name) for name in names], rows())
+    header = [texts(request, name) for name in names]
+    return await csv_of_pages(db, read, row, name="ad-reviews", header=header, language=language_of(request))
 
 
 @get(f"{_LIST}/{{view:uuid}}", guards=SEE, include_in_schema=False)

@@ -1,6 +1,6 @@
 """People in the back office: the list with its file, one person, and what administrators do to an account."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, get_args
 from uuid import UUID
@@ -26,14 +26,14 @@ from gasolinera.authentication import requires
 from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.errors import ConflictError, ForbiddenError, GasolineraError, InputError, UnavailableError
 from gasolinera.keyring import Keyring
-from gasolinera.paging import MAX_CURSOR
+from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission, Role
 from gasolinera.personal_data import Elsewhere
 from gasolinera.web.confirming import Question, confirm_page, is_confirmed
 from gasolinera.web.figures import filters_of
 from gasolinera.web.forms import Form, read_form
 from gasolinera.web.pages import CHAIN_ZONE, language_of, page
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 
 READ: Final = [requires(Permission.USERS_READ, second_factor=True, fresh=True)]
 _MANAGE: Final = [requires(Permission.USERS_MANAGE, second_factor=True, fresh=True)]
@@ -145,30 +145,27 @@ async def users_file_route(
     await db.run(lambda conn: people.record_export(conn, "PEOPLE"), context)
     shown = filters_of(language_of(request), CHAIN_ZONE)["moment"]
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await people.list_people(conn, wanted, _order(sort), cursor=cursor, limit=500)
-            for one in found.items:
-                yield (
-                    one.first_name or "",
-                    one.last_name or "",
-                    one.phone_number or "",
-                    say(f"role-{one.role.value}"),
-                    say("state-active" if one.is_active else "state-inactive"),
-                    say("yes" if one.has_second_factor else "no"),
-                    shown(one.last_login_at),
-                    shown(one.created_at),
-                    one.public_id,
-                )
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[ListedUser]:
+        return await people.list_people(conn, wanted, _order(sort), cursor=cursor, limit=limit)
+
+    def row(one: ListedUser) -> Sequence[object]:
+        return (
+            one.first_name or "",
+            one.last_name or "",
+            one.phone_number or "",
+            say(f"role-{one.role.value}"),
+            say("state-active" if one.is_active else "state-inactive"),
+            say("yes" if one.has_second_factor else "no"),
+            shown(one.last_login_at),
+            shown(one.created_at),
+            one.public_id,
+        )
 
     names = ("first-name", "last-name", "phone", "role", "state", "factor", "last-login", "joined")
     header = [*(say(f"users-{name}") for name in names), say("audit-reference")]
-    return await csv_page("usuarios" if language_of(request) == "es" else "users", header, rows())
+    language = language_of(request)
+    name = "usuarios" if language == "es" else "users"
+    return await csv_of_pages(db, read, row, name=name, header=header, language=language)
 
 
 @get("/office/users/{public_id:uuid}", include_in_schema=False, guards=READ)

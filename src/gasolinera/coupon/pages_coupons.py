@@ -114,6 +114,7 @@ async def export_route(request: Request[Any, Any, Any], db: NamedDependency[Data
         name=WORDING.text(language, "file"),
         header=[WORDING.text(language, f"column-{name}") for name in _COLUMNS],
         language=language,
+        is_capped=True,
     )
 
 

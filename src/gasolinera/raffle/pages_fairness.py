@@ -1,7 +1,7 @@
 """What everybody may look at: each raffle's draw with what was promised, its results, terms, and single tickets."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -10,19 +10,20 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.response import Stream, Template
 
-from gasolinera.database import Database
+from gasolinera.database import Connection, Database
 from gasolinera.errors import UnknownError
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
+from gasolinera.paging import Page
 from gasolinera.raffle import evidence, publishing, raffles, results, showing
 from gasolinera.raffle.models_draws import NO_EVIDENCE, DrawStatus, PublishedDraw
-from gasolinera.raffle.models_pages import DrawState
+from gasolinera.raffle.models_pages import DrawState, RaffleWithDraw
 from gasolinera.raffle.models_winners import Disqualification, Result
 from gasolinera.raffle.pages import Code, Cursor, Wanted, download
 from gasolinera.raffle.showing import Stage
 from gasolinera.web.forms import Form
 from gasolinera.web.pages import language_of, page
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.raffle", "fairness")
@@ -32,7 +33,6 @@ _LARGE: Final[dict[str, Any]] = {"open": True, "limits": (Limit("ip", 20, 60),)}
 _GUESSED: Final[dict[str, Any]] = {"open": True, "limits": (Limit("ip", 30, 60),)}
 _AT_ONCE: Final = 20
 _RESULTS_AT_ONCE: Final = 50
-_ROWS_AT_ONCE: Final = 200
 _COLUMNS: Final = ("code", "name", "stage", "closes", "draw-number", "tickets", "people", "drawn")
 _TICKET: Final = re.compile(r"TKT[0-9A-HJKMNP-TV-Z]{16}")
 _FOR_MINUTES: Final = "public, max-age=300"
@@ -72,29 +72,23 @@ async def csv_route(
     wanted = Stage(stage) if stage in list(Stage) else None
     language = language_of(request)
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await showing.list_with_draws(conn, wanted, q or None, cursor=cursor, limit=_ROWS_AT_ONCE)
-            for one in found.items:
-                shown = WORDING.text(language, f"stage-{showing.STAGES[one.status]}")
-                yield (
-                    one.raffle_code,
-                    one.name,
-                    shown,
-                    one.closes_at,
-                    one.draw_number,
-                    one.tickets,
-                    one.participants,
-                    one.drawn_at,
-                )
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[RaffleWithDraw]:
+        return await showing.list_with_draws(conn, wanted, q or None, cursor=cursor, limit=limit)
+
+    def row(one: RaffleWithDraw) -> Sequence[object]:
+        return (
+            one.raffle_code,
+            one.name,
+            WORDING.text(language, f"stage-{showing.STAGES[one.status]}"),
+            one.closes_at,
+            one.draw_number,
+            one.tickets,
+            one.participants,
+            one.drawn_at,
+        )
 
     header = [WORDING.text(language, f"csv-{name}") for name in _COLUMNS]
-    return await csv_page("raffles", header, rows())
+    return await csv_of_pages(db, read, row, name="raffles", header=header, language=language)
 
 
 @get("/fairness/{code:str}", opt=_OPEN, include_in_schema=False)

@@ -1,6 +1,6 @@
 """The back office's raffles: the list of all, one with its steps from draft to prizes, and what was done to it."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
@@ -10,8 +10,8 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream, Template
 
 from gasolinera.authentication import requires
-from gasolinera.database import Database
-from gasolinera.paging import MAX_CURSOR
+from gasolinera.database import Connection, Database
+from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.raffle import overview
 from gasolinera.raffle.checklist import Known, next_step, steps_of
@@ -20,7 +20,7 @@ from gasolinera.raffle.overview import ORDERS
 from gasolinera.raffle.queries_pages_office import SortedRaffle
 from gasolinera.web.figures import sheet_moment
 from gasolinera.web.pages import language_of, page
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.raffle", "office")
@@ -29,7 +29,6 @@ MANAGE: Final = [requires(Permission.RAFFLES_MANAGE, second_factor=True, fresh=T
 DRAW: Final = [requires(Permission.RAFFLES_DRAW, second_factor=True, fresh=True)]
 ROOT: Final = "/office/raffles"
 _AT_ONCE: Final = 25
-_CSV_AT_ONCE: Final = 500
 _NEWEST: Final = "-new"
 
 Cursor: TypeAlias = Annotated[str | None, QueryParameter(max_length=MAX_CURSOR)]
@@ -135,20 +134,13 @@ async def export_route(
     names = ("code", "name", "type", "algorithm", "status", "opens", "closes", "draw", "zone", "tickets", "people")
     header = [WORDING.text(language, f"csv-{name}") for name in names]
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await overview.list_sorted(
-                    conn, wanted, by=by, is_descending=is_descending, cursor=cursor, limit=_CSV_AT_ONCE
-                )
-            for one in found.items:
-                yield _row(one, language)
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[SortedRaffle]:
+        return await overview.list_sorted(conn, wanted, by=by, is_descending=is_descending, cursor=cursor, limit=limit)
 
-    return await csv_page("raffles", header, rows())
+    def row(one: SortedRaffle) -> Sequence[object]:
+        return _row(one, language)
+
+    return await csv_of_pages(db, read, row, name="raffles", header=header, language=language)
 
 
 def _row(one: SortedRaffle, language: str) -> Sequence[object]:

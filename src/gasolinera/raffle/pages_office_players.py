@@ -1,6 +1,6 @@
 """Who is kept out of a raffle by hand: listed, added with a reason, let in again."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, TypeAlias
 from uuid import UUID
 
@@ -10,9 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from litestar.response import Redirect, Stream, Template
 
-from gasolinera.database import Database, RequestContext
+from gasolinera.database import Connection, Database, RequestContext
+from gasolinera.paging import Page
 from gasolinera.raffle import eligibility, raffles
-from gasolinera.raffle.models import ExclusionKind, NewExclusion
+from gasolinera.raffle.models import Exclusion, ExclusionKind, NewExclusion
 from gasolinera.raffle.pages_office import (
     LOOK,
     MANAGE,
@@ -31,12 +32,12 @@ from gasolinera.texts import text
 from gasolinera.web.confirming import Question, confirm_page, is_confirmed
 from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form, read_form
+from gasolinera.web.pages import language_of
 from gasolinera.web.refusing import refused, tell
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 
 KINDS: Final[tuple[ExclusionKind, ...]] = ("FAMILY", "ORGANIZER", "SUPPLIER", "SELF_EXCLUDED", "OTHER")
 _AT_ONCE: Final = 25
-_CSV_AT_ONCE: Final = 500
 _OLDEST: Final = "since"
 _PATH: Final = f"{ROOT}/{{code:str}}/exclusions"
 _PublicId: TypeAlias = Annotated[UUID, PathParameter()]
@@ -101,32 +102,27 @@ async def export_route(
     async with db.connection() as conn:
         raffle = await raffles.get_raffle(conn, code.upper(), with_refused=False)
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await eligibility.list_exclusions(
-                    conn,
-                    raffle.raffle_code,
-                    text=_text_of(q),
-                    is_oldest_first=sort == _OLDEST,
-                    cursor=cursor,
-                    limit=_CSV_AT_ONCE,
-                )
-            for one in found.items:
-                yield (
-                    one.user_id,
-                    texts(request, f"kind-{one.kind}"),
-                    one.raffle_code or texts(request, "of-all"),
-                    one.note,
-                    sheet_moment(one.created_at, raffle.time_zone),
-                )
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[Exclusion]:
+        return await eligibility.list_exclusions(
+            conn,
+            raffle.raffle_code,
+            text=_text_of(q),
+            is_oldest_first=sort == _OLDEST,
+            cursor=cursor,
+            limit=limit,
+        )
+
+    def row(one: Exclusion) -> Sequence[object]:
+        return (
+            one.user_id,
+            texts(request, f"kind-{one.kind}"),
+            one.raffle_code or texts(request, "of-all"),
+            one.note,
+            sheet_moment(one.created_at, raffle.time_zone),
+        )
 
     header = [texts(request, name) for name in ("person", "kind", "of", "note", "since")]
-    return await csv_page("exclusions", header, rows())
+    return await csv_of_pages(db, read, row, name="exclusions", header=header, language=language_of(request))
 
 
 @post(_PATH, guards=MANAGE, status_code=200, include_in_schema=False)

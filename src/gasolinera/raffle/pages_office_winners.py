@@ -1,7 +1,7 @@
 """Winners for who fulfils: the list, and one with what is to be done: claim, identity, delivery, the next alternate."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect, Stream, Template
 
 from gasolinera.authentication import requires
-from gasolinera.database import Database, RequestContext
+from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.keyring import Keyring
+from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.raffle import claims, delivery, winners
 from gasolinera.raffle.forms_office import ClaimForm, IdentityForm, claim_of, identity_of
@@ -37,14 +38,13 @@ from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form, read_form
 from gasolinera.web.pages import CHAIN_ZONE, language_of
 from gasolinera.web.refusing import refused, tell
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 
 SEE: Final = [requires(Permission.RAFFLES_FULFIL, second_factor=True)]
 FULFIL: Final = [requires(Permission.RAFFLES_FULFIL, second_factor=True, fresh=True)]
 _PATH: Final = f"{ROOT}/winners"
 _ONE: Final = f"{_PATH}/{{winner_id:uuid}}"
 _AT_ONCE: Final = 25
-_CSV_AT_ONCE: Final = 100
 _LATEST: Final = "-drawn"
 _SENT_AS_DATA: Final = ("DIGITAL", "CREDIT", "AUTOMATIC")
 _COLUMNS: Final = (
@@ -112,32 +112,26 @@ async def export_route(
     language = language_of(request)
     wanted = _filter_of(q, raffle, status)
 
-    async def rows() -> AsyncIterator[Sequence[object]]:
-        cursor = None
-        while True:
-            async with db.connection() as conn:
-                found = await winners.list_winners(
-                    conn, wanted, is_latest_first=sort == _LATEST, cursor=cursor, limit=_CSV_AT_ONCE
-                )
-            for one in found.items:
-                moments = (one.claim_deadline, one.claimed_at, one.delivered_at)
-                yield (
-                    one.raffle_code,
-                    one.draw_number,
-                    one.draw_position,
-                    one.ticket_number,
-                    WORDING.text(language, f"winner-{one.status}"),
-                    one.rank,
-                    one.prize_name,
-                    one.prize_value,
-                    one.currency,
-                    *(sheet_moment(moment, CHAIN_ZONE) if moment else "" for moment in moments),
-                )
-            cursor = found.next_cursor
-            if cursor is None:
-                return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[Winner]:
+        return await winners.list_winners(conn, wanted, is_latest_first=sort == _LATEST, cursor=cursor, limit=limit)
 
-    return await csv_page("winners", [WORDING.text(language, f"csv-{name}") for name in _COLUMNS], rows())
+    def row(one: Winner) -> Sequence[object]:
+        moments = (one.claim_deadline, one.claimed_at, one.delivered_at)
+        return (
+            one.raffle_code,
+            one.draw_number,
+            one.draw_position,
+            one.ticket_number,
+            WORDING.text(language, f"winner-{one.status}"),
+            one.rank,
+            one.prize_name,
+            one.prize_value,
+            one.currency,
+            *(sheet_moment(moment, CHAIN_ZONE) if moment else "" for moment in moments),
+        )
+
+    header = [WORDING.text(language, f"csv-{name}") for name in _COLUMNS]
+    return await csv_of_pages(db, read, row, name="winners", header=header, language=language)
 
 
 @get(_ONE, guards=SEE, include_in_schema=False)

@@ -105,6 +105,7 @@ async def export_route(
         name=WORDING.text(language, "file"),
         header=[WORDING.text(language, f"column-{name}") for name in _COLUMNS],
         language=language,
+        is_capped=True,
     )
 
 

@@ -30,18 +30,20 @@ async def csv_of_pages(
     name: str,
     header: Sequence[str],
     language: str,
+    is_capped: bool = False,
 ) -> Stream:
     """The file of a list that goes on by cursors: `read` gives the page after a cursor, `row` the cells of an item.
 
-    No connection is held while somebody slow takes what was read. A file ends after 100,000 rows with a line that says
-    so.
+    No connection is held while somebody slow takes what was read. `is_capped`: of a list without bounds, the file ends
+    after 100,000 rows with a line that says so.
     """
 
     async def rows() -> AsyncIterator[Sequence[object]]:
         cursor, written = None, 0
-        while written < _MOST:
+        while not is_capped or written < _MOST:
+            at_once = min(_AT_ONCE, _MOST - written) if is_capped else _AT_ONCE
             async with db.connection() as conn:
-                found = await read(conn, cursor, min(_AT_ONCE, _MOST - written))
+                found = await read(conn, cursor, at_once)
             for one in found.items:
                 yield row(one)
             written += len(found.items)
