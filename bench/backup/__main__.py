@@ -57,7 +57,8 @@ def _page(found: Sequence[Compared], size: int, jobs: int) -> str:
 
 What ours does beside: it counts the rows of every table in the dump's own snapshot, hashes every file, writes the
 manifest and the catalogue; before a restore it reads every file against its checksum, and counts the rows again after
-it. In place the old schema goes in the same transaction; the bare tool fills an empty database.
+it. In place both drop what is there and fill it again in one transaction (`pg_restore --clean --if-exists
+--single-transaction`).
 """
 
 

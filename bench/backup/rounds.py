@@ -57,14 +57,19 @@ def measure(operations: Operations, root: Path, *, rounds: int, jobs: int) -> li
             rounds,
         )
     )
-    found.append(
-        _pairs(
-            "restore in place, in one transaction",
-            lambda: _bare_restore(url, bare_dump, ["--single-transaction"]),
-            lambda: _in_place(operations, opened_archive(made[0])),
-            rounds,
+    target, _ = make_database(url, "bare")
+    try:
+        _restore(target, bare_dump, [f"--jobs={jobs}"])
+        found.append(
+            _pairs(
+                "restore in place, in one transaction",
+                lambda: _restore(target, bare_dump, ["--single-transaction", "--clean", "--if-exists"]),
+                lambda: _in_place(operations, opened_archive(made[0])),
+                rounds,
+            )
         )
-    )
+    finally:
+        _dropped(url, "bare")
     return found
 
 
@@ -96,11 +101,15 @@ def _bare_dump(operations: Operations, folder: Path, jobs: int) -> None:
 def _bare_restore(url: str, dump: Path, how: list[str]) -> None:
     target, _ = make_database(url, "bare")
     try:
-        program = find_program("pg_restore", _major(url))
-        arguments = [f"--dbname={rest_of_address(target)}", "--no-owner", "--exit-on-error", *how, str(dump)]
-        run_program(program, arguments, environment_for(target))
+        _restore(target, dump, how)
     finally:
         _dropped(url, "bare")
+
+
+def _restore(target: str, dump: Path, how: list[str]) -> None:
+    program = find_program("pg_restore", _major(target))
+    arguments = [f"--dbname={rest_of_address(target)}", "--no-owner", "--exit-on-error", *how, str(dump)]
+    run_program(program, arguments, environment_for(target))
 
 
 def _our_restore(operations: Operations, archive: Archive, jobs: int) -> None:

@@ -29,6 +29,7 @@ _DEBIAN: Final = Path("/usr/lib/postgresql")
 _WHEEL_VERSIONS: Final = (16, 18)
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)\S*")
 _MOST_SAID: Final = 1000
+_PIPE_BYTES: Final = 1 << 18  # four times the usual: less waiting for each other between two programs and us
 _WITH_SERVER: Final = frozenset(
     ("pg_verifybackup", "pg_combinebackup", "pg_controldata", "pg_ctl", "postgres", "initdb")
 )
@@ -192,6 +193,7 @@ def running_program(
             stderr=spoken,
             env=environment,
             start_new_session=True,  # Ctrl-C reaches us, and we end it
+            pipesize=_PIPE_BYTES,
         )
         try:
             started(process)
