@@ -1,6 +1,6 @@
 """Pages of what somebody has: the own redemptions, tickets and free entries, whatever else the account may see."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from uuid import UUID
@@ -108,25 +108,6 @@ def _position(sort: Sort, cursor: str | None) -> OwnPosition:
 
 def _position_of(sort: Sort, moment: Callable[[_Row], datetime]) -> Callable[[_Row], OwnPosition]:
     return lambda row: OwnPosition(sort, moment(row), row.id)
-
-
-async def every_redemption(conn: Connection, user_id: UUID, wanted: HistoryFilter) -> AsyncGenerator[OwnRedemption]:
-    """Page after page, for a sheet."""
-    after = _position(wanted.sort, None)
-    while found := await queries.list_own_redemptions(conn, user_id, wanted, after=after, limit=500):
-        for row in found:
-            yield row
-        after = OwnPosition(wanted.sort, found[-1].created_at, found[-1].id)
-
-
-async def every_ticket(conn: Connection, user_id: UUID, wanted: TicketSearch) -> AsyncGenerator[OwnTicket]:
-    """Page after page, for a sheet."""
-    words = None if wanted.q is None else normalized_number(wanted.q) or wanted.q.strip().upper()
-    after = _position(wanted.sort, None)
-    while found := await queries.list_own_tickets(conn, user_id, wanted, words, after=after, limit=500):
-        for row in found:
-            yield row
-        after = OwnPosition(wanted.sort, found[-1].issued_at, found[-1].id)
 
 
 async def tickets_to_choose(conn: Connection, user_id: UUID, raffle_code: str, count: int) -> tuple[str, ...]:

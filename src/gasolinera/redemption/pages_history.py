@@ -1,27 +1,28 @@
 """What somebody redeemed: the list with what it saved, the sheet, and the receipt of one."""
 
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream, Template
 
 from gasolinera.authentication import requires
-from gasolinera.database import Database
+from gasolinera.database import Connection, Database
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
+from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import own_things, reading
 from gasolinera.redemption.models import Fuel, Status
-from gasolinera.redemption.models_pages_own import HistoryFilter, Sort
+from gasolinera.redemption.models_pages_own import HistoryFilter, OwnRedemption, Sort
 from gasolinera.redemption.tickets import holder_of
 from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form
 from gasolinera.web.pages import CHAIN_ZONE, language_of, page
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.redemption", "history")
@@ -73,24 +74,29 @@ async def sheet_page(
     def word(name: str) -> str:
         return WORDING.text(language, name)
 
-    async def rows() -> AsyncGenerator[list[object]]:
-        async with db.connection() as conn:
-            async for one in own_things.every_redemption(conn, holder, wanted):
-                yield [
-                    sheet_moment(one.created_at, one.time_zone or CHAIN_ZONE),
-                    one.station_code,
-                    word(f"status-{one.status.lower().replace('_', '-')}"),
-                    "" if one.fuel_type is None else word(f"fuel-{one.fuel_type.lower()}"),
-                    one.fuel_litres,
-                    one.original_amount,
-                    one.discount_amount,
-                    one.final_amount,
-                    one.currency,
-                    one.tickets_earned,
-                    one.transaction_reference,
-                ]
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[OwnRedemption]:
+        return await own_things.list_redemptions(
+            conn, holder, msgspec.structs.replace(wanted, cursor=cursor), limit=limit
+        )
 
-    return await csv_page(word("sheet-name"), [word(f"sheet-{name}") for name in _COLUMNS], rows())
+    def row(one: OwnRedemption) -> list[object]:
+        return [
+            sheet_moment(one.created_at, one.time_zone or CHAIN_ZONE),
+            one.station_code,
+            word(f"status-{one.status.lower().replace('_', '-')}"),
+            "" if one.fuel_type is None else word(f"fuel-{one.fuel_type.lower()}"),
+            one.fuel_litres,
+            one.original_amount,
+            one.discount_amount,
+            one.final_amount,
+            one.currency,
+            one.tickets_earned,
+            one.transaction_reference,
+        ]
+
+    return await csv_of_pages(
+        db, read, row, name=word("sheet-name"), header=[word(f"sheet-{name}") for name in _COLUMNS], language=language
+    )
 
 
 @get("/history/{reference:str}", guards=_READ, opt=_LIMITS, include_in_schema=False)

@@ -1,6 +1,5 @@
 """Somebody's points: the balance, what ends soon, every movement, and redeeming."""
 
-from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
@@ -11,19 +10,19 @@ from litestar.response import Redirect, Stream, Template
 from msgspec import Meta
 
 from gasolinera.authentication import requires
-from gasolinera.database import Database, RequestContext
+from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.limits import Limit
-from gasolinera.paging import MAX_CURSOR
+from gasolinera.paging import MAX_CURSOR, Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import points
-from gasolinera.redemption.models_points import PointsRedemption
+from gasolinera.redemption.models_points import Entry, PointsRedemption
 from gasolinera.redemption.tickets import holder_of
 from gasolinera.web.confirming import Question, confirm_page, is_confirmed
 from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form, read_form
 from gasolinera.web.pages import CHAIN_ZONE, language_of, page
 from gasolinera.web.refusing import refused, tell
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.redemption", "points")
@@ -124,19 +123,16 @@ async def sheet_page(
     def word(name: str) -> str:
         return WORDING.text(language, name)
 
-    async def rows() -> AsyncGenerator[list[object]]:
-        cursor: str | None = None
-        async with db.connection() as conn:
-            while True:
-                found = await points.list_entries(conn, holder, cursor=cursor, limit=500)
-                for one in found.items:
-                    at, kind = sheet_moment(one.created_at, CHAIN_ZONE), word(f"kind-{one.entry_type.lower()}")
-                    yield [at, kind, one.points, one.balance_after, one.description, one.reference]
-                cursor = found.next_cursor
-                if cursor is None:
-                    return
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[Entry]:
+        return await points.list_entries(conn, holder, cursor=cursor, limit=limit)
 
-    return await csv_page(word("sheet-name"), [word(f"sheet-{name}") for name in _COLUMNS], rows())
+    def row(one: Entry) -> list[object]:
+        at, kind = sheet_moment(one.created_at, CHAIN_ZONE), word(f"kind-{one.entry_type.lower()}")
+        return [at, kind, one.points, one.balance_after, one.description, one.reference]
+
+    return await csv_of_pages(
+        db, read, row, name=word("sheet-name"), header=[word(f"sheet-{name}") for name in _COLUMNS], language=language
+    )
 
 
 HANDLERS: Final = (account_page, redeem_action, sheet_page)

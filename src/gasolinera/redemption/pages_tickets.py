@@ -1,6 +1,5 @@
 """Somebody's tickets: where they came from and which raffle they are in, and the ways to a raffle."""
 
-from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,12 +10,13 @@ from litestar.response import Redirect, Stream, Template
 from msgspec import Meta
 
 from gasolinera.authentication import requires
-from gasolinera.database import Database, RequestContext
+from gasolinera.database import Connection, Database, RequestContext
 from gasolinera.keyring import Keyring
 from gasolinera.limits import Limit
+from gasolinera.paging import Page
 from gasolinera.permissions import Caller, Permission
 from gasolinera.redemption import free_entry, own_things, receipts, tickets
-from gasolinera.redemption.models_pages_own import Sort, TicketSearch
+from gasolinera.redemption.models_pages_own import OwnTicket, Sort, TicketSearch
 from gasolinera.redemption.models_tickets import (
     MAX_CHOSEN,
     Choice,
@@ -31,7 +31,7 @@ from gasolinera.web.figures import sheet_moment
 from gasolinera.web.forms import Form, read_form
 from gasolinera.web.pages import CHAIN_ZONE, language_of, page
 from gasolinera.web.refusing import refused, tell
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.redemption", "tickets")
@@ -93,20 +93,23 @@ async def sheet_page(
     def word(name: str) -> str:
         return WORDING.text(language, name)
 
-    async def rows() -> AsyncGenerator[list[object]]:
-        async with db.connection() as conn:
-            async for one in own_things.every_ticket(conn, holder, wanted):
-                yield [
-                    one.ticket_number,
-                    word(f"status-{one.status.lower()}"),
-                    one.raffle_code,
-                    word(f"source-{one.source.lower().replace('_', '-')}"),
-                    one.transaction_reference,
-                    sheet_moment(one.issued_at, CHAIN_ZONE),
-                    sheet_moment(one.expires_at, CHAIN_ZONE),
-                ]
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[OwnTicket]:
+        return await own_things.list_tickets(conn, holder, msgspec.structs.replace(wanted, cursor=cursor), limit=limit)
 
-    return await csv_page(word("sheet-name"), [word(f"sheet-{name}") for name in _COLUMNS], rows())
+    def row(one: OwnTicket) -> list[object]:
+        return [
+            one.ticket_number,
+            word(f"status-{one.status.lower()}"),
+            one.raffle_code,
+            word(f"source-{one.source.lower().replace('_', '-')}"),
+            one.transaction_reference,
+            sheet_moment(one.issued_at, CHAIN_ZONE),
+            sheet_moment(one.expires_at, CHAIN_ZONE),
+        ]
+
+    return await csv_of_pages(
+        db, read, row, name=word("sheet-name"), header=[word(f"sheet-{name}") for name in _COLUMNS], language=language
+    )
 
 
 @get("/tickets/choose", guards=_READ, opt=_LIMITS, include_in_schema=False)

@@ -1,7 +1,6 @@
 """What a person looks for on the page of stations: a list, near or by words, and the map that shows the same."""
 
 import re
-from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -9,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from gasolinera.database import Connection
+from gasolinera.paging import Page
 from gasolinera.station import queries_pages_stations as queries
 from gasolinera.station import service
 from gasolinera.station.map_view import MAX_ZOOM, Place, Window, window_around
@@ -107,7 +107,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 async def find(conn: Connection, search: Search, at: datetime) -> Found:
     """The nearest where it is known where the person is, else a page by code; words go before the place."""
     here = search.here if search.q is None and search.only is None else None
-    summaries, next_cursor = await (_near(conn, search, here, at) if here else _listed(conn, search, at))
+    summaries, next_cursor = await (_near(conn, search, here, at) if here else _listed(conn, search, at, SHOWN))
     facts = {
         one.station_code: one for one in await queries.facts_of_stations(conn, [s.station_code for s in summaries], at)
     }
@@ -134,15 +134,17 @@ async def _near(
     return _NEARBY.decode(await service.find_nearby(conn, nearest)), None
 
 
-async def _listed(conn: Connection, search: Search, at: datetime) -> tuple[tuple[StationSummary, ...], str | None]:
+async def _listed(
+    conn: Connection, search: Search, at: datetime, limit: int
+) -> tuple[tuple[StationSummary, ...], str | None]:
     wanted = search.filter(at)
     named = search.named
     if named.postal_code is None and named.codes is None:
-        page = await service.list_stations(conn, wanted, after=search.cursor, limit=SHOWN)
+        page = await service.list_stations(conn, wanted, after=search.cursor, limit=limit)
         return page.items, page.next_cursor
-    found = await queries.list_named(conn, named, wanted, after=search.cursor or "", limit=SHOWN + 1)
-    items = tuple(found[:SHOWN])
-    return items, items[-1].station_code if len(found) > SHOWN else None
+    found = await queries.list_named(conn, named, wanted, after=search.cursor or "", limit=limit + 1)
+    items = tuple(found[:limit])
+    return items, items[-1].station_code if len(found) > limit else None
 
 
 async def _window(
@@ -195,14 +197,9 @@ def address_of(street: str | None, postal_code: str | None, city: str | None, st
     return ", ".join(part for part in parts if part)
 
 
-async def every(conn: Connection, search: Search, at: datetime) -> AsyncGenerator[FoundStation]:
-    """All that a search finds, by code, page after page: for a sheet."""
-    cursor: str | None = None
-    while True:
-        summaries, cursor = await _listed(conn, msgspec.structs.replace(search, cursor=cursor), at)
-        codes = [summary.station_code for summary in summaries]
-        facts = {one.station_code: one for one in await queries.facts_of_stations(conn, codes, at)}
-        for summary in summaries:
-            yield _found(summary, facts[summary.station_code])
-        if cursor is None:
-            return
+async def find_by_code(conn: Connection, search: Search, at: datetime, *, limit: int) -> Page[FoundStation]:
+    """What a search finds, by code, wherever it is: for a sheet."""
+    summaries, following = await _listed(conn, search, at, limit)
+    codes = [summary.station_code for summary in summaries]
+    facts = {one.station_code: one for one in await queries.facts_of_stations(conn, codes, at)}
+    return Page(tuple(_found(summary, facts[summary.station_code]) for summary in summaries), following)

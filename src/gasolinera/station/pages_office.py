@@ -22,7 +22,6 @@ from gasolinera.web.pages import CHAIN_ZONE, language_of, page
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.station", "office")
-MAX_LISTED: Final = 20_000  # of a file
 CSV_PAGE: Final = 1_000
 _HIDDEN: Final = frozenset(
     {

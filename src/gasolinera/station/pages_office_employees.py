@@ -38,7 +38,6 @@ from gasolinera.station.models_employees import (
 from gasolinera.station.models_office import PAGE, EmployeeOrder, EmployeeWish, Words
 from gasolinera.station.pages_office import (
     CSV_PAGE,
-    MAX_LISTED,
     WORDING,
     Reasoned,
     asked,
@@ -120,13 +119,12 @@ async def list_csv_page(
     }  # fmt: skip
 
     async def rows() -> AsyncGenerator[Sequence[object]]:
-        position, count = None, 0
-        while count < MAX_LISTED:
+        position = None
+        while True:
             async with db.connection() as conn:
                 found = await queries.office_employees(conn, wish, order, position, CSV_PAGE)
             for row in found:
                 yield sheet_line(request, row, columns, "UTC")
-            count += len(found)
             if len(found) < CSV_PAGE:
                 return
             position = at_row(found[-1], order)

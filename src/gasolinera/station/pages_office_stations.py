@@ -29,7 +29,6 @@ from gasolinera.station.models import Country, Fuel, Service, Station, StationSt
 from gasolinera.station.models_office import PAGE, StationOrder, StationWish, Words
 from gasolinera.station.pages_office import (
     CSV_PAGE,
-    MAX_LISTED,
     WORDING,
     asked,
     at_row,
@@ -118,13 +117,12 @@ async def list_csv_page(
     header = [words(request, f"field-{name.replace('_', '-')}") for name in columns]
 
     async def rows() -> AsyncGenerator[Sequence[object]]:
-        position, count = None, 0
-        while count < MAX_LISTED:
+        position = None
+        while True:
             async with db.connection() as conn:
                 found = await queries.office_stations(conn, wish, order, position, CSV_PAGE)
             for row in found:
                 yield sheet_line(request, row, columns, row.time_zone or CHAIN_ZONE)
-            count += len(found)
             if len(found) < CSV_PAGE:
                 return
             position = at_row(found[-1], order)

@@ -23,7 +23,6 @@ from gasolinera.station.models_office import PAGE, TerminalOrder, TerminalRow, T
 from gasolinera.station.models_terminals import EnrolmentCode
 from gasolinera.station.pages_office import (
     CSV_PAGE,
-    MAX_LISTED,
     WORDING,
     Reasoned,
     asked,
@@ -99,13 +98,12 @@ async def list_csv_page(
                "last_seen_at": "", "enrolled_at": ""}  # fmt: skip
 
     async def rows() -> AsyncGenerator[Sequence[object]]:
-        position, count = None, 0
-        while count < MAX_LISTED:
+        position = None
+        while True:
             async with db.connection() as conn:
                 found = await queries.office_terminals(conn, wish, order, position, CSV_PAGE)
             for row in found:
                 yield sheet_line(request, row, columns, row.time_zone)
-            count += len(found)
             if len(found) < CSV_PAGE:
                 return
             position = at_row(found[-1], order)

@@ -1,7 +1,6 @@
 """Where the stations are, for everybody: near or by words, as a list and on a map; and the page of one."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -12,16 +11,17 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream, Template
 
-from gasolinera.database import Database
+from gasolinera.database import Connection, Database
 from gasolinera.limits import Limit
+from gasolinera.paging import Page
 from gasolinera.station import service
-from gasolinera.station.finding import Found, Search, address_of, every, find, in_order
+from gasolinera.station.finding import Found, FoundStation, Search, address_of, find, find_by_code, in_order
 from gasolinera.station.hours import DAYS
 from gasolinera.station.map_view import HEIGHT, MAX_ZOOM, WIDTH, Marker, Place, Window, apart, drawn, labelled
 from gasolinera.station.models import Fuel, Service, Station
 from gasolinera.web.forms import Form
 from gasolinera.web.pages import CHAIN_ZONE, language_of, page
-from gasolinera.web.sheets import csv_page
+from gasolinera.web.sheets import csv_of_pages
 from gasolinera.wording import load_wording
 
 WORDING: Final = load_wording("gasolinera.station", "stations")
@@ -81,13 +81,16 @@ async def sheet_page(request: Request[Any, Any, Any], db: NamedDependency[Databa
     language = language_of(request)
     header = [WORDING.text(language, f"sheet-{name}") for name in _COLUMNS]
 
-    async def rows() -> AsyncGenerator[list[object]]:
-        async with db.connection() as conn:
-            async for one in every(conn, search, datetime.now(UTC)):
-                prices = {price.fuel: f"{price.price} {price.currency}" for price in one.prices}
-                yield [one.code, one.name, one.address, *(prices.get(fuel, "") for fuel in Fuel)]
+    async def read(conn: Connection, cursor: str | None, limit: int) -> Page[FoundStation]:
+        here = msgspec.structs.replace(search, cursor=cursor)
+        return await find_by_code(conn, here, datetime.now(UTC), limit=limit)
 
-    return await csv_page("estaciones" if language == "es" else "stations", header, rows())
+    def row(one: FoundStation) -> list[object]:
+        prices = {price.fuel: f"{price.price} {price.currency}" for price in one.prices}
+        return [one.code, one.name, one.address, *(prices.get(fuel, "") for fuel in Fuel)]
+
+    name = "estaciones" if language == "es" else "stations"
+    return await csv_of_pages(db, read, row, name=name, header=header, language=language)
 
 
 @get("/stations/{code:str}", include_in_schema=False, opt={"open": True, "limits": _LIMITS})
