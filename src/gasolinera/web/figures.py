@@ -33,16 +33,12 @@ def filters_of(language: str, zone: str) -> Mapping[str, Callable[..., str]]:
 
     def percent(share: Any) -> str:
         """Of a share: 0.125 is 12.5 %."""
-        return (
-            _NOTHING
-            if share is None
-            else _plain(format_percent(share, format="#,##0.#\N{NO-BREAK SPACE}%", locale=locale))
-        )
+        return _NOTHING if share is None else _plain(format_percent(share, format=_PERCENT, locale=locale))
 
     def moment(at: datetime | None, place: str | None = None) -> str:
-        return (
-            _NOTHING if at is None else _plain(format_datetime(at, "d MMM y, HH:mm", ZoneInfo(place or zone), locale))
-        )
+        if at is None:
+            return _NOTHING
+        return _plain(format_datetime(at, "d MMM y, HH:mm", ZoneInfo(place or zone), locale))
 
     def day(at: date | None, place: str | None = None) -> str:
         if isinstance(at, datetime):
