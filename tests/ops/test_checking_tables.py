@@ -19,10 +19,6 @@ TRIGGER: LiteralString = (
     "CREATE TRIGGER provoked BEFORE UPDATE ON station_schema.provoked FOR EACH ROW"
     " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
 )
-JANUARY: LiteralString = (
-    "CREATE TABLE station_schema.provoked_2026_01 PARTITION OF station_schema.provoked"
-    " FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')"
-)
 IN_STATION: LiteralString = "CREATE TABLE station_schema.provoked (id int PRIMARY KEY, n int)"
 
 
@@ -99,14 +95,6 @@ PROVOKED: list[tuple[str, list[LiteralString], str]] = [
             "SELECT setval('station_schema.provoked_seq', 2000000000)",
         ],
         "station_schema.provoked_seq",
-    ),
-    (
-        "partitions_ahead",
-        [
-            "CREATE TABLE station_schema.provoked (at timestamptz) PARTITION BY RANGE (at)",
-            JANUARY,
-        ],
-        "station_schema.provoked",
     ),
     (
         "autovacuum_off",

@@ -13,6 +13,7 @@ from gasolinera.jobs import Job
 from gasolinera.ops import checking_memory, checking_platform, checking_storage, data_quality
 from gasolinera.ops.checking import CheckResult, Group, Row, Rule, Threshold, judge, skipped, worst_first
 from gasolinera.ops.checking_certificate import certificate_result
+from gasolinera.ops.checking_partitions import partitions_result
 from gasolinera.ops.checking_questions import Memory, look, reason_of
 from gasolinera.ops.checking_rules import BY_NAME, RULES, SLOW
 from gasolinera.ops.operations_schema import ROLE
@@ -138,7 +139,8 @@ def _why(error: psycopg.Error) -> str:
 
 
 def _is_of_places(rule: Rule) -> bool:
-    return rule.is_question or rule.group is Group.EVENTS or rule.name in (*_OF_ROOM, *_OF_EXTENSIONS, "certificate")
+    others = (*_OF_ROOM, *_OF_EXTENSIONS, "certificate", "partitions_ahead")
+    return rule.is_question or rule.group is Group.EVENTS or rule.name in others
 
 
 def _unreached(rule: Rule, label: str) -> CheckResult:
@@ -185,6 +187,8 @@ def check_place(
     for rule in rules:
         if rule.name in (*_OF_EXTENSIONS, "certificate"):
             found.append(_of_extension(conn, place, rule, limits))
+        if rule.name == "partitions_ahead":
+            found.append(partitions_result(conn, ops, place.schemas, rule, limits))
     of_room = [rule for rule in rules if rule.name in _OF_ROOM]
     if of_room:
         found += _of_room(conn, ops, place, of_room, limits, remembers=remembers)

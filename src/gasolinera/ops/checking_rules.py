@@ -79,7 +79,7 @@ _TABLES: Final = (
     Rule(name="unvalidated_constraints", group=Group.TABLES, warning=1, metric="pg_unvalidated_constraints"),
     Rule(name="disabled_triggers", group=Group.TABLES, warning=1, metric="pg_disabled_triggers"),
     Rule(name="tables_without_key", group=Group.TABLES, warning=1, metric="pg_tables_without_key"),
-    Rule(name="partitions_ahead", group=Group.TABLES, unit=Unit.DAYS, warning=1, critical=30,
+    Rule(name="partitions_ahead", group=Group.TABLES, unit=Unit.DAYS, warning=1, critical=30, is_question=False,
          metric="pg_partition_days_missing"),
     Rule(name="default_partition_rows", group=Group.TABLES, unit=Unit.ROWS, warning=1,
          metric="pg_default_partition_rows"),

@@ -147,3 +147,20 @@ SELECT n.nspname::text
 -- name: data_folder
 -- Where the server keeps its data, on its own machine.
 SELECT current_setting('data_directory') AS folder;
+
+-- name: partitions_ahead
+-- Partitioned tables, and the bounds of those partitions that nobody takes away; what is ahead is reckoned from them.
+SELECT c.oid::regclass::text AS object, n.nspname::text AS schema, c.relname::text AS name,
+       CASE WHEN p.partstrat = 'r' AND p.partnatts = 1 THEN format_type(a.atttypid, NULL) END AS key_type,
+       c.relispartition AS is_partition, b.bounds, now() AS at
+  FROM pg_partitioned_table AS p
+  JOIN pg_class AS c ON c.oid = p.partrelid
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
+ CROSS JOIN LATERAL (
+    SELECT array_agg(pg_get_expr(k.relpartbound, k.oid)) AS bounds
+      FROM pg_inherits AS i
+      JOIN pg_class AS k ON k.oid = i.inhrelid
+     WHERE i.inhparent = c.oid AND NOT i.inhdetachpending
+ ) AS b
+ WHERE n.nspname = ANY (%(schemas)s);

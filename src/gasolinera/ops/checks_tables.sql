@@ -110,23 +110,6 @@ SELECT t.tgrelid::regclass || ' ' || t.tgname AS object, 1.0::double precision A
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE t.tgenabled = 'D' AND n.nspname = ANY (%(schemas)s);
 
--- name: partitions_ahead
--- Days that are missing to the 45 for which partitions have to be there beforehand.
-SELECT p.parent AS object,
-       greatest(0, extract(epoch FROM now() + interval '45 days' - p.until) / 86400)::double precision AS amount,
-       NULL::text AS why
-  FROM (
-    SELECT i.inhparent::regclass::text AS parent,
-           max((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz) AS until
-      FROM pg_inherits AS i
-      JOIN pg_class AS c ON c.oid = i.inhrelid
-      JOIN pg_class AS m ON m.oid = i.inhparent
-      JOIN pg_namespace AS n ON n.oid = m.relnamespace
-     WHERE m.relkind = 'p' AND n.nspname = ANY (%(schemas)s)
-     GROUP BY i.inhparent
-  ) AS p
- WHERE p.until IS NOT NULL;
-
 -- name: missing_indexes
 -- Rows that were read by going through whole tables, of large tables that are rarely read by an index.
 WITH large AS MATERIALIZED (

@@ -45,7 +45,7 @@ def plan_table(table: PartitionedTable, rule: PartitionRule, now: datetime) -> T
     spans = [one.span for one in table.partitions if one.span is not None]
     this_month = month_of(now)
     end = months_on(this_month, rule.months_ahead + 1)
-    until, is_endless = _covered_until([one.span for one in table.attached if one.span is not None], now)
+    until, is_endless = covered_until([one.span for one in table.attached if one.span is not None], now)
     return TablePlan(
         table=table,
         at=now,
@@ -107,8 +107,8 @@ def _gaps(spans: Sequence[Span], rule: PartitionRule, this_month: datetime, now:
     return [hole for hole in holes if hole.upper is not None and not is_past(hole.upper, rule.keep_months, now)]
 
 
-def _covered_until(spans: Sequence[Span], now: datetime) -> tuple[datetime | None, bool]:
-    """And whether it is for good."""
+def covered_until(spans: Sequence[Span], now: datetime) -> tuple[datetime | None, bool]:
+    """Up to where rows find a place from now on, without a hole, and whether that is for good."""
     at = now
     for span in sorted(spans, key=_lower):
         if span.lower is not None and span.lower > at:

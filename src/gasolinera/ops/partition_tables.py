@@ -17,7 +17,7 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 
 _SQL: Final = load_queries("gasolinera.ops", "partitions.sql")
 _BOUND: Final = re.compile(r"^FOR VALUES FROM \((?P<lower>'[^']*'|MINVALUE)\) TO \((?P<upper>'[^']*'|MAXVALUE)\)$")
-_MOMENT_TYPES: Final = frozenset({"timestamp with time zone", "timestamp without time zone", "date"})
+MOMENT_TYPES: Final = frozenset({"timestamp with time zone", "timestamp without time zone", "date"})
 
 
 class Span(msgspec.Struct, frozen=True, order=True):
@@ -149,7 +149,7 @@ class _ConstraintRow(msgspec.Struct, frozen=True):
 
 def _table(service: str, schema: str, row: _TableRow, children: Sequence[_PartitionRow]) -> PartitionedTable:
     partitions = [_partition(child) for child in children]
-    is_moments = row.strategy == "r" and row.key_type in _MOMENT_TYPES
+    is_moments = row.strategy == "r" and row.key_type in MOMENT_TYPES
     return PartitionedTable(
         service=service,
         schema=schema,
