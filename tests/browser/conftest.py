@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gasolinera.ops import jobs_schema
+from tests.browser.doors import Door
 from tests.conftest import Clone, chromium, drop
 from tests.web.looking import cookie_of
 from vuelo.embedded import Server
@@ -95,17 +96,31 @@ def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 @pytest.fixture
+def door(site: Site) -> Generator[Door]:
+    """For a person whose connection is cut: `person(phone, base_url=door.url)`."""
+    made = Door(site.url)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
 def person(site: Site, browser: Browser) -> Generator[Person]:
     """Opens a browser of somebody: `person(phone)` is logged in, `person(None)` a stranger. On a phone, in Spanish."""
     opened: list[BrowserContext] = []
 
     def look(phone: str | None, **options: Any) -> BrowserContext:
-        settings: dict[str, Any] = {"locale": "es-MX", "viewport": PHONE, "timezone_id": "America/Mexico_City"}
-        context = browser.new_context(base_url=site.url, **{**settings, **options})
+        settings: dict[str, Any] = {
+            "base_url": site.url,
+            "locale": "es-MX",
+            "viewport": PHONE,
+            "timezone_id": "America/Mexico_City",
+            **options,
+        }
+        context = browser.new_context(**settings)
         context.set_default_timeout(15_000)
         if phone is not None:
             cookies = cookie_of(site.admin, phone)
-            address = site.url.replace("http:", "https:")  # browsers take 127.0.0.1 for as good as that
+            address = settings["base_url"].replace("http:", "https:")  # browsers take 127.0.0.1 for as good as that
             context.add_cookies(
                 [
                     {"name": name, "value": value, "url": address, "secure": True, "httpOnly": True, "sameSite": "Lax"}

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from gasolinera.coupon import qr
 from tests.browser.conftest import PHONE, Person, Site, Watch, watched
+from tests.browser.doors import Door, go_offline, go_online
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
 from tests.redemption.desk import user
 from tests.web.looking import EMPLOYEE, cookie_of
@@ -190,12 +191,14 @@ def test_a_photo_larger_than_is_taken_is_made_smaller_first(site: Site, person: 
     expect(page.locator("h1")).to_have_text("Cupón válido", timeout=20_000)
 
 
-def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(site: Site, person: Person) -> None:
+def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(
+    site: Site, person: Person, door: Door
+) -> None:
     code = shown_coupon(site, 56)
-    context = person(EMPLOYEE)
+    context = person(EMPLOYEE, base_url=door.url)
     page = context.new_page()
     page.goto("/till/offline")
-    context.set_offline(True)
+    go_offline(context, door)
     expect(page.locator("[data-connection]")).to_have_text("Sin conexión")
     page.get_by_label("Código escrito").fill(code)
     page.get_by_label("Premium").check()
@@ -204,7 +207,7 @@ def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(site: S
     page.get_by_role("button", name="Guardar y enviar").click()
     kept = page.locator("[data-list] li")
     expect(kept).to_contain_text("Nadie ha comprobado este cupón")
-    context.set_offline(False)
+    go_online(context, door)
     expect(kept).to_contain_text("a cobrar MXN\xa0270.00")
     page.reload()
     expect(page.locator("[data-list] li")).to_contain_text("a cobrar MXN\xa0270.00")
@@ -212,16 +215,16 @@ def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(site: S
     expect(page.locator("h1")).to_have_text("Canje completado")
 
 
-def test_the_till_opens_without_a_connection_and_sends_once_it_is_back(site: Site, person: Person) -> None:
+def test_the_till_opens_without_a_connection_and_sends_once_it_is_back(site: Site, person: Person, door: Door) -> None:
     code = shown_coupon(site, 60)
-    context = person(EMPLOYEE)
+    context = person(EMPLOYEE, base_url=door.url)
     page = context.new_page()
     page.goto("/till")
     until = time.monotonic() + 15
     while not page.evaluate("async () => Boolean(await caches.match('/till/offline'))"):
         assert time.monotonic() < until
         page.wait_for_timeout(100)
-    context.set_offline(True)
+    go_offline(context, door)
     page.goto("/till")
     expect(page.locator("[data-connection]")).to_have_text("Sin conexión")
     page.get_by_label("Código escrito").fill(code)
@@ -233,7 +236,7 @@ def test_the_till_opens_without_a_connection_and_sends_once_it_is_back(site: Sit
     expect(kept).to_contain_text("Nadie ha comprobado este cupón")
     page.reload()
     expect(kept).to_contain_text("Nadie ha comprobado este cupón")
-    context.set_offline(False)
+    go_online(context, door)
     expect(kept).to_contain_text("a cobrar MXN\xa0270.00")
 
 
