@@ -71,6 +71,39 @@ def test_the_command_says_what_differs_writes_the_plan_and_repairs(
     assert kept.stdout.count("repaired") == 1
 
 
+def test_one_service_is_compared_with_every_other_and_several_among_themselves(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One alone compared nothing, and "0 of 0 agree" looks like a good answer after a restore."""
+    for name in list(os.environ):
+        if name.startswith("GASOLINERA_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GASOLINERA_ENVIRONMENT", "test")
+    monkeypatch.setenv("GASOLINERA_DATABASE_URL", platform.server.dsn(platform.database))
+
+    def compared(*arguments: str) -> list[dict[str, str]]:
+        said = CliRunner().invoke(app, ["ops", "reconcile", "--grace", "0", "--json", *arguments])
+        return json.loads(said.stdout)["compared"]
+
+    def pairs(found: list[dict[str, str]]) -> set[tuple[str, str, str]]:
+        return {(one["name"], one["left"], one["right"]) for one in found}
+
+    every = pairs(compared())
+    for service in ("station", "redemption", "auth"):
+        own = pairs(compared("--service", service))
+        assert own == {one for one in every if service in one[1:]}
+        assert len(own) > 3
+    both = pairs(compared("--service", "raffle", "--service", "redemption"))
+    assert both == {one for one in every if {*one[1:]} <= {"raffle", "redemption"}}
+    give_tickets(platform, "lost", tickets=1)
+    lose_unpublished(platform, "redemption")
+    for service in ("redemption", "raffle"):
+        assert sum(int(one["differences"]) for one in compared("--service", service)) > 0
+    assert sum(int(one["differences"]) for one in compared("--service", "station")) == 0
+    unknown = CliRunner().invoke(app, ["ops", "reconcile", "--service", "nobody"])
+    assert unknown.exit_code != 0
+
+
 _STATEMENT = re.compile(r"as (\w+_owner): ((?:SELECT|UPDATE) [^;]+)")
 WORDS = {
     "subject": DRIVER,

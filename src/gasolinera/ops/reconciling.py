@@ -66,10 +66,12 @@ def reconcile(
     listeners: Sequence[Listener],
     *,
     is_repair: bool = False,
+    about: str | None = None,
     grace_s: int = GRACE_S,
     most: int = _MOST,
 ) -> Reconciliation:
     """Compares whatever services the project has; `most` differences of a comparison are explained, the others counted.
+    `about`: only what that service takes part in.
 
     With `is_repair` delivers what events repair: a second run finds the rest when workers have had them. Raises
     ConflictError `ops.running`, GasolineraError `ops.unsorted`, psycopg.Error where `ops_schema` is out of reach; a
@@ -80,7 +82,7 @@ def reconcile(
         record_id, horizon = begin_record(conn, run.id, is_repair=is_repair, grace_s=grace_s)
         found: list[_Found] = []
         kept = events_kept(conn)
-        for one in _all(services, listeners, horizon, kept, is_repair=is_repair, most=most):
+        for one in _all(services, listeners, horizon, kept, about=about, is_repair=is_repair, most=most):
             findings = with_first_found(conn, record_id, one.findings)
             keep_findings(conn, record_id, findings)
             found.append(msgspec.structs.replace(one, findings=tuple(findings)))
@@ -104,13 +106,15 @@ def _all(
     horizon: datetime,
     kept: Mapping[str, EventsKept],
     *,
+    about: str | None,
     is_repair: bool,
     most: int,
 ) -> list[_Found]:
     """Events first: a fact whose event goes out again is then seen to be on its way."""
-    found = _events(services, listeners, horizon, kept, is_repair=is_repair, most=most)
+    found = _events(services, listeners, horizon, kept, about=about, is_repair=is_repair, most=most)
     for comparison in COMPARISONS:
-        if comparison.left in services and comparison.right in services:
+        sides = {comparison.left, comparison.right}
+        if sides <= services.keys() and about in (None, *sides):
             found.append(_compared(services, comparison, horizon, is_repair=is_repair, most=most))
     return found
 
@@ -121,6 +125,7 @@ def _events(
     horizon: datetime,
     kept: Mapping[str, EventsKept],
     *,
+    about: str | None,
     is_repair: bool,
     most: int,
 ) -> list[_Found]:
@@ -130,7 +135,7 @@ def _events(
     found: list[_Found] = []
     for service in sorted({listener.service for listener in listeners} & services.keys()):
         heard: list[Heard] = []
-        for publisher in (name for name in PUBLISHERS if name in services):
+        for publisher in (name for name in PUBLISHERS if name in services and about in (None, name, service)):
             try:
                 one = compare_events(services[publisher], services[service], listeners, horizon, kept=kept, most=most)
             except psycopg.Error as error:

@@ -28,7 +28,10 @@ _WORDS = {
 
 Environment = Annotated[str | None, typer.Option("--environment", "-e", help="development, test or production.")]
 Only = Annotated[
-    list[str] | None, typer.Option("--service", "-s", help="Only among these services. Default: all.", metavar="NAME")
+    list[str] | None,
+    typer.Option(
+        "--service", "-s", help="One: what it takes part in. Several: only among these. Default: all.", metavar="NAME"
+    ),
 ]
 Repair = Annotated[bool, typer.Option("--repair", help="Deliver what events repair. Default: only look.")]
 Grace = Annotated[int, typer.Option("--grace", min=0, help="Leave alone what changed in the last so many seconds.")]
@@ -58,8 +61,8 @@ def reconcile_command(
         if history:
             _show_history(operations, history, as_json=as_json)
             return
-        chosen = Operations(operations.project.only(service or []), operations.ops_url)
-        done = reconcile(chosen, listeners(without or ()), is_repair=repair, grace_s=grace)
+        chosen, about = _chosen(operations, service or [])
+        done = reconcile(chosen, listeners(without or ()), about=about, is_repair=repair, grace_s=grace)
     if plan is not None:
         plan.write_text(write_plan(done), encoding="utf-8")
     if as_json:
@@ -68,6 +71,15 @@ def reconcile_command(
         _show(done, plan)
     if done.open_findings or any(one.reason for one in done.compared):
         raise typer.Exit(1)
+
+
+def _chosen(operations: Operations, names: list[str]) -> tuple[Operations, str | None]:
+    """One service alone has nobody to be compared with: the others are its other sides. Raises VueloError
+    `config.no_service`.
+    """
+    chosen = operations.project.only(names)
+    one = chosen.services[0].name if names and len(chosen.services) == 1 else None
+    return (Operations(chosen, operations.ops_url), None) if one is None else (operations, one)
 
 
 def listeners(without: tuple[str, ...] | list[str] = ()) -> list[Listener]:
