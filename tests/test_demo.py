@@ -58,6 +58,9 @@ def test_from_nothing_then_from_what_is_there_then_fresh_then_gone(folder: Path)
     for schema in ("auth", "station", "coupon", "redemption", "ad", "raffle"):
         assert f" {schema}_schema " in first.stdout
     assert servers_in(folder) == []
+    for words in (("check",), ("reconcile", "--grace", "0")):
+        healthy = ran_program(folder, "ops", *words)
+        assert healthy.returncode == 0, healthy.stdout + healthy.stderr
 
     again = ran(folder, "--once", "--day")
     assert again.returncode == 0, again.stderr

@@ -106,8 +106,10 @@ FAULTS: dict[tuple[str, str], tuple[str, ...]] = {
            RETURNING transaction_reference""",
     ),
     ("redemption", "states_stuck_redemptions"): (
-        """SELECT transaction_reference FROM redemption_schema.redemptions
-            WHERE status = 'PENDING' AND created_at < now() - interval '1 day'""",  # of the sample data
+        """UPDATE redemption_schema.redemptions
+              SET status = 'PENDING', failed_at = NULL, failure_code = NULL, failure_reason = NULL
+            WHERE id = (SELECT max(id) FROM redemption_schema.redemptions WHERE status = 'FAILED')
+           RETURNING transaction_reference""",
     ),
     ("redemption", "states_tickets_of_cancelled"): (
         """UPDATE redemption_schema.redemptions AS r

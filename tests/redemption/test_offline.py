@@ -44,16 +44,6 @@ from tests.redemption.test_recovery import CrashError, crashing
 CONFLICTS = "/offline/conflicts"
 
 
-@pytest.fixture
-def desk(admin: Conn, desk: Desk) -> Desk:
-    """Without the sample's redemptions that are under way."""
-    admin.execute(
-        "UPDATE redemption_schema.redemptions SET status = 'FAILED', failure_code = 'COUPON_REFUSED'"
-        " WHERE status = 'PENDING'"
-    )
-    return desk
-
-
 def scanned(admin: Conn, campaign: str = "OFFLINE", **terms: Any) -> str:
     """The text of a new coupon of 10 %."""
     return signed_text(admin, make_coupon(admin, make_campaign(admin, campaign), **terms))

@@ -137,7 +137,7 @@ def test_redemptions_are_found_by_what_they_are_called(office: Office) -> None:
         ("q=emp000026", "RDM-20261101-000003"),
         ("q=JSM003", "RDM-20261101-000003"),
         ("status=FAILED", "RDM-20261101-000008"),
-        ("status=PENDING", "RDM-20261101-000010"),
+        ("status=FAILED&q=JSM008", "RDM-20261101-000010"),
         ("station=JSM005&fuel=REGULAR", "RDM-20261101-000005"),
         ("sort=when&status=CANCELLED", "RDM-20261101-000009"),
     ):

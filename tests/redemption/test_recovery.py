@@ -29,15 +29,6 @@ Told = TypeVar("Told")
 Run = Callable[[Callable[[Services], Awaitable[Any]]], Any]
 
 
-@pytest.fixture(autouse=True)
-def nothing_under_way(admin: Conn) -> None:
-    """The sample data has a redemption that waits."""
-    admin.execute(
-        "UPDATE redemption_schema.redemptions SET status = 'FAILED', failure_code = 'COUPON_REFUSED'"
-        " WHERE status = 'PENDING'"
-    )
-
-
 class CrashError(Exception):
     """The process dies here."""
 

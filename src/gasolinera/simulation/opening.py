@@ -106,7 +106,7 @@ async def open_day(
 async def close_day(conn: "asyncpg.Connection[asyncpg.Record]", plan: Plan) -> None:
     """Says so where it cannot: what ended the day before its end is what its caller has to hear of."""
     try:
-        if await conn.execute(_SQL["retire_administrators"], list(plan.administrators)) == "UPDATE 0":
+        if await conn.execute(_SQL["retire_administrators"], list(plan.administrators)) == "INSERT 0 0":
             sys.stderr.write("the administrators of the day stay active: there is no other one\n")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         sys.stderr.write(f"the administrators of the day stay active: {error}\n")

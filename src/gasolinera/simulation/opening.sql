@@ -11,10 +11,18 @@ SELECT p.public_id, p.phone_number, 'Simulation', 'Person ' || p.ordinal, p.role
 
 -- name: retire_administrators
 -- The day's own administrators, where there is another one: nobody shall ever log in as one of them.
-UPDATE auth_schema.users SET is_active = false
- WHERE public_id = ANY ($1::uuid[])
-   AND EXISTS (SELECT FROM auth_schema.users AS o
-                WHERE o.role = 'SYSTEM_ADMIN' AND o.is_active AND NOT o.public_id = ANY ($1::uuid[]));
+-- The other services hear of it as of any account.
+WITH retired AS (
+    UPDATE auth_schema.users SET is_active = false
+     WHERE public_id = ANY ($1::uuid[])
+       AND EXISTS (SELECT FROM auth_schema.users AS o
+                    WHERE o.role = 'SYSTEM_ADMIN' AND o.is_active AND NOT o.public_id = ANY ($1::uuid[]))
+    RETURNING public_id, role
+)
+INSERT INTO auth_schema.outbox_events (event_type, aggregate_type, aggregate_key, payload)
+SELECT 'user.changed', 'user', r.public_id::text,
+       jsonb_build_object('public_id', r.public_id, 'role', r.role, 'active', false)
+  FROM retired AS r;
 
 -- name: count_known_staff
 -- Of these people: how many the redemption service lets process transactions, and the auth service knows as employed.

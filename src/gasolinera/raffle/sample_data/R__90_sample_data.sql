@@ -8,18 +8,20 @@ SELECT s.raffle_code, s.name, s.description, s.raffle_type, s.algorithm, s.since
        s.since + s.draws, s.max_tickets, s.alternates, 'Gasolinera JSM', 'SEGOB-' || s.raffle_code, '1.0',
        sha256(convert_to('Bases del sorteo ' || s.raffle_code, 'UTF8')),
        'https://gasolinera-jsm.example/sorteos/' || lower(s.raffle_code)
-  FROM (VALUES
+  -- Whole days: the redemption service's sample data say the same, and are loaded at another moment.
+  FROM (SELECT date_trunc('day', now(), 'UTC')) AS d (today)
+ CROSS JOIN LATERAL (VALUES
         ('MONTHLY-2026-12', 'Sorteo mensual de diciembre', 'Combustible para todo el mes.', 'STANDARD', 'MERKLE_TREE',
-         now(), interval '-25 days', interval '20 days', interval '21 days', 100, 5),
+         d.today, interval '-25 days', interval '20 days', interval '21 days', 100, 5),
         ('NEWYEAR-2027', 'Gran sorteo de Año Nuevo', 'Empieza el año con el tanque lleno.', 'SPECIAL_EVENT',
-         'PROVABLY_FAIR', now(), interval '-5 days', interval '39 days', interval '40 days', NULL, 10),
+         'PROVABLY_FAIR', d.today, interval '-5 days', interval '39 days', interval '40 days', NULL, 10),
         ('VIP-2026', 'Sorteo para clientes VIP', 'Solo para clientes VIP.', 'PREMIUM', 'WEIGHTED',
-         now(), interval '10 days', interval '40 days', interval '41 days', 50, 3),
+         d.today, interval '10 days', interval '40 days', interval '41 days', 50, 3),
         ('WEEKLY-2026-47', 'Sorteo semanal 47', 'Cada semana un ganador.', 'PROMOTIONAL', 'RANDOM',
          -- On days that stay the same: its draw was published.
          timestamptz '2026-11-22 06:00:00Z', interval '-13 days', interval '-6 days', interval '-5 days', 15, 1),
         ('ANNIVERSARY-2026', 'Sorteo de aniversario', 'A beneficio de la Cruz Roja.', 'CHARITY', 'MERKLE_TREE',
-         now(), interval '-15 days', interval '15 days', interval '16 days', 20, 2)
+         d.today, interval '-15 days', interval '15 days', interval '16 days', 20, 2)
        ) AS s (raffle_code, name, description, raffle_type, algorithm, since, opens, closes, draws, max_tickets,
               alternates)
     ON CONFLICT (raffle_code) DO NOTHING;
@@ -225,3 +227,13 @@ SELECT 'EMP' || to_char(n, 'FM000000'), ('a0000000-0000-4000-8000-' || lpad(n::t
        now() - interval '60 days'
   FROM (SELECT generate_series(21, 44) UNION ALL VALUES (11), (12), (13)) AS e (n)
     ON CONFLICT ON CONSTRAINT employments_pk DO NOTHING;
+
+-- What the auth service's sample data have besides active customers, as that service tells it.
+INSERT INTO raffle_schema.account_states (user_id, is_active, is_erased, role, as_of)
+SELECT ('a0000000-0000-4000-8000-' || lpad(a.number::text, 12, '0'))::uuid, a.is_active, false, a.role,
+       now() - interval '60 days'
+  FROM (SELECT n, true, 'EMPLOYEE' FROM generate_series(21, 44) AS n
+         UNION ALL
+        VALUES (1, true, 'SYSTEM_ADMIN'), (11, true, 'STATION_ADMIN'), (12, true, 'STATION_ADMIN'),
+               (13, true, 'STATION_ADMIN'), (71, false, 'CUSTOMER')) AS a (number, is_active, role)
+    ON CONFLICT ON CONSTRAINT account_states_pk DO NOTHING;

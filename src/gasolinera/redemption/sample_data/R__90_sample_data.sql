@@ -55,6 +55,12 @@ UPDATE redemption_schema.redemptions
        cancelled_at = created_at + interval '2 minutes'
  WHERE status = 'PENDING' AND transaction_reference = 'RDM-20261101-000009';
 
+-- As the recovery ends what nobody completes.
+UPDATE redemption_schema.redemptions
+   SET status = 'FAILED', failure_code = 'NOT_COMPLETED', failure_reason = 'Nobody completed it in time.',
+       failed_at = created_at + interval '30 minutes'
+ WHERE status = 'PENDING' AND transaction_reference = 'RDM-20261101-000010';
+
 -- Tickets that no redemption earned. Repeating the calls changes nothing.
 SELECT count(*)
   FROM redemption_schema.issue_tickets(
@@ -146,7 +152,7 @@ SELECT 'EMP' || to_char(e.number, 'FM000000'), ('a0000000-0000-4000-8000-' || lp
         VALUES (11, 'JSM001'), (12, 'JSM005'), (13, 'JSM009')) AS e (number, station_code)
     ON CONFLICT ON CONSTRAINT employments_pk DO NOTHING;
 
--- Points that end soon; raffles: one that takes tickets and gives a free one a day, one that is over.
+-- Points that end soon.
 INSERT INTO redemption_schema.points_ledger (user_id, entry_type, points, source_reference, description, expires_at)
 SELECT s.user_id::uuid, 'EARNED', s.points, s.source_reference, 'Del programa anterior', now() + s.life
   FROM (VALUES
@@ -158,11 +164,19 @@ SELECT s.user_id::uuid, 'EARNED', s.points, s.source_reference, 'Del programa an
            SELECT FROM redemption_schema.points_ledger AS l
             WHERE l.user_id = s.user_id::uuid AND l.entry_type = 'EARNED' AND l.source_reference = s.source_reference)
  ORDER BY s.position;
+
+-- Raffles as the raffle service tells of them: two that take tickets and give a free one a day, one that was drawn.
+-- Whole days: each service loads its sample data at a moment of its own, and both have to say the same.
 INSERT INTO redemption_schema.ticket_raffles
-       (raffle_code, opens_at, closes_at, takes_choices, free_entries_per_day, time_zone)
-SELECT s.raffle_code, now() + s.opens, now() + s.closes, true, s.free_entries, 'America/Mexico_City'
+       (raffle_code, opens_at, closes_at, takes_choices, free_entries_per_day, time_zone, is_told)
+SELECT s.raffle_code, s.since + s.opens, s.since + s.closes, s.is_open, CASE WHEN s.is_open THEN 1 ELSE 0 END,
+       'America/Mexico_City', true
   FROM (VALUES
-        ('MONTHLY-2026-12', interval '-25 days', interval '20 days', 1),
-        ('WEEKLY-2026-47', interval '-21 days', interval '-7 days', 0)
-       ) AS s (raffle_code, opens, closes, free_entries)
+        ('MONTHLY-2026-12', date_trunc('day', now(), 'UTC'), interval '-25 days', interval '20 days', true),
+        ('NEWYEAR-2027', date_trunc('day', now(), 'UTC'), interval '-5 days', interval '39 days', true),
+        ('WEEKLY-2026-47', timestamptz '2026-11-22 06:00:00Z', interval '-13 days', interval '-6 days', false)
+       ) AS s (raffle_code, since, opens, closes, is_open)
+    ON CONFLICT (raffle_code) DO NOTHING;
+INSERT INTO redemption_schema.drawn_raffles (raffle_code, drawn_at, tickets_ended_at)
+VALUES ('WEEKLY-2026-47', '2026-11-17 06:00:10Z', '2026-11-17 06:01:00Z')
     ON CONFLICT (raffle_code) DO NOTHING;

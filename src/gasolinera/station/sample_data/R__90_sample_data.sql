@@ -177,6 +177,11 @@ SELECT t.id,
  WHERE t.terminal_code BETWEEN 'TRM900011' AND 'TRM900121'
 ON CONFLICT DO NOTHING;
 
+-- The one account of the auth service's sample data that is not active, as that service tells it.
+INSERT INTO station_schema.user_states (user_id, is_active, is_erased, as_of)
+VALUES ('a0000000-0000-4000-8000-000000000071', false, false, now() - interval '60 days')
+ON CONFLICT DO NOTHING;
+
 -- The log tells what people change: not how the sample came to be, but for the stations and employees themselves.
 SELECT set_config('gasolinera.maintenance', 'on', true);
 DELETE FROM station_schema.station_audit_log
