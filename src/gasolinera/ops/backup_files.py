@@ -244,8 +244,8 @@ def read_manifest(folder: Path, *, sha256: str | None = None) -> Manifest:
         raise DamagedError("ops.backup_damaged", f"{path} is damaged: {error}", hint) from error
 
 
-def problems_with(folder: Path, expected: Sequence[BackupFile]) -> list[str]:
-    """What is missing, too short, changed, or not of the backup. Reads every file."""
+def problems_with(folder: Path, expected: Sequence[BackupFile], *, list_name: str = MANIFEST) -> list[str]:
+    """What is missing, too short, changed, or not of the backup. Reads every file. `list_name`: that names them all."""
     problems: list[str] = []
     for one in expected:
         path = folder / one.path
@@ -260,7 +260,7 @@ def problems_with(folder: Path, expected: Sequence[BackupFile]) -> list[str]:
         except OSError as error:
             problems.append(f"{one.path} cannot be read: {error.strerror}")
     known = {one.path for one in expected}
-    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {list_name}
     return problems + [f"{name} does not belong there" for name in sorted(there - known)]
 
 

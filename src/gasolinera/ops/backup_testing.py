@@ -206,8 +206,9 @@ def _restored(backup: Backup, data: Path) -> Generator[RecoveredServer]:
         with restored_by_pgbackrest(backup, target, data) as server:
             yield server
     else:
-        plan = plan_recovery(backup.path.parent, target, label=backup.label)
-        with restored_server(plan, data, is_scratch=True) as (server, _):
+        identities = chosen_identities()
+        plan = plan_recovery(backup.path.parent, target, label=backup.label, identities=identities)
+        with restored_server(plan, data, is_scratch=True, identities=identities) as (server, _):
             yield server
 
 

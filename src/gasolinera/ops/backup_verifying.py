@@ -28,7 +28,7 @@ def verify_backups(
         found: list[Verification] = []
         for one in _chosen(conn, labels, kind):
             watch(one.label)
-            verification = verify_logical(one, identities) if one.kind in LOGICAL else verify_physical(one)
+            verification = verify_logical(one, identities) if one.kind in LOGICAL else verify_physical(one, identities)
             if verification.is_expired:
                 catalogue.record_removal(conn, one.id)
             elif verification.problems or not verification.unread:  # a wrong key says nothing of the backup

@@ -5,7 +5,7 @@ must know: when the server is gone, so is the catalogue. It has another name unt
 """
 
 from datetime import datetime
-from hashlib import file_digest
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +13,13 @@ import msgspec
 import psycopg
 
 from gasolinera.errors import ConfigError, ConflictError, GasolineraError, UnknownError
-from gasolinera.ops.backup_files import staged, sync
+from gasolinera.ops.backup_files import BackupFile, staged, sync
 from gasolinera.ops.base_servers import PhysicalServer
 from gasolinera.ops.catalogue import Kind, new_label
-from gasolinera.ops.manifests import read_manifest
+from gasolinera.ops.encryption import Encryption
+from gasolinera.ops.manifests import NAME, parse_manifest
 from gasolinera.ops.programs import ProgramError, environment_for, find_program, rest_of_address, run_program
+from gasolinera.ops.sealed_copies import OUTLINE, seal_output, write_outline
 from gasolinera.ops.wal_archive import parse_lsn
 
 DESCRIPTION: Final = "backup.json"
@@ -31,7 +33,8 @@ class BackupFailedError(GasolineraError):
 class BaseBackup(msgspec.Struct, frozen=True, kw_only=True):
     """`parent`: the label of the backup that this one needs. `finished_at` by the server's clock: what was committed
     later may be reached. `data_directory`: where the server had its data. `keeps_configuration`: postgresql.conf is
-    among them, not in a folder of the system.
+    among them, not in a folder of the system. `encryption`: for whom; then `files` are what lies on the disk, and
+    `data` is in one of them.
     """
 
     label: str
@@ -53,15 +56,18 @@ class BaseBackup(msgspec.Struct, frozen=True, kw_only=True):
     keeps_configuration: bool
     size_bytes: int
     manifest_sha256: str
+    encryption: str | None = None
+    files: tuple[BackupFile, ...] = ()
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True):
     """How fast (pg_basebackup's own words, such as 50M a second), and whether to wait for the disk, without which a
-    crash of this machine may leave less than the name says.
+    crash of this machine may leave less than the name says. `encryption` None: files as the server has them.
     """
 
     max_rate: str | None = None
     syncs: bool = True
+    encryption: Encryption | None = None
 
 
 def wal_folder_of(root: Path, system_identifier: str) -> Path:
@@ -98,8 +104,13 @@ def take(server: PhysicalServer, root: Path, taking: Taking, *, label: str, pare
     ):
         partial.mkdir(mode=0o700)
         started_at = _server_time(conn)
-        _copy_server(server, partial / "data", root, taking, parent)
-        described = _described(server, partial, label, parent, (started_at, _server_time(conn)))
+        copied = _copy_server(server, conn, partial, taking, None if parent is None else _outline(root, parent))
+        described = _described(server, copied, label, parent, (started_at, _server_time(conn)))
+        described = msgspec.structs.replace(
+            described,
+            size_bytes=size_of(partial),
+            encryption=None if taking.encryption is None else taking.encryption.name,
+        )
         (partial / DESCRIPTION).write_bytes(msgspec.json.format(msgspec.json.encode(described), indent=2))
         sync(partial / DESCRIPTION)
     return described
@@ -111,22 +122,53 @@ def _server_time(conn: psycopg.Connection[tuple[datetime]]) -> datetime:
     return row[0]
 
 
-def _copy_server(server: PhysicalServer, data: Path, root: Path, taking: Taking, parent: BaseBackup | None) -> None:
+def _outline(root: Path, parent: BaseBackup) -> Path:
+    """By which the server finds what has changed since."""
+    folder = root / parent.label
+    return folder / "data" / NAME if parent.encryption is None else folder / OUTLINE
+
+
+class _Copied(msgspec.Struct, frozen=True):
+    manifest: bytes
+    files: tuple[BackupFile, ...] = ()
+
+
+def _copy_server(
+    server: PhysicalServer, conn: psycopg.Connection[tuple[datetime]], folder: Path, taking: Taking, since: Path | None
+) -> _Copied:
     program = find_program("pg_basebackup", server.version // 10_000, exactly=True)
     arguments: list[str | Path] = [
-        "-D", data, "-c", "fast", "-X", "stream", "--manifest-checksums=SHA256", "--no-password",
-        "-d", rest_of_address(server.url),
+        "-c", "fast", "--manifest-checksums=SHA256", "--no-password", "-d", rest_of_address(server.url),
     ]  # fmt: skip
-    if parent is not None:
-        arguments.append(f"--incremental={root / parent.label / 'data' / 'backup_manifest'}")
+    if since is not None:
+        arguments.append(f"--incremental={since}")
     if taking.max_rate is not None:
         arguments.append(f"--max-rate={taking.max_rate}")
-    if not taking.syncs:
-        arguments.append("--no-sync")
+    environment = environment_for(server.url)
     try:
-        run_program(program, arguments, environment_for(server.url))
+        if taking.encryption is not None:
+            # Into a pipe the log can only come at the end: until then it must not go from the server.
+            _keep_log(conn)
+            arguments += ["-D", "-", "-F", "tar", "-X", "fetch"]
+            manifest = seal_output(program, arguments, environment, folder, taking.encryption)
+            return _Copied(manifest, write_outline(folder, manifest))
+        arguments += ["-D", folder / "data", "-X", "stream", *([] if taking.syncs else ["--no-sync"])]
+        run_program(program, arguments, environment)
+        return _Copied((folder / "data" / NAME).read_bytes())
     except ProgramError as error:
         raise BackupFailedError("ops.base_backup", error.message, _hint(error.message)) from None
+    except OSError as error:
+        raise BackupFailedError("ops.base_backup", f"it cannot be written: {error}", _hint(str(error))) from error
+
+
+def _keep_log(conn: psycopg.Connection[tuple[datetime]]) -> None:
+    """As long as the session lasts. Raises BackupFailedError."""
+    name = f"gasolinera_{conn.info.backend_pid}"
+    try:
+        conn.execute("SELECT pg_create_physical_replication_slot(%s, true, true)", (name,))
+    except psycopg.Error as error:
+        hint = "a copy needs one replication slot for as long as it takes: see max_replication_slots"
+        raise BackupFailedError("ops.base_backup", f"the log cannot be kept: {str(error).strip()}", hint) from None
 
 
 def _hint(said: str) -> str | None:
@@ -141,15 +183,13 @@ def _hint(said: str) -> str | None:
 
 def _described(
     server: PhysicalServer,
-    folder: Path,
+    copied: _Copied,
     label: str,
     parent: BaseBackup | None,
     times: tuple[datetime, datetime],
 ) -> BaseBackup:
-    manifest = read_manifest(folder / "data")
+    manifest = parse_manifest(copied.manifest)
     span = manifest.wal[-1]
-    with (folder / "data" / "backup_manifest").open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
     return BaseBackup(
         label=label,
         kind=Kind.BASE if parent is None else Kind.INCREMENTAL,
@@ -167,9 +207,10 @@ def _described(
         superuser=server.superuser,
         settings=server.settings,
         data_directory=server.data_directory,
-        keeps_configuration=(folder / "data" / "postgresql.conf").exists(),
-        size_bytes=size_of(folder),
-        manifest_sha256=digest,
+        keeps_configuration=any(file.name == "postgresql.conf" for file in manifest.files),
+        size_bytes=0,
+        manifest_sha256=sha256(copied.manifest).hexdigest(),
+        files=copied.files,
     )
 
 

@@ -3,8 +3,7 @@
 import os
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from io import BufferedIOBase
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -16,7 +15,7 @@ from gasolinera.errors import ConfigError, GasolineraError
 from gasolinera.ops import backup_files, catalogue
 from gasolinera.ops.backup_files import DamagedError, DumpedService, Manifest
 from gasolinera.ops.catalogue import LOGICAL, Backup, Kind
-from gasolinera.ops.encryption import IDENTITY_SETTING, SUFFIX, decrypt
+from gasolinera.ops.encryption import IDENTITY_SETTING, SUFFIX, decrypt, decrypt_into_pipe
 from gasolinera.ops.programs import Program, ProgramError, find_program, running_program
 
 Connection = psycopg.Connection[Any]
@@ -111,7 +110,7 @@ def reading(
         failures: list[Exception] = []
         stack.enter_context(_decryption_first(failures))
         readable, writable = os.pipe()
-        feeder = threading.Thread(target=_feed, args=(source, writable, archive.identities, failures))
+        feeder = threading.Thread(target=decrypt_into_pipe, args=(source, writable, archive.identities, failures))
         stdin = stack.enter_context(os.fdopen(readable, "rb"))
         feeder.start()
         try:
@@ -121,18 +120,6 @@ def reading(
         finally:
             stdin.close()
             feeder.join()
-
-
-def _feed(
-    source: BufferedIOBase, writable: int, identities: Sequence[x25519.Identity], failures: list[Exception]
-) -> None:
-    with suppress(BrokenPipeError), os.fdopen(writable, "wb") as sink:
-        try:
-            decrypt(source, sink, identities)
-        except BrokenPipeError:  # it has read what it wanted, or says itself why it ended
-            pass
-        except (GasolineraError, OSError) as error:
-            failures.append(error)
 
 
 @contextmanager

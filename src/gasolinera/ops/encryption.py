@@ -6,6 +6,7 @@ secret, is needed to restore and to verify in full; keep it somewhere else as we
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
@@ -110,10 +111,7 @@ def decrypt(source: BufferedIOBase, target: BufferedIOBase, identities: Sequence
 
     Raises DecryptionError `ops.no_key`, `ops.wrong_key`, `ops.not_decrypted`; OSError as reading and writing do.
     """
-    if not identities:
-        raise DecryptionError(
-            "ops.no_key", "the backup is encrypted", f"set {IDENTITY_SETTING} to the file with the key that reads it"
-        )
+    require_identity(identities)
     try:
         pyrage.decrypt_io(source, target, identities)
     except pyrage.DecryptError as error:
@@ -125,6 +123,26 @@ def decrypt(source: BufferedIOBase, target: BufferedIOBase, identities: Sequence
         if error.errno is not None:  # the reader's or the writer's own
             raise
         raise _not_authentic(error) from error
+
+
+def require_identity(identities: Sequence[x25519.Identity]) -> None:
+    """Raises DecryptionError `ops.no_key`."""
+    if not identities:
+        hint = f"set {IDENTITY_SETTING} to the file with the key that reads it"
+        raise DecryptionError("ops.no_key", "the backup is encrypted", hint)
+
+
+def decrypt_into_pipe(
+    source: BufferedIOBase, writable: int, identities: Sequence[x25519.Identity], failures: list[Exception]
+) -> None:
+    """For a thread of its own, beside who reads the other end; what went wrong is in `failures` when it is over."""
+    with suppress(BrokenPipeError), os.fdopen(writable, "wb") as sink:
+        try:
+            decrypt(source, sink, identities)
+        except BrokenPipeError:  # the reader has read what it wanted, or says itself why it ended
+            pass
+        except (GasolineraError, OSError) as error:
+            failures.append(error)
 
 
 def _not_authentic(error: Exception) -> DecryptionError:

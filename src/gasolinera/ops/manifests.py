@@ -1,7 +1,7 @@
 """The manifest that `pg_basebackup` writes: what is in a copy of a server, and whether it is still as it was."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Final
@@ -48,6 +48,19 @@ class Verified(msgspec.Struct, frozen=True):
     problems: tuple[str, ...]
 
 
+class FoundFile(msgspec.Struct, frozen=True):
+    size: int
+    sha256: str
+
+
+def parse_manifest(text: bytes) -> Manifest:
+    """Raises ConflictError `ops.manifest`."""
+    try:
+        return msgspec.json.decode(text, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ConflictError("ops.manifest", f"{NAME} cannot be read: {error}", "the backup is damaged") from None
+
+
 def read_manifest(data: Path) -> Manifest:
     """Raises ConflictError `ops.manifest`."""
     try:
@@ -83,7 +96,7 @@ def _problems(data: Path, bin_dir: Path) -> list[str]:
     manifest = read_manifest(data)
     found: list[str] = []
     text = (data / NAME).read_bytes()
-    if sha256(text[: text.rindex(_LAST_LINE)]).hexdigest() != manifest.checksum:
+    if not _is_unchanged(text, manifest):
         found.append(f"{NAME} was changed after it was written")
     for file in manifest.files:
         found += _problem_of(data, file)
@@ -93,6 +106,29 @@ def _problems(data: Path, bin_dir: Path) -> list[str]:
         if not path.is_dir() and name not in known and name != NAME and not name.startswith("pg_wal/"):
             found.append(f"{name} is in no manifest")
     return found + [problem for span in manifest.wal for problem in _problem_of_log(data / "pg_wal", span, bin_dir)]
+
+
+def judge(text: bytes, found: Mapping[str, FoundFile], log: Path, bin_dir: Path) -> list[str]:
+    """A manifest against the files that came with it, wherever they lie. Raises ConflictError `ops.manifest`."""
+    manifest = parse_manifest(text)
+    problems = [f"{NAME} was changed after it was written"] if not _is_unchanged(text, manifest) else []
+    for file in manifest.files:
+        there = found.get(file.name)
+        if there is None:
+            problems.append(f"{file.name} is missing")
+        elif there.size != file.size:
+            problems.append(f"{file.name} has {there.size} bytes and was written with {file.size}")
+        elif file.algorithm != "SHA256" or there.sha256 != file.checksum:
+            problems.append(f"{file.name} is not as it was written")
+    known = {file.name for file in manifest.files}
+    others = sorted(name for name in set(found) - known if not name.startswith("pg_wal/"))
+    problems += [f"{name} is in no manifest" for name in others]
+    problems += [problem for span in manifest.wal for problem in _problem_of_log(log, span, bin_dir)]
+    return problems[:_SHOWN]
+
+
+def _is_unchanged(text: bytes, manifest: Manifest) -> bool:
+    return sha256(text[: text.rindex(_LAST_LINE)]).hexdigest() == manifest.checksum
 
 
 def _problem_of(data: Path, file: _File) -> list[str]:

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is inside the extension
 
 from gasolinera.errors import ConfigError, GasolineraError, InputError
 from gasolinera.ops import catalogue
 from gasolinera.ops.backup_files import require_seen, sha256_of
 from gasolinera.ops.base_backups import (
+    DESCRIPTION,
     BackupFailedError,
     BaseBackup,
     Taking,
@@ -26,8 +28,10 @@ from gasolinera.ops.base_backups import (
 )
 from gasolinera.ops.base_servers import Archiving, PhysicalServer, archiving, physical_servers, require_copyable
 from gasolinera.ops.catalogue import PHYSICAL, Engine, Kind, Made, NewBackup
+from gasolinera.ops.copy_verifying import verify_copy
 from gasolinera.ops.dump_archives import Verification
-from gasolinera.ops.manifests import NAME, verify_data
+from gasolinera.ops.encryption import IDENTITY_SETTING
+from gasolinera.ops.manifests import NAME
 from gasolinera.ops.pgbackrest_backups import verify_by_pgbackrest
 from gasolinera.ops.programs import find_program
 from gasolinera.ops.reaching import Operations, ops_session
@@ -37,12 +41,15 @@ from gasolinera.ops.wal_reading import read_records
 
 Connection = psycopg.Connection[Any]
 Watch = Callable[[str], None]
+Identities = Sequence[x25519.Identity]
 
 _LONGEST_CHAIN: Final = 14  # each link is read at a restore, and each can break
 
 
 class WantedBase(msgspec.Struct, frozen=True, kw_only=True):
-    """`services` None: every server, that of `ops_schema` too. `replication_url`: a role that may copy the server."""
+    """`services` None: every server, that of `ops_schema` too. `replication_url`: a role that may copy the server.
+    `identities`: with them an encrypted copy is verified, too.
+    """
 
     folder: Path
     services: list[str] | None = None
@@ -50,10 +57,13 @@ class WantedBase(msgspec.Struct, frozen=True, kw_only=True):
     verify: bool = True
     taking: Taking = Taking()
     replication_url: str | None = None
+    identities: tuple[x25519.Identity, ...] = ()
 
 
 class MadeBase(msgspec.Struct, frozen=True, kw_only=True):
-    """`warning`: what keeps the backup from being worth what it looks like. `note`: why it is a full one after all."""
+    """`warning`: what keeps the backup from being worth what it looks like. `note`: why it is a full one after all.
+    `verified_by` None: nobody has read it to its end, for want of the key it may be.
+    """
 
     id: int
     backup: BaseBackup
@@ -91,13 +101,15 @@ def _back_up(conn: Connection, server: PhysicalServer, wanted: WantedBase, watch
             server_version=server.version_text,
             system_identifier=server.system_identifier,
             parent_id=None if parent is None else parent[0],
+            encryption=None if wanted.taking.encryption is None else wanted.taking.encryption.name,
         )
         watch(f"copying the server of {', '.join(server.services)}")
         with catalogue.recorded_backup(conn, new) as backup_id:
             link = None if parent is None else parent[1]
             backup = take(server, wanted.folder.absolute(), wanted.taking, label=label, parent=link)
             contents = {"server": _contents(backup)}
-            made = Made(size_bytes=backup.size_bytes, contents=contents, manifest_sha256=backup.manifest_sha256)
+            digest = _digest_on_record(wanted.folder.absolute() / label, backup)
+            made = Made(size_bytes=backup.size_bytes, contents=contents, manifest_sha256=digest)
             catalogue.finish(conn, backup_id, made)
         verified_by = _verify_new(conn, backup_id, wanted, backup, watch) if wanted.verify else None
         warning = _archiving(server.url).problem
@@ -139,10 +151,12 @@ def _parent(
     return None, "there is no backup to build on, so this one is full"
 
 
-def _verify_new(conn: Connection, backup_id: int, wanted: WantedBase, backup: BaseBackup, watch: Watch) -> str:
+def _verify_new(conn: Connection, backup_id: int, wanted: WantedBase, backup: BaseBackup, watch: Watch) -> str | None:
+    """None where it is encrypted and there is no key here: its bytes are as they were written, and that is all."""
     watch(f"verifying {backup.label}")
-    data = wanted.folder.absolute() / backup.label / "data"
-    verified = verify_data(data, _bin_dir(backup))
+    verified = verify_copy(wanted.folder.absolute() / backup.label, backup, wanted.identities)
+    if verified is None:
+        return None
     catalogue.record_verification(conn, backup_id, is_intact=not verified.problems)
     if verified.problems:
         found = "; ".join(verified.problems[:3])
@@ -151,37 +165,49 @@ def _verify_new(conn: Connection, backup_id: int, wanted: WantedBase, backup: Ba
     return verified.by
 
 
+def _digest_on_record(folder: Path, backup: BaseBackup) -> str:
+    """Of the list of its files that can be read without a key."""
+    return sha256_of(folder / "data" / NAME if backup.encryption is None else folder / DESCRIPTION)
+
+
 def _archiving(url: str) -> Archiving:
     with psycopg.connect(url, autocommit=True, application_name="gasolinera-ops") as conn:
         return archiving(conn)
 
 
-def verify_physical(backup: catalogue.Backup) -> Verification:
+def verify_physical(backup: catalogue.Backup, identities: Identities = ()) -> Verification:
     """Its files against its manifest, and whether the log goes on from it to the next backup or the archive's end."""
     if backup.engine is Engine.PGBACKREST:
         return verify_by_pgbackrest(backup)
     try:
         require_seen(backup.path)
         described = described_at(backup.path)
-        verified = verify_data(backup.path / "data", _bin_dir(described))
+        verified = verify_copy(backup.path, described, identities)
     except ConfigError as error:  # of this host, and says nothing of the backup
         return Verification(backup.label, (), (), error.message)
     except GasolineraError as error:
+        if error.code == "ops.wrong_key":
+            return Verification(backup.label, (), (), error.message)
         return Verification(backup.label, (error.message,))
-    problems = [*verified.problems, *_other_manifest(backup)]
-    notes = [f"files verified by {verified.by}"]
+    problems = _other_manifest(backup, described)
+    unread, notes = None, list[str]()
+    if verified is None:
+        unread = f"not decrypted: {IDENTITY_SETTING} names no key; its files are as they were written"
+    else:
+        problems = [*verified.problems, *problems]
+        notes.append(f"files verified by {verified.by}")
     try:
         found, noted = _verified_log(backup, described)
     except ConfigError as error:
         return Verification(backup.label, tuple(problems), tuple(notes), error.message)
-    return Verification(backup.label, (*problems, *found), (*notes, *noted))
+    return Verification(backup.label, (*problems, *found), (*notes, *noted), unread)
 
 
-def _other_manifest(backup: catalogue.Backup) -> list[str]:
+def _other_manifest(backup: catalogue.Backup, described: BaseBackup) -> list[str]:
     """Files that agree with a manifest prove nothing where that is not the one on record."""
-    if backup.manifest_sha256 in (None, sha256_of(backup.path / "data" / NAME)):
+    if backup.manifest_sha256 in (None, _digest_on_record(backup.path, described)):
         return []
-    return [f"{NAME} is not the one that was written"]
+    return [f"{NAME if described.encryption is None else DESCRIPTION} is not the one that was written"]
 
 
 def _verified_log(backup: catalogue.Backup, described: BaseBackup) -> tuple[list[str], list[str]]:
@@ -232,8 +258,3 @@ def expire_log(folder: Path) -> list[str]:
         oldest = min(own, key=lambda one: one.start_lsn)
         removed += remove_before(folder / "wal" / system, oldest.start_lsn, oldest.segment_size)
     return removed
-
-
-def _bin_dir(backup: BaseBackup) -> Path:
-    """Of the server's own version: an older or newer program may not know the format."""
-    return find_program("pg_waldump", backup.version // 10_000, exactly=True).path.parent

@@ -16,10 +16,13 @@ from typing import Final
 
 import msgspec
 import psycopg
+from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is inside the extension
 
 from gasolinera.errors import ConflictError
 from gasolinera.ops.base_backups import BaseBackup
-from gasolinera.ops.manifests import verify_data
+from gasolinera.ops.copy_verifying import verify_copy
+from gasolinera.ops.encryption import require_identity
+from gasolinera.ops.private_folders import private_folder
 from gasolinera.ops.programs import find_program, run_program
 from gasolinera.ops.recovery_planning import Blocker, RecoveryPlan
 from gasolinera.ops.recovery_server import (
@@ -32,8 +35,11 @@ from gasolinera.ops.recovery_server import (
     recovered_server,
     require_reachable,
 )
+from gasolinera.ops.sealed_copies import unseal
 from gasolinera.ops.wal_archive import lsn_text, parse_lsn, timelines
 from vuelo.installation import server_account
+
+Identities = Sequence[x25519.Identity]
 
 _ROOM: Final = 1.1  # the log that is replayed needs some besides
 
@@ -65,9 +71,16 @@ def place_blockers(plan: RecoveryPlan, into: Path) -> list[Blocker]:
     return []
 
 
-def restore(plan: RecoveryPlan, into: Path, *, verify: bool = True, progress: Progress = lambda _: None) -> Recovered:
+def restore(
+    plan: RecoveryPlan,
+    into: Path,
+    *,
+    verify: bool = True,
+    identities: Identities = (),
+    progress: Progress = lambda _: None,
+) -> Recovered:
     """Raises ConflictError of the plan's first blocker, `ops.backup_damaged`, `ops.folder_used`, `ops.no_room`;
-    RecoveryFailedError, ProgramError. What fails leaves nothing behind.
+    RecoveryFailedError, ProgramError, DecryptionError. What fails leaves nothing behind.
     """
     into = into.absolute()
     for blocker in place_blockers(plan, into):
@@ -75,7 +88,10 @@ def restore(plan: RecoveryPlan, into: Path, *, verify: bool = True, progress: Pr
     began = time.monotonic()
     staging = into.with_name(f"{into.name}.restoring")
     with _alone_at(staging), _removed_unless_renamed(staging):
-        with restored_server(plan, staging, verify=verify, progress=progress) as (server, recovered):
+        with restored_server(plan, staging, verify=verify, identities=identities, progress=progress) as (
+            server,
+            recovered,
+        ):
             databases = _databases(server)
         _mark_for_archive(staging, recovered.timeline, plan.backup)
         if into.exists():
@@ -97,6 +113,7 @@ def restored_server(
     *,
     verify: bool = True,
     is_scratch: bool = False,
+    identities: Identities = (),
     progress: Progress = lambda _: None,
 ) -> Generator[tuple[RecoveredServer, Recovered]]:
     """Put together in `data`, which must not exist, recovered, and running for the body. Raises as `restore` does."""
@@ -104,9 +121,11 @@ def restored_server(
     began = time.monotonic()
     bin_dir = bin_dir_of(plan.backup.version)
     require_reachable(next(folder for folder in data.absolute().parents if folder.exists()), server_account())
+    if any(link.encryption is not None for link in plan.chain):
+        require_identity(identities)
     if verify:
-        verify_chain(plan, bin_dir)
-    assemble(plan, data)
+        verify_chain(plan, identities)
+    assemble(plan, data, identities)
     with recovered_server(
         data,
         startable(plan.backup),
@@ -143,28 +162,40 @@ def startable(backup: BaseBackup) -> Startable:
     return Startable(backup.superuser, backup.settings, backup.keeps_configuration)
 
 
-def verify_chain(plan: RecoveryPlan, bin_dir: Path) -> None:
-    """Raises ConflictError `ops.backup_damaged`."""
+def verify_chain(plan: RecoveryPlan, identities: Identities) -> None:
+    """Raises ConflictError `ops.backup_damaged`, DecryptionError."""
     for link in plan.chain:
-        verified = verify_data(Path(plan.root) / link.label / "data", bin_dir)
-        if verified.problems:
+        verified = verify_copy(Path(plan.root) / link.label, link, identities)
+        if verified is not None and verified.problems:
             found = "; ".join(verified.problems[:3])
             hint = "restore from another backup with --backup, and take a new one"
             raise ConflictError("ops.backup_damaged", f"{link.label} is damaged: {found}", hint)
 
 
-def assemble(plan: RecoveryPlan, data: Path) -> None:
+def assemble(plan: RecoveryPlan, data: Path, identities: Identities) -> None:
     """The files as they were when the backup was taken. The server that starts on them syncs them itself."""
-    folders = [Path(plan.root) / link.label / "data" for link in plan.chain]
     data.parent.mkdir(parents=True, exist_ok=True)
-    if len(folders) == 1:
-        shutil.copytree(folders[0], data, symlinks=True)
+    if len(plan.chain) > 1:
+        _combine(plan, data, identities)
+    elif plan.backup.encryption is None:
+        shutil.copytree(Path(plan.root) / plan.backup.label / "data", data, symlinks=True)
     else:
-        # Never --link: the server that starts on the result would change the backup.
-        program = find_program("pg_combinebackup", plan.backup.version // 10_000, exactly=True)
-        run_program(program, ["--no-sync", "-o", data, *folders], {"LC_ALL": "C"})
+        unseal(Path(plan.root) / plan.backup.label, data, identities)
     for stale in ("postmaster.pid", "postmaster.opts", "standby.signal"):
         (data / stale).unlink(missing_ok=True)
+
+
+def _combine(plan: RecoveryPlan, data: Path, identities: Identities) -> None:
+    program = find_program("pg_combinebackup", plan.backup.version // 10_000, exactly=True)
+    with private_folder(data.parent) as place:
+        folders: list[Path] = []
+        for link in plan.chain:
+            lies = Path(plan.root) / link.label
+            folders.append(lies / "data" if link.encryption is None else place / link.label)
+            if link.encryption is not None:
+                unseal(lies, folders[-1], identities)
+        # Never --link: the server that starts on the result would change the backup.
+        run_program(program, ["--no-sync", "-o", data, *folders], {"LC_ALL": "C"})
 
 
 def bin_dir_of(version: int) -> Path:

@@ -3,16 +3,19 @@
 What is said comes from reading the log itself, not from names of files and their times.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
+from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is inside the extension
 
 from gasolinera.errors import ConflictError, InputError, UnknownError
 from gasolinera.ops.base_backups import BaseBackup, chain, found_backups
 from gasolinera.ops.programs import find_program
+from gasolinera.ops.sealed_copies import unsealed_log
 from gasolinera.ops.wal_archive import (
     Coverage,
     Stretch,
@@ -26,6 +29,8 @@ from gasolinera.ops.wal_archive import (
     timelines,
 )
 from gasolinera.ops.wal_reading import Record, first_record_from, read_records
+
+Identities = Sequence[x25519.Identity]
 
 _UNKNOWN_PLACE: Final = ("xid", "name")
 
@@ -85,6 +90,17 @@ class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
             raise ConflictError(blocker.code, blocker.message, blocker.hint)
 
 
+class _Sources(msgspec.Struct, frozen=True):
+    """What a plan is made from."""
+
+    root: Path
+    more_wal: tuple[Path, ...]
+    identities: tuple[x25519.Identity, ...]
+
+    def archive(self, backup: BaseBackup) -> Path:
+        return self.root / "wal" / backup.system_identifier  # where the backups are now, whichever folder that once was
+
+
 def time_target(at: datetime, *, inclusive: bool = True, timeline: int | None = None) -> Target:
     """Raises InputError `ops.time_zone` for a time without a zone: it would mean another moment on another machine."""
     if at.tzinfo is None:
@@ -101,9 +117,13 @@ def plan_recovery(
     system_identifier: str | None = None,
     label: str | None = None,
     more_wal: Sequence[Path] = (),
+    identities: Identities = (),
 ) -> RecoveryPlan:
     """From what lies in `root` and nothing else. `more_wal`: folders with segments besides, such as a dead server's
-    pg_wal. Raises UnknownError `ops.backup_unknown`, InputError `ops.which_server`, ConfigError `ops.no_program`.
+    pg_wal. `identities` are needed where the only log is that in an encrypted backup.
+
+    Raises DecryptionError, UnknownError `ops.backup_unknown`, InputError `ops.which_server`,
+    ConfigError `ops.no_program`.
     """
     found = _of_one_server(found_backups(root), system_identifier, label)
     choices = [one for one in found if label is None or one.label == label]
@@ -111,17 +131,18 @@ def plan_recovery(
         raise UnknownError("ops.backup_unknown", f"there is no base backup {label or ''} in {root}".replace("  ", " "))
     if target.kind == "latest" and target.timeline is None and label is None:
         choices = leading_on(root, choices, more_wal)
+    sources = _Sources(root, tuple(more_wal), tuple(identities))
     plan: RecoveryPlan | None = None
     for backup in choices:
         if not _is_after(target, backup):
             continue
-        planned = _planned(root, target, backup, found, more_wal)
+        planned = _planned(sources, target, backup, found)
         plan = plan or planned
         if not planned.blockers:
             return planned
         if target.kind not in _UNKNOWN_PLACE:  # what comes after the newest is the same for older ones
             break
-    return plan or _too_early(root, target, choices[-1], found, more_wal)
+    return plan or _too_early(sources, target, choices[-1], found)
 
 
 def leading_on(root: Path, choices: Sequence[BaseBackup], more_wal: Sequence[Path] = ()) -> list[BaseBackup]:
@@ -161,31 +182,45 @@ def _time(target: Target) -> datetime:
     return datetime.fromisoformat(target.value.replace("+00", "+00:00"))
 
 
-def _planned(
-    root: Path, target: Target, backup: BaseBackup, found: list[BaseBackup], more_wal: Sequence[Path]
-) -> RecoveryPlan:
+@contextmanager
+def _folders(sources: _Sources, backup: BaseBackup) -> Generator[list[Path]]:
+    """Those with log that may follow the backup, its own too. An encrypted one's is read where nobody else has it."""
+    archive = sources.archive(backup)
+    folders = [*sources.more_wal, archive]
+    if backup.encryption is None:
+        yield [*folders, sources.root / backup.label / "data" / "pg_wal"]
+        return
+    numbers = range(backup.start_lsn // backup.segment_size, (backup.stop_lsn - 1) // backup.segment_size + 1)
+    own = [segment_name(backup.timeline, number, backup.segment_size) for number in numbers]
+    if all(any((folder / name).is_file() for folder in folders) for name in own):
+        yield folders
+        return
+    with unsealed_log(sources.root / backup.label, sources.identities) as log:
+        yield [*folders, log]
+
+
+def _planned(sources: _Sources, target: Target, backup: BaseBackup, found: list[BaseBackup]) -> RecoveryPlan:
     links = chain(backup, found)
-    archive = root / "wal" / backup.system_identifier  # where the backups are now, whichever folder that once was
-    folders = [*more_wal, archive, root / backup.label / "data" / "pg_wal"]
-    timeline, path = _followed(folders, backup, target)
-    covered = coverage(folders, path, backup.start_lsn, backup.segment_size, of_servers=more_wal)
-    blockers: list[Blocker] = []
-    if not passes(path, backup.timeline, backup.stop_lsn):
-        hint = "choose an older backup with --backup, or another timeline"
-        message = f"timeline {timeline} left before the backup {backup.label} was made"
-        blockers.append(Blocker("ops.timeline", message, hint))
-    outcome, trouble = _searched(backup, target, covered)
-    blockers += trouble
-    if not outcome.is_reached or target.kind == "latest":
-        blockers += _gaps(covered, outcome)
-    if not outcome.is_reached and not blockers:
-        blockers.append(_unreachable(target, outcome, backup, timeline, _other_timelines(folders, timeline)))
+    with _folders(sources, backup) as folders:
+        timeline, path = _followed(folders, backup, target)
+        covered = coverage(folders, path, backup.start_lsn, backup.segment_size, of_servers=sources.more_wal)
+        blockers: list[Blocker] = []
+        if not passes(path, backup.timeline, backup.stop_lsn):
+            hint = "choose an older backup with --backup, or another timeline"
+            message = f"timeline {timeline} left before the backup {backup.label} was made"
+            blockers.append(Blocker("ops.timeline", message, hint))
+        outcome, trouble = _searched(backup, target, covered)
+        blockers += trouble
+        if not outcome.is_reached or target.kind == "latest":
+            blockers += _gaps(covered, outcome)
+        if not outcome.is_reached and not blockers:
+            blockers.append(_unreachable(target, outcome, backup, timeline, _other_timelines(folders, timeline)))
     return RecoveryPlan(
         target=target,
-        root=str(root),
+        root=str(sources.root),
         chain=tuple(links),
         timeline=timeline,
-        wal_folders=tuple(str(folder.absolute()) for folder in [*more_wal, archive]),
+        wal_folders=tuple(str(folder.absolute()) for folder in [*sources.more_wal, sources.archive(backup)]),
         first_segment=segment_name(backup.timeline, covered.first, backup.segment_size),
         last_segment=covered.files[-1].name if covered.files else None,
         missing=covered.missing,
@@ -193,9 +228,15 @@ def _planned(
         reached_at=outcome.last.at if outcome.last else None,
         reached_lsn=lsn_text(outcome.last.lsn) if outcome.last else None,
         stops_at=outcome.stop,
-        needed_bytes=sum(link.size_bytes for link in links),
+        needed_bytes=_needed_bytes(links),
         blockers=tuple(blockers),
     )
+
+
+def _needed_bytes(links: Sequence[BaseBackup]) -> int:
+    """What is encrypted lies there twice for a while, where it must be put together with others."""
+    sealed = [link for link in links if link.encryption is not None] if len(links) > 1 else []
+    return sum(link.size_bytes for link in [*links, *sealed])
 
 
 def _followed(folders: Sequence[Path], backup: BaseBackup, target: Target) -> tuple[int, list[Stretch]]:
@@ -270,12 +311,10 @@ def _unreachable(target: Target, outcome: Found, backup: BaseBackup, timeline: i
     return Blocker("ops.target_unreachable", message, f"{_reachable(outcome)}; --to-latest goes there{elsewhere}")
 
 
-def _too_early(
-    root: Path, target: Target, oldest: BaseBackup, found: list[BaseBackup], more_wal: Sequence[Path]
-) -> RecoveryPlan:
+def _too_early(sources: _Sources, target: Target, oldest: BaseBackup, found: list[BaseBackup]) -> RecoveryPlan:
     message = f"{target.value} is before the end of the oldest backup, {oldest.label}"
     hint = f"the earliest is {oldest.finished_at.isoformat(' ')}, at {lsn_text(oldest.stop_lsn)}"
-    plan = _planned(root, Target(kind="latest", timeline=target.timeline), oldest, found, more_wal)
+    plan = _planned(sources, Target(kind="latest", timeline=target.timeline), oldest, found)
     return msgspec.structs.replace(
         plan,
         target=target,

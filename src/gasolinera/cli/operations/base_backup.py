@@ -1,6 +1,5 @@
 """`gasolinera ops backup base|setup`, `restore-point`, and what a server calls for its log: copies of whole servers."""
 
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,9 +11,9 @@ from rich.console import Console
 from gasolinera.cli.data import AsJson, write_json
 from gasolinera.ops import backup_files, wal_copying
 from gasolinera.ops.archive_setup import ArchiveSetup, archive_lines, set_up_archive
-from gasolinera.ops.base_backups import Taking
+from gasolinera.ops.base_backups import BaseBackup, Taking
 from gasolinera.ops.base_servers import physical_servers
-from gasolinera.ops.encryption import RECIPIENTS_SETTING
+from gasolinera.ops.encryption import IDENTITY_SETTING, chosen_encryption, chosen_identities
 from gasolinera.ops.pgbackrest import Stanza
 from gasolinera.ops.pgbackrest_backups import back_up_by_pgbackrest
 from gasolinera.ops.physical_backups import MadeBase, WantedBase, back_up_servers
@@ -24,9 +23,9 @@ from gasolinera.ops.wal_archive import lsn_text
 
 _MEGABYTE = 1024 * 1024
 _NOT_DONE = 1
-_NOT_ENCRYPTED = (
-    f"{RECIPIENTS_SETTING} is for backups of services: base backups and the log are not encrypted; "
-    "put them on an encrypted disk, or have pgBackRest encrypt its repository"
+_LOG_IS_PLAIN = (
+    "the log's archive is not encrypted, though this backup is: put it on an encrypted disk, "
+    "or have pgBackRest encrypt its repository"
 )
 
 Environment = Annotated[str | None, typer.Option("--environment", "-e", help="development, test or production.")]
@@ -48,6 +47,7 @@ StanzaName = Annotated[str | None, typer.Option("--stanza", help="Have pgBackRes
 StanzaConfig = Annotated[Path | None, typer.Option("--stanza-config", help="pgBackRest's file, if not its own place.")]
 Incremental = Annotated[bool, typer.Option("--incremental", help="Only what has changed since the last one.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not read it again; do so soon after.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Not encrypted, though recipients are named.")]
 MaxRate = Annotated[str | None, typer.Option("--max-rate", help="So much a second, such as 50M.")]
 Every = Annotated[int, typer.Option("--every", min=1, max=3600, help="Seconds after which a segment leaves at latest.")]
 Print = Annotated[bool, typer.Option("--print", help="Change nothing; print the settings for somebody who may.")]
@@ -66,23 +66,26 @@ def base(  # noqa: PLR0913  a command's options are its arguments
     *,
     incremental: Incremental = False,
     no_verify: NoVerify = False,
+    plain: Plain = False,
     as_json: AsJson = False,
 ) -> None:
     """Copy whole servers while they work, and verify the copies. With the log's archive: a restore to any moment."""
     if stanza is not None:
         _base_by_pgbackrest(Stanza(stanza, stanza_config), service, environment, incremental=incremental, json=as_json)
         return
+    encryption = None if plain else chosen_encryption()
     wanted = WantedBase(
         folder=folder or backup_files.chosen_folder(),
         services=service,
         is_incremental=incremental,
         verify=not no_verify,
-        taking=Taking(max_rate=max_rate),
+        taking=Taking(max_rate=max_rate, encryption=encryption),
         replication_url=replication_url,
+        identities=tuple(chosen_identities()) if encryption is not None and not no_verify else (),
     )
     talk = Console(stderr=True)
-    if os.environ.get(RECIPIENTS_SETTING, "").strip():
-        talk.print(f"warning: {_NOT_ENCRYPTED}", style="yellow", highlight=False, soft_wrap=True)
+    if encryption is not None:
+        talk.print(f"warning: {_LOG_IS_PLAIN}", style="yellow", highlight=False, soft_wrap=True)
     with reachable_operations(environment) as operations:
         progress = nullcontext() if as_json else talk.status("looking at the servers")
         with progress as shown:
@@ -112,7 +115,7 @@ def _tell(one: MadeBase, folder: Path, talk: Console) -> None:
     backup = one.backup
     sys.stdout.write(
         f"{backup.label}: {backup.size_bytes / _MEGABYTE:.1f} MiB in {one.took_s:.1f} s, "
-        f"{f'verified by {one.verified_by}' if one.verified_by else 'not verified'}\n"
+        f"{f'verified by {one.verified_by}' if one.verified_by else _unverified(backup)}\n"
         f"  {folder / backup.label}\n"
         f"  from {lsn_text(backup.start_lsn)} to {lsn_text(backup.stop_lsn)} on timeline {backup.timeline}; "
         f"what was committed after {backup.finished_at:%Y-%m-%d %H:%M:%S%z} can be reached\n"
@@ -120,6 +123,12 @@ def _tell(one: MadeBase, folder: Path, talk: Console) -> None:
     for said in (one.note, one.warning):
         if said is not None:
             talk.print(f"note: {said}" if said is one.note else f"warning: {said}", style="yellow", highlight=False)
+
+
+def _unverified(backup: BaseBackup) -> str:
+    if backup.encryption is None:
+        return "not verified"
+    return f"encrypted, and not read again: verify it where {IDENTITY_SETTING} names the key"
 
 
 def setup(

@@ -14,6 +14,7 @@ from gasolinera.cli.data import AsJson, write_json
 from gasolinera.errors import InputError
 from gasolinera.ops import backup_files
 from gasolinera.ops.backup_testing import BackupTest, Trying, try_backup
+from gasolinera.ops.encryption import IDENTITY_SETTING, chosen_identities, read_identities
 from gasolinera.ops.reaching import reachable_operations
 from gasolinera.ops.recovery import Recovered, place_blockers, restore
 from gasolinera.ops.recovery_planning import RecoveryPlan, Target, plan_recovery, time_target
@@ -40,6 +41,9 @@ MoreWal = Annotated[
     list[Path] | None, typer.Option("--more-wal", help="Another folder with the log: a dead server's pg_wal, say.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be reached, and change nothing.")]
+Identity = Annotated[
+    Path | None, typer.Option("--identity", help=f"The file with the key; {IDENTITY_SETTING} otherwise.")
+]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not verify the backup first.")]
 Scratch = Annotated[Path | None, typer.Option("--scratch", help="Where the restored server may lie meanwhile.")]
 Tolerance = Annotated[
@@ -66,6 +70,7 @@ def pitr(  # noqa: PLR0913, PLR0917  a command's options are its arguments
     label: Label = None,
     system: System = None,
     more_wal: MoreWal = None,
+    identity: Identity = None,
     *,
     to_latest: ToLatest = False,
     before: Before = False,
@@ -78,7 +83,10 @@ def pitr(  # noqa: PLR0913, PLR0917  a command's options are its arguments
     if into is None and not dry_run:
         raise InputError("ops.no_place", "nothing says where the restored server shall lie", "--into, or --dry-run")
     root = (folder or backup_files.chosen_folder()).absolute()
-    plan = plan_recovery(root, chosen, system_identifier=system, label=label, more_wal=more_wal or ())
+    identities = chosen_identities() if identity is None else read_identities(identity)
+    plan = plan_recovery(
+        root, chosen, system_identifier=system, label=label, more_wal=more_wal or (), identities=identities
+    )
     if into is not None:
         plan = msgspec.structs.replace(plan, blockers=(*plan.blockers, *place_blockers(plan, into)))
     talk = Console(stderr=True)
@@ -89,7 +97,11 @@ def pitr(  # noqa: PLR0913, PLR0917  a command's options are its arguments
         plan.require()
         with talk.status("restoring") as status:
             restored = restore(
-                plan, into, verify=not no_verify, progress=lambda name: status.update(f"replaying {name}")
+                plan,
+                into,
+                verify=not no_verify,
+                identities=identities,
+                progress=lambda name: status.update(f"replaying {name}"),
             )
     if as_json:
         write_json(PitrAnswer(plan, restored))
