@@ -6,7 +6,7 @@ end: the system lets only one of several processes do either.
 
 import hashlib
 import os
-import tempfile
+import stat
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,13 +21,29 @@ _CHECK: Final = "reachable"
 
 
 def mark_of(place: str) -> Path:
-    """In the folder that systemd keeps for a unit, or the one for temporary files."""
-    folder = os.environ.get("STATE_DIRECTORY", "").split(":")[0] or tempfile.gettempdir()
-    return Path(folder) / f"gasolinera-outage-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
+    """In a folder of the account's own: below the one that systemd keeps for a unit, or where its programs keep state.
+
+    Not among temporary files, where anybody may lay a file of that name, and no outage would be told.
+    """
+    kept = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    state = os.environ.get("XDG_STATE_HOME", "")
+    if kept:
+        folder = Path(kept) / "alerts"
+    elif Path(state).is_absolute():
+        folder = Path(state) / "gasolinera" / "alerts"
+    else:
+        folder = _home() / ".local" / "state" / "gasolinera" / "alerts"
+    return folder / f"outage-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
 
 
 def tell_outage(receiver: Receiver, mark: Path, *, remind_after_s: float) -> Told | None:
-    """None: it is known already. When the telling fails the file goes, so that the next run tells."""
+    """None: it is known already. When the telling fails the file goes, so that the next run tells.
+
+    Where the folder is not ours alone, nothing is kept in it, and each run tells: too often is better than never.
+    """
+    now = datetime.now(UTC)
+    if not _is_made_private(mark.parent):
+        return tell(receiver, [_notice(receiver, "firing", now)])
     try:
         os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         kind: Kind = "firing"
@@ -37,7 +53,7 @@ def tell_outage(receiver: Receiver, mark: Path, *, remind_after_s: float) -> Tol
             return None
         kind = "reminder"
         mark.touch()
-    told = tell(receiver, [_notice(receiver, kind, datetime.now(UTC))])
+    told = tell(receiver, [_notice(receiver, kind, now)])
     if not told.is_good:
         mark.unlink(missing_ok=True)
     return told
@@ -45,7 +61,7 @@ def tell_outage(receiver: Receiver, mark: Path, *, remind_after_s: float) -> Tol
 
 def tell_end_of_outage(receiver: Receiver, mark: Path) -> Told | None:
     """None: there was none. The end is told once; who missed it sees it in `ops alerts list`."""
-    began = _changed_at(mark)
+    began = _changed_at(mark) if _is_private(mark.parent) else None
     if began is None:
         return None
     try:
@@ -55,9 +71,30 @@ def tell_end_of_outage(receiver: Receiver, mark: Path) -> Told | None:
     return tell(receiver, [_notice(receiver, "resolved", datetime.fromtimestamp(began, UTC))])
 
 
+def _home() -> Path:
+    with suppress(RuntimeError):
+        return Path.home()
+    return Path(os.devnull)  # an account without one: nothing can be kept there
+
+
+def _is_made_private(folder: Path) -> bool:
+    with suppress(OSError):  # a home that cannot be written, a file in the way
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _is_private(folder)
+
+
+def _is_private(folder: Path) -> bool:
+    """A folder itself, no link to one, that nobody else owns or writes to."""
+    with suppress(OSError):
+        found = folder.lstat()
+        is_closed = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == 0
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and is_closed
+    return False
+
+
 def _changed_at(mark: Path) -> float | None:
     with suppress(FileNotFoundError):
-        return mark.stat().st_mtime
+        return mark.lstat().st_mtime
     return None
 
 
