@@ -12,7 +12,7 @@ from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is i
 from typer.testing import CliRunner, Result
 
 from gasolinera.cli.app import app
-from gasolinera.errors import ConfigError
+from gasolinera.errors import ConfigError, ConflictError
 from gasolinera.ops.encryption import IDENTITY_SETTING, RECIPIENTS_SETTING
 from tests.conftest import drop
 from tests.ops.backups import rows_digest
@@ -74,7 +74,42 @@ def test_a_night_of_backups_from_the_key_to_the_restore(
     assert "employees id=1 different: shift, updated_at" in run("restore", "rows", "station", "-t", "employees").stdout
     assert "station in" in run("restore", "service", "station", "--from", made["location"], "--yes").stdout
     assert admin.execute("SELECT FROM station_schema.employees WHERE id = 1 AND shift = 'NIGHT'").fetchall() == []
-    assert run("backup", "expire", "--keep", "1", "--days", "0").stdout == ""
+    assert run("backup", "expire", "--keep", "2", "--days", "0").stdout == ""
+
+
+def test_what_a_restore_in_place_replaces_is_backed_up_before_unless_somebody_does_without(
+    run: Ops, admin: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def labels() -> list[str]:
+        return [one["label"] for one in json.loads(run("backup", "list", "--json").stdout)]
+
+    def shift() -> object:
+        return admin.execute("SELECT shift FROM station_schema.employees WHERE id = 1").fetchone()
+
+    said = ["restore", "service", "station", "--yes", "--from", run("backup", "service", "station").stdout.strip()]
+    first = shift()
+    admin.execute("UPDATE station_schema.employees SET shift = 'NIGHT' WHERE id = 1")
+    night = shift()
+    assert night != first
+    (old,) = labels()
+    dry = run("restore", "service", "station", "--dry-run").stderr
+    assert "what is there now is backed up first" in dry
+    assert "NOT backed up" in run("restore", "service", "station", "--dry-run", "--no-backup").stderr
+    assert run(*said, "--no-backup").exit_code == 0
+    assert (shift(), labels()) == (first, [old])
+    admin.execute("UPDATE station_schema.employees SET shift = 'NIGHT' WHERE id = 1")
+    told = run(*said)
+    assert shift() == first
+    (made,) = set(labels()) - {old}
+    assert f"gasolinera ops restore service station --from {made}" in told.stderr
+    assert run("restore", "service", "station", "--from", made, "--no-backup", "--yes").exit_code == 0
+    assert shift() == night
+    # What cannot be backed up is not replaced.
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GASOLINERA_BACKUP_FOLDER", str(tmp_path / "file"))
+    with pytest.raises(ConflictError, match="nothing was changed"):
+        run(*said)
+    assert shift() == night
 
 
 def test_damage_is_loud(run: Ops, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from gasolinera.errors import ConflictError, UnknownError
 from gasolinera.ops import operations_schema, roles
 from gasolinera.ops.bluegreen import Deployment, Outcome, Step, Try, abort, newest, perform_next, start
 from gasolinera.ops.bluegreen_steps import Means, aborting, steps_with
+from gasolinera.ops.dump_archives import opened_archive
 from gasolinera.ops.reaching import Operations
+from gasolinera.ops.restoring import restore_in_place
+from gasolinera.ops.safety_backups import back_up_first
 from tests.conftest import drop, project_at
 from vuelo.embedded import Server
 from vuelo.settings import Settings
@@ -257,7 +261,7 @@ def test_a_killed_process_leaves_a_try_that_the_next_one_ends(shop: Operations, 
 
 def test_an_abort_says_what_stays_and_can_take_it_back(shop: Operations, shop_url: str, site: Site) -> None:
     switched(shop, site)
-    _, kept = abort(shop, aborting(shop, undo=False, switch_command=None))
+    _, kept = abort(shop, aborting(shop, undo=False, switch_command=None, back_up=None))
     assert kept.did == (
         "traffic may go to the new release: direct it to the old one",
         "the migrations stay, and the old release works with them: shop from 2 on",
@@ -267,7 +271,7 @@ def test_an_abort_says_what_stays_and_can_take_it_back(shop: Operations, shop_ur
     assert ended is not None
     assert ended.outcome == "ABORTED"
     start(shop, release="r42", url=site.url)
-    _, nothing = abort(shop, aborting(shop, undo=True, switch_command=None))
+    _, nothing = abort(shop, aborting(shop, undo=True, switch_command=None, back_up=None))
     assert nothing.did == ("no migration was applied",), "the earlier deployment's are not this one's"
     assert "phone_number" in columns(shop_url)
 
@@ -278,12 +282,38 @@ def test_an_abort_undoes_only_when_nobody_of_the_new_release_is_connected(
     switched(shop, site)
     told = tmp_path / "back"
     with psycopg.connect(shop_url, application_name="gasolinera-auth@r41"):
-        _, refused = abort(shop, aborting(shop, undo=True, switch_command=f"touch {told}"))
+        _, refused = abort(shop, aborting(shop, undo=True, switch_command=f"touch {told}", back_up=None))
     assert told.exists(), "traffic goes back first"
     assert refused.refused[0].startswith("sessions of r41 are connected, which needs what would be undone")
-    _, done = abort(shop, aborting(shop, undo=True, switch_command=f"touch {told}"))
-    assert done.did == ("traffic was directed back", "the migrations were taken back: shop from 2 on")
+    _, done = abort(shop, aborting(shop, undo=True, switch_command=f"touch {told}", back_up=None))
+    assert done.did == (
+        "traffic was directed back",
+        "no backup was made of what was lost",
+        "the migrations were taken back: shop from 2 on",
+    )
     assert columns(shop_url) == {"id", "phone"}
+
+
+def test_what_an_undo_loses_is_in_a_backup_that_was_made_before(
+    shop: Operations, shop_url: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switched(shop, site)
+    with psycopg.connect(shop_url) as conn:
+        conn.execute("INSERT INTO shop.customers VALUES (1, NULL, '555')")
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("GASOLINERA_BACKUP_RECIPIENTS", raising=False)
+    monkeypatch.setenv("GASOLINERA_BACKUP_FOLDER", str(tmp_path / "file"))
+    undoing = aborting(shop, undo=True, switch_command=None, back_up=partial(back_up_first, shop))
+    with pytest.raises(ConflictError, match="nothing was changed"):
+        abort(shop, undoing)
+    assert "phone_number" in columns(shop_url)
+    monkeypatch.setenv("GASOLINERA_BACKUP_FOLDER", str(tmp_path / "backups"))
+    _, done = abort(shop, undoing)
+    assert columns(shop_url) == {"id", "phone"}
+    label = done.did[1].removeprefix("backed up before: ")
+    restore_in_place(shop, "shop", opened_archive(tmp_path / "backups" / label))
+    with psycopg.connect(shop_url) as conn:
+        assert conn.execute("SELECT * FROM shop.customers").fetchall() == [(1, None, "555")]
 
 
 def test_after_a_contract_migration_there_is_no_way_back(
@@ -296,6 +326,6 @@ def test_after_a_contract_migration_there_is_no_way_back(
         go_on(shop)
     assert columns(shop_url) == {"id", "phone_number"}, "the first of the two has run"
     with pytest.raises(ConflictError, match="contract migrations have run"):
-        abort(shop, aborting(shop, undo=False, switch_command=None))
+        abort(shop, aborting(shop, undo=False, switch_command=None, back_up=None))
     (tmp_path / "V4__fails.sql").write_text("-- vuelo: phase=contract\nSELECT 1;\n")
     assert go_on(shop).succeeded

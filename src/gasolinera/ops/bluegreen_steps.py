@@ -118,9 +118,16 @@ def _contract(operations: Operations, means: Means, deployment: Deployment) -> O
     return Outcome(did, (*problems_of(vuelo.info(operations.project)), *_not_ready(deployment)))
 
 
-def aborting(operations: Operations, *, undo: bool, switch_command: str | None) -> Perform:
+def aborting(
+    operations: Operations,
+    *,
+    undo: bool,
+    switch_command: str | None,
+    back_up: Callable[[Sequence[str]], str] | None,
+) -> Perform:
     """Traffic goes back by `switch_command`, where it went to the new release; with `undo` the migrations of this
-    deployment are taken back, which loses what was written into what they made.
+    deployment are taken back, which loses what was written into what they made. `back_up` is given the services that
+    this is of before, and gives the backup's label; what it raises leaves them as they are.
     """
 
     def perform(deployment: Deployment) -> Outcome:
@@ -142,6 +149,10 @@ def aborting(operations: Operations, *, undo: bool, switch_command: str | None) 
         refused = _sessions_of(operations, deployment.release)
         if refused:
             return Outcome(tuple(did), refused)
+        if back_up is None:
+            did.append("no backup was made of what was lost")
+        else:
+            did.append(f"backed up before: {back_up(sorted(targets))}")
         for service, version in targets.items():
             vuelo.undo(operations.project.only([service]), steps=None, target=version)
         return Outcome((*did, f"the migrations were taken back: {named}"))

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -15,6 +16,7 @@ from gasolinera.ops.bluegreen_steps import Means, aborting, steps_with
 from gasolinera.ops.checking import Group, Verdict
 from gasolinera.ops.checking_rounds import Wanted, check_operations
 from gasolinera.ops.reaching import Operations, reachable_operations
+from gasolinera.ops.safety_backups import back_up_first
 from gasolinera.ops.verifying import verify
 from vuelo.cli.confirm import confirm
 
@@ -47,6 +49,7 @@ Accept = Annotated[
 SkipDrift = Annotated[bool, typer.Option("--skip-drift", help="Do not compare the schemas with their migrations.")]
 WithoutDraw = Annotated[bool, typer.Option("--without-draw", help="Verify no draw, which takes a while.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Take back the migrations of this deployment, and lose their data.")]
+NoBackup = Annotated[bool, typer.Option("--no-backup", help="With --undo: do not back up first what it loses.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the database's name.")]
 
 
@@ -101,17 +104,20 @@ def abort_command(
     *,
     switch_command: BackCommand = None,
     undo: Undo = False,
+    no_backup: NoBackup = False,
     yes: Yes = False,
     environment: Environment = None,
     as_json: AsJson = False,
 ) -> None:
     """End the deployment before its time, and say what was undone. The old release works with what expanding made, so
-    that it may stay. Refused once contract migrations have run.
+    that it may stay; what --undo takes back is backed up before. Refused once contract migrations have run.
     """
     with reachable_operations(environment) as operations:
         if undo:
             confirm(operations.project, yes=yes)
-        deployment, done = abort(operations, aborting(operations, undo=undo, switch_command=switch_command))
+        back_up = None if no_backup else partial(back_up_first, operations)
+        perform = aborting(operations, undo=undo, switch_command=switch_command, back_up=back_up)
+        deployment, done = abort(operations, perform)
     _after(deployment, done, as_json=as_json)
 
 

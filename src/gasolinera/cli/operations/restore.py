@@ -23,12 +23,15 @@ from gasolinera.ops.restoring import (
     restore_elsewhere,
     restore_in_place,
 )
+from gasolinera.ops.safety_backups import back_up_first
 from vuelo.cli.confirm import Yes, confirm
 
 app = typer.Typer(help="Bring back a service, selected rows, or a whole server.", no_args_is_help=True)
 talk = Console(stderr=True)
 
 _FAILED = 1
+_BACKED_UP = "what is there now is backed up first"
+_GONE = "what is there now is NOT backed up first: it is gone for good"
 
 Environment = Annotated[str | None, typer.Option("--environment", "-e", help="development, test or production.")]
 Name = Annotated[str, typer.Argument(metavar="SERVICE", help="auth, station, coupon, redemption, ads or raffle.")]
@@ -48,6 +51,7 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=32, help="Connecti
 KeepOld = Annotated[bool, typer.Option("--keep-old", help="In place: rename the old schema instead of dropping it.")]
 LockTimeout = Annotated[float, typer.Option("--lock-timeout", min=0.1, help="Seconds to wait for who uses it.")]
 NoAnalyze = Annotated[bool, typer.Option("--no-analyze", help="Leave the statistics to autovacuum.")]
+NoBackup = Annotated[bool, typer.Option("--no-backup", help="In place: do not back up first what is there now.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be replaced, and change nothing.")]
 
 
@@ -64,23 +68,30 @@ def service_command(  # noqa: PLR0913  a command's options are its arguments
     keep_old: KeepOld = False,
     lock_timeout: LockTimeout = 10,
     no_analyze: NoAnalyze = False,
+    no_backup: NoBackup = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a service back: in place, all or nothing, or into another database. First look with --dry-run."""
+    """Bring a service back: in place, all or nothing, or into another database. First look with --dry-run. In place,
+    what is there now is backed up before.
+    """
     if database is not None and to is not None:
         raise InputError("ops.two_targets", "--database and --to exclude each other")
     with reachable_operations(environment) as operations:
         archive = open_archive_of(operations, name, source, identity)
         plan = plan_restore(operations, name, archive)
+        is_in_place = database is None and to is None
+        way_back = _way_back(plan, keep_old=keep_old, no_backup=no_backup) if is_in_place else None
         if dry_run:
-            write_json(plan) if as_json else _show_plan(plan)
+            write_json(plan) if as_json else _show_plan(plan, way_back)
             return
-        if database is None and to is None:
+        if is_in_place:
             _say(plan)
-            _say_lost(plan)
+            _say_lost(plan, way_back)
             confirm(operations.project.only([name]), yes=yes)
+            if way_back == _BACKED_UP:
+                _back_up(operations, name)
             with talk.status(f"restoring {name}"):
                 restored = restore_in_place(
                     operations, name, archive, keep_old=keep_old, lock_timeout_s=lock_timeout, analyze=not no_analyze
@@ -136,7 +147,23 @@ def _say(plan: RestorePlan) -> None:
     )
 
 
-def _say_lost(plan: RestorePlan) -> None:
+def _way_back(plan: RestorePlan, *, keep_old: bool, no_backup: bool) -> str | None:
+    """None: there is nothing yet to go back to."""
+    if all(one.now is None for one in plan.tables):
+        return None
+    if keep_old:
+        return "what is there now keeps its rows under another name, so no backup is made first"
+    return _GONE if no_backup else _BACKED_UP
+
+
+def _back_up(operations: Operations, name: str) -> None:
+    with talk.status(f"backing up {name} as it is now"):
+        label = back_up_first(operations, [name])
+    command = f"gasolinera ops restore service {name} --from {label}"
+    talk.print(f"the way back is {label}: {command}", highlight=False, soft_wrap=True)
+
+
+def _say_lost(plan: RestorePlan, way_back: str | None) -> None:
     """What the backup does not have at all."""
     gone = [f"{one.name} ({one.now:,} rows)" for one in plan.tables if one.in_backup is None and one.now is not None]
     if gone:
@@ -144,16 +171,18 @@ def _say_lost(plan: RestorePlan) -> None:
     if plan.closed:
         names = ", ".join(plan.closed)
         talk.print(f"dropped with the schema, made by somebody else: {names}", highlight=False, soft_wrap=True)
+    if way_back is not None:
+        talk.print(way_back, highlight=False, soft_wrap=True)
 
 
-def _show_plan(plan: RestorePlan) -> None:
+def _show_plan(plan: RestorePlan, way_back: str | None) -> None:
     _say(plan)
     table = Table("Table", "Rows now", "Rows in the backup", "Difference")
     for one in plan.tables:
         change = "" if one.now == one.in_backup else f"{(one.in_backup or 0) - (one.now or 0):+,}"
         table.add_row(one.name, _rows(one.now), _rows(one.in_backup), change)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
-    _say_lost(plan)
+    _say_lost(plan, way_back)
     if plan.dependents:
         talk.print(f"in the way, outside the schema: {', '.join(plan.dependents)}", highlight=False)
 
