@@ -11,9 +11,10 @@ from litestar.testing import TestClient
 from gasolinera.app import ALL_PARTS, create_app
 from gasolinera.config import Settings
 from gasolinera.ops import jobs_schema
-from gasolinera.ops.checking import Unit
+from gasolinera.ops.checking import CheckResult, Unit, Verdict
 from gasolinera.ops.checking_rules import RULES
 from gasolinera.ops.checking_words import amount_text
+from gasolinera.ops.pages_database import Look
 from gasolinera.wording import LANGUAGES, load_wording
 from gasolinera.worker import jobs_of
 from tests.web.looking import ADMINISTRATOR, ANA, HTML, STATION_ADMIN, cookie_of, token_in
@@ -168,6 +169,18 @@ def test_the_database_page_shows_what_is_wrong_with_what_to_do(looker: Looker) -
     assert ">Bien<" in shown.partition(">Réplicas</th>")[2].partition("</tr>")[0]
     assert "pg_stat_statements no está instalada" in shown
     assert "Ninguno registrado" in shown
+
+
+def test_advice_is_good_enough_for_the_health_of_a_database() -> None:
+    """As the exit code of `ops check` has it: a fresh demo, whose server has just begun, is healthy."""
+    rules = RULES
+    told = [
+        CheckResult(rule.name, verdict, rule.unit, 1.0, 0, (), None, rule.group, "db")
+        for rule, verdict in zip(rules, (Verdict.CRITICAL, Verdict.ADVICE, Verdict.GOOD), strict=False)
+    ]
+    assert Look(checks=tuple(told)).worst is Verdict.CRITICAL
+    assert Look(checks=tuple(told[1:])).worst is Verdict.GOOD
+    assert Look().worst is None
 
 
 def test_amounts_are_told_in_units_that_people_read() -> None:

@@ -57,9 +57,13 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def worst(self) -> Verdict | None:
-        """None where nobody has looked. What was skipped is no verdict on the database."""
+        """None where nobody has looked. What was skipped is no verdict on the database, and advice is good enough, as
+        it is for `ops check`.
+        """
         seen = [one.verdict for one in self.checks if one.verdict is not Verdict.SKIPPED]
-        return seen[0] if seen else None
+        if not seen:
+            return None
+        return Verdict.GOOD if seen[0] is Verdict.ADVICE else seen[0]
 
 
 class GroupLine(msgspec.Struct, frozen=True):
