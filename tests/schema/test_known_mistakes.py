@@ -10,6 +10,7 @@ import pytest
 from psycopg import errors
 from tests.schema import catalog
 from tests.schema.catalog import BY_NAME, SCHEMAS, SERVICES, SOURCE, Conn
+from tests.schema.redemption_steps import completed
 
 Connect = Callable[[str], Conn]
 
@@ -268,23 +269,8 @@ def test_exactly_one_function_makes_tickets(admin: Conn, as_role: Connect) -> No
 
 
 def test_completing_a_redemption_makes_its_tickets_once(admin: Conn, as_role: Connect) -> None:
-    [reference] = catalog.texts(
-        admin,
-        """
-        INSERT INTO redemption_schema.redemptions (
-            user_id, coupon_code, campaign_code, station_code, employee_number, terminal_code, validation_method,
-            fuel_type, fuel_litres, price_per_litre, original_amount, final_amount, currency, idempotency_key)
-        SELECT user_id, coupon_code, campaign_code, station_code, employee_number, terminal_code, validation_method,
-               fuel_type, fuel_litres, price_per_litre, original_amount, final_amount, currency, gen_random_uuid()::text
-          FROM redemption_schema.redemptions WHERE transaction_reference = 'RDM-20261101-000010'
-        RETURNING transaction_reference""",
-    )
     app = as_role("redemption_app")
-    app.execute(
-        "UPDATE redemption_schema.redemptions SET status = 'COMPLETED', tickets_earned = 2"
-        " WHERE transaction_reference = %s",
-        (reference,),
-    )
+    reference = completed(app, tickets=2)
     again = catalog.rows(
         app,
         """
