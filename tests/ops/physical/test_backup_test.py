@@ -1,7 +1,9 @@
 """The newest backup tried out: restored, looked at, and what came of it on record."""
 
+import json
 from collections.abc import Generator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -93,6 +95,25 @@ def test_a_logical_backup_is_tried_out_too(platform: Operations, ops: Connection
     assert result.services[0].rows == made.manifest.services[0].rows
     assert result.recovery_point == made.manifest.services[0].consistent_at
     catalogue.record_removal(ops, made.id)
+
+
+def test_one_row_too_few_makes_a_logical_backup_a_bad_one(
+    platform: Operations, ops: Connection, tmp_path: Path
+) -> None:
+    """Its manifest's counts are of the dump's own moment: there is nothing to tolerate."""
+    made = back_up(platform, Wanted(kind=Kind.SERVICE, services=("station",), folder=tmp_path))
+    (rows,) = [one.rows for one in made.manifest.services[0].tables if one.name == "employees"]
+    manifest = made.location / "manifest.json"
+    told = json.loads(manifest.read_bytes())
+    for table in told["services"][0]["tables"]:
+        table["rows"] += table["name"] == "employees"
+    manifest.write_text(json.dumps(told), encoding="utf-8")
+    digest = sha256(manifest.read_bytes()).hexdigest()
+    ops.execute("UPDATE ops_schema.backups SET manifest_sha256 = %s WHERE id = %s", (digest, made.id))
+    result = try_backup(platform, Trying(label=made.manifest.label, with_data_checks=False))
+    catalogue.record_removal(ops, made.id)
+    assert not result.succeeded
+    assert f"employees has {rows} rows instead of {rows + 1}" in (result.error or "")
 
 
 def test_a_backup_that_nobody_made_cannot_be_tried_out(platform: Operations) -> None:
