@@ -56,9 +56,13 @@ SELECT r.rolname || concat_ws(',', CASE WHEN r.rolsuper THEN ' superuser' END,
                               CASE WHEN r.rolcreaterole THEN ' createrole' END,
                               CASE WHEN r.rolcreatedb THEN ' createdb' END,
                               CASE WHEN r.rolbypassrls THEN ' bypassrls' END,
-                              CASE WHEN r.rolreplication THEN ' replication' END) AS object,
+                              CASE WHEN r.rolreplication THEN ' replication' END,
+                              CASE WHEN r.reads_all THEN ' pg_read_all_data' END) AS object,
        1.0::double precision AS amount, NULL::text AS why
-  FROM pg_roles AS r
+  FROM (SELECT p.*, EXISTS (SELECT FROM pg_auth_members AS m
+                              JOIN pg_roles AS g ON g.oid = m.roleid AND g.rolname = 'pg_read_all_data'
+                             WHERE m.member = p.oid) AS reads_all  -- the passwords' hashes among it
+          FROM pg_roles AS p) AS r
  WHERE (r.rolsuper AND r.rolcanlogin AND r.oid <> 10)
     OR ((r.rolname = 'ops'
          OR regexp_replace(r.rolname, '_(owner|app|ro)$', '') IN (
@@ -66,7 +70,7 @@ SELECT r.rolname || concat_ws(',', CASE WHEN r.rolsuper THEN ' superuser' END,
               FROM pg_namespace AS n
               JOIN pg_roles AS o ON o.oid = n.nspowner
              WHERE n.nspname = ANY (%(schemas)s)))
-        AND (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls OR r.rolreplication));
+        AND (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls OR r.rolreplication OR r.reads_all));
 
 -- name: remote_superusers
 -- Superusers who have come over the network.

@@ -54,7 +54,7 @@ def _said() -> Settings:
 
 @contextmanager
 def ops_session(ops_url: str, *, application_name: str = "gasolinera-ops") -> Generator[Connection]:
-    """A session in autocommit as the role ops, which owns `ops_schema` and reads everything in its database."""
+    """A session in autocommit as the role ops, which owns `ops_schema` and reads the services'."""
     with _session(ops_url, ROLE, application_name) as conn:
         yield conn
 

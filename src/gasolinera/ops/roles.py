@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import psycopg
 from psycopg import sql
@@ -12,6 +12,7 @@ from vuelo import Project, VueloError
 
 _LOCK_KEY = int.from_bytes(b"gasolina")
 _MAINTENANCE_DATABASE = "postgres"
+_READ: Final = ("USAGE ON SCHEMAS", "SELECT ON TABLES", "SELECT ON SEQUENCES")
 
 Connection = psycopg.Connection[Any]
 
@@ -35,6 +36,8 @@ def initialise(project: Project) -> list[str]:
                 made += _ensure_role(conn, app, "LOGIN")
                 made += _ensure_role(conn, reader, "LOGIN")
                 _grant_rights(conn, owner, app, reader)
+                _let_operations_read(conn, owner)
+            _forget_reading_all(conn)
     return made
 
 
@@ -84,7 +87,7 @@ def _grant_rights(conn: Connection, owner: str, app: str, reader: str) -> None:
         "GRANT {owner}, {app} TO CURRENT_USER",  # to become either; superusers can anyway
         # Only the form without IN SCHEMA takes the built-in right to execute away from everybody.
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
-        "GRANT pg_read_all_data, pg_monitor TO ops",
+        "GRANT pg_monitor TO ops",
         # On the role and not in the pool: these hold for every client, and behind a transaction pooler too.
         "ALTER ROLE {app} IN DATABASE {database} SET statement_timeout = '15s'",
         "ALTER ROLE {app} IN DATABASE {database} SET lock_timeout = '5s'",
@@ -92,3 +95,25 @@ def _grant_rights(conn: Connection, owner: str, app: str, reader: str) -> None:
         "ALTER ROLE {reader} IN DATABASE {database} SET default_transaction_read_only = on",
     ):
         conn.execute(sql.SQL(statement).format(**names))
+
+
+def _let_operations_read(conn: Connection, owner: str) -> None:
+    """What the owner has and what it will have. Not by pg_read_all_data, to which password hashes are data as well."""
+    role = sql.Identifier(owner)
+    for kind in _READ:
+        statement = sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT {} TO ops")
+        conn.execute(statement.format(role, sql.SQL(kind)))
+    held = conn.execute(
+        """SELECT nspname::text FROM pg_namespace WHERE nspowner = %s::regrole
+            ORDER BY nspname""",
+        (owner,),
+    ).fetchall()
+    for (schema,) in held:
+        for kind in ("USAGE ON SCHEMA {}", "SELECT ON ALL TABLES IN SCHEMA {}", "SELECT ON ALL SEQUENCES IN SCHEMA {}"):
+            conn.execute(sql.SQL(f"GRANT {kind} TO ops").format(sql.Identifier(str(schema))))
+
+
+def _forget_reading_all(conn: Connection) -> None:
+    """Roles made by an earlier release could read every password hash of the server."""
+    if conn.execute("SELECT pg_has_role('ops', 'pg_read_all_data', 'MEMBER')").fetchone() == (True,):
+        conn.execute("REVOKE pg_read_all_data FROM ops")

@@ -1,4 +1,6 @@
--- What GRANT and REVOKE would have to say, by object: the difference to what its owner and PUBLIC have without them.
+-- What GRANT and REVOKE would have to say, by object: the difference to what its owner and PUBLIC have without them. What
+-- the owner gives of each new table, sequence and schema of the database, wherever it lies, is the database's and no
+-- migration's: it is had without them as well. Of functions it is not taken so, for there it takes from PUBLIC.
 -- %(schema)s is the schema's name, %(left_out)s the tables that are not looked at.
 -- Columns: object, verb, privileges, target (as GRANT names it), grantee, grantable; owner (of future objects alone).
 WITH schema AS (
@@ -13,7 +15,10 @@ WITH schema AS (
 ), acls AS (
     SELECT kind || ' ' || name AS object, CASE relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || name AS target,
            NULL AS columns, NULL AS owner, relacl AS acl,
-           acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, relowner) AS usual
+           coalesce((SELECT d.defaclacl FROM pg_default_acl AS d
+                      WHERE d.defaclrole = relowner AND d.defaclnamespace = 0
+                        AND d.defaclobjtype = CASE relkind WHEN 'S' THEN 'S'::"char" ELSE 'r'::"char" END),
+                    acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, relowner)) AS usual
       FROM relations
     UNION ALL
     SELECT format('column %%s.%%I', r.name, a.attname), 'TABLE ' || r.name, format(' (%%I)', a.attname), NULL, a.attacl, NULL::aclitem[]
@@ -35,7 +40,9 @@ WITH schema AS (
      WHERE t.typtype IN ('e', 'd', 'r')
     UNION ALL
     SELECT format('schema %%I', %(schema)s::text), format('SCHEMA %%I', %(schema)s::text), NULL, NULL, nspacl,
-           acldefault('n', nspowner)
+           coalesce((SELECT d.defaclacl FROM pg_default_acl AS d
+                      WHERE d.defaclrole = nspowner AND d.defaclnamespace = 0 AND d.defaclobjtype = 'n'),
+                    acldefault('n', nspowner))
       FROM schema
     UNION ALL
     SELECT format('future %%s made by %%s', lower(k.kind), pg_get_userbyid(d.defaclrole)), k.kind, NULL,
