@@ -104,6 +104,10 @@ def test_what_a_restore_in_place_replaces_is_backed_up_before_unless_somebody_do
     assert f"gasolinera ops restore service station --from {made}" in told.stderr
     assert run("restore", "service", "station", "--from", made, "--no-backup", "--yes").exit_code == 0
     assert shift() == night
+    # Who restores once more without a name does not get back what was replaced.
+    assert run("restore", "service", "station", "--no-backup", "--yes").exit_code == 0
+    assert shift() == first
+    assert run("restore", "service", "station", "--from", made, "--no-backup", "--yes").exit_code == 0
     # What cannot be backed up is not replaced.
     (tmp_path / "file").touch()
     monkeypatch.setenv("GASOLINERA_BACKUP_FOLDER", str(tmp_path / "file"))

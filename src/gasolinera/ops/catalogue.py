@@ -23,6 +23,7 @@ Connection = psycopg.Connection[Any]
 
 _SQL: Final = load_queries("gasolinera.ops", "catalogue.sql")
 _MOST_ERROR: Final = 2000
+_SAFETY: Final = "-before"  # how labels of safety backups end
 
 
 class Kind(StrEnum):
@@ -116,11 +117,12 @@ class NewRestoreTest(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-def new_label(kind: Kind, services: Sequence[str], now: datetime | None = None) -> str:
+def new_label(kind: Kind, services: Sequence[str], now: datetime | None = None, *, is_safety: bool = False) -> str:
     """Such as `20261123T170512.204Z-service-auth`: labels sort by time, and no two processes make the same."""
     at = (now or datetime.now(UTC)).astimezone(UTC)
     what = services[0] if len(services) == 1 else f"{len(services)}-services"
-    return f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03}Z-{kind.lower()}-{what}"
+    ending = _SAFETY if is_safety else ""
+    return f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03}Z-{kind.lower()}-{what}{ending}"
 
 
 def begin(conn: Connection, new: NewBackup) -> int:
@@ -183,8 +185,12 @@ def backup_of(conn: Connection, label: str) -> Backup:
 
 
 def newest_good(conn: Connection, *, kinds: Sequence[Kind], service: str | None = None) -> Backup | None:
-    """Of those that ended well and that no verification has found damaged."""
-    return next((one for one in backups(conn, kinds=kinds, service=service) if one.is_good), None)
+    """Of those that ended well and that no verification has found damaged.
+
+    None that was made before something was replaced: it holds what somebody wanted to be rid of.
+    """
+    found = backups(conn, kinds=kinds, service=service)
+    return next((one for one in found if one.is_good and not one.label.endswith(_SAFETY)), None)
 
 
 def chain_of(conn: Connection, backup: Backup) -> list[Backup]:

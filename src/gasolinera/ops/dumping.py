@@ -53,13 +53,17 @@ _RESTRICT_LINE: Final = re.compile(r"^\\(un)?restrict .*\n", re.MULTILINE)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What to dump, where to, and how. `jobs`: connections at once, of the server and of this machine's processors."""
+    """What to dump, where to, and how. `jobs`: connections at once, of the server and of this machine's processors.
+
+    `is_safety`: of what is about to be replaced; no restore takes it unasked.
+    """
 
     kind: Kind
     services: tuple[str, ...]
     folder: Path
     jobs: int = 2
     encryption: Encryption | None = None
+    is_safety: bool = False
 
 
 class MadeBackup(msgspec.Struct, frozen=True):
@@ -104,7 +108,7 @@ def back_up(operations: Operations, wanted: Wanted, watch: Watch = lambda text: 
     with ops_session(operations.ops_url) as ops, recorded_run(ops, command, scope) as run:
         abouts = {service.name: _about(service) for service in services}
         first = abouts[services[0].name]
-        label = catalogue.new_label(wanted.kind, names)
+        label = catalogue.new_label(wanted.kind, names, is_safety=wanted.is_safety)
         location = wanted.folder.absolute() / label  # who asks for it may stand in another folder
         new = NewBackup(
             label=label,

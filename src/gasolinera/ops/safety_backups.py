@@ -24,6 +24,7 @@ def back_up_first(operations: Operations, services: Sequence[str]) -> str:
             services=tuple(services),
             folder=backup_files.chosen_folder(),
             encryption=chosen_encryption(),
+            is_safety=True,
         )
         return back_up(operations, wanted).location.name
     except (GasolineraError, VueloError, psycopg.Error, OSError) as error:
