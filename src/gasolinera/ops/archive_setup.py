@@ -96,8 +96,8 @@ def made_archive(server: PhysicalServer, root: Path, account: Account) -> Path:
     make_root(root.absolute())
     make_root(folder.parent)
     require_reachable(folder.parent, account)
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o700)
+    if not folder.exists():  # rights that were given to others since stay
+        folder.mkdir(mode=0o700)
     account.own(folder)
     return folder
 
