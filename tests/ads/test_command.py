@@ -32,6 +32,7 @@ def ads(settings: Settings) -> Command:
     return run
 
 
+@pytest.mark.timeout(300)  # a dozen commands, each a process of its own
 def test_an_operator_lists_approves_explains_and_brings_in_media(ads: Command, admin: Admin, tmp_path: Path) -> None:
     nothing_else_runs(admin)
     campaign_id, code = make_campaign(admin)
