@@ -1,7 +1,8 @@
 """An archive of write-ahead log: which segments lead from one position to another, and whether all are there.
 
 A name of 24 digits says timeline and number; `0000000N.history` says where timeline N left its parent. Several folders
-may make up one archive: the server's own, that of a base backup, one that was saved from a dead server.
+may make up one archive: the server's own, that of a base backup, one that was saved from a dead server. A segment that
+is sealed, as `wal_copying` names it, counts as the segment; nothing here needs a key.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Final
 import msgspec
 
 from gasolinera.errors import ConfigError, InputError
+from gasolinera.ops.wal_copying import is_whole, sealed_parts
 
 _SEGMENT: Final = re.compile(r"[0-9A-F]{24}")
 _HISTORY: Final = re.compile(r"([0-9A-F]{8})\.history")
@@ -31,7 +33,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
 class Coverage(msgspec.Struct, frozen=True):
     """The log from one segment on. `files` follow one another without a gap; `missing` lie between them and the last
-    one that is there; `damaged` have another size than a segment has.
+    one that is there; `damaged` have another size than a segment has, or were sealed twice with different contents.
     """
 
     first: int
@@ -66,6 +68,26 @@ def segment_number(name: str, segment_size: int) -> int:
     return int(name[8:16], 16) * ((1 << 32) // segment_size) + int(name[16:24], 16)
 
 
+def segment_of(path: Path) -> str | None:
+    """The name of the segment that a file is, plain or sealed."""
+    name = sealed_parts(path.name)[0] or path.name
+    return name if _SEGMENT.fullmatch(name) else None
+
+
+def is_sealed(path: Path) -> bool:
+    return bool(sealed_parts(path.name)[0])
+
+
+def has_segment(folder: Path, name: str) -> bool:
+    return any(segment_of(path) == name for path in _entries(folder) if path.name.startswith(name))
+
+
+def newest_is_sealed(folder: Path) -> bool:
+    """What the server archives now, as far as the folder says."""
+    found = [path for path in _entries(folder) if segment_of(path) is not None]
+    return bool(found) and is_sealed(max(found, key=lambda path: path.stat().st_mtime))
+
+
 def timelines(folders: Sequence[Path]) -> dict[int, list[Stretch]]:
     """Every timeline of which there is a history or a segment, with the stretches that lead to it, the oldest first."""
     found: dict[int, list[Stretch]] = {}
@@ -74,7 +96,7 @@ def timelines(folders: Sequence[Path]) -> dict[int, list[Stretch]]:
             history = _HISTORY.fullmatch(path.name)
             if history is not None:
                 found[int(history[1], 16)] = _stretches(int(history[1], 16), path.read_text())
-            elif _SEGMENT.fullmatch(path.name):
+            elif segment_of(path) is not None:
                 found.setdefault(int(path.name[:8], 16), [Stretch(int(path.name[:8], 16), 0)])
     return found
 
@@ -102,7 +124,7 @@ def newest_timeline(folders: Sequence[Path], through: int, at: int) -> int:
 
 def held_timelines(folders: Sequence[Path]) -> set[int]:
     """Those of which there is a segment."""
-    return {int(path.name[:8], 16) for folder in folders for path in _entries(folder) if _SEGMENT.fullmatch(path.name)}
+    return {int(path.name[:8], 16) for folder in folders for path in _entries(folder) if segment_of(path) is not None}
 
 
 def passes(path: Sequence[Stretch], timeline: int, at: int) -> bool:
@@ -127,10 +149,7 @@ def coverage(
     `of_servers`: those of them that were a server's own pg_wal. A server gives old files the names of segments to come:
     what is in them has not been written yet, and neither is it damaged.
     """
-    held: dict[str, Path] = {}
-    for folder in reversed(folders):
-        found = [one for one in _entries(folder) if _SEGMENT.fullmatch(one.name)]
-        held.update({one.name: one for one in found if folder not in of_servers or _is_begun(one, segment_size)})
+    held = _held(folders, segment_size, of_servers)
     first = start // segment_size
     last = max(
         (segment_number(name, segment_size) for name in held if _is_on(path, name, segment_size)), default=first - 1
@@ -144,8 +163,36 @@ def coverage(
             missing.append(names[0])
         elif not missing:
             files.append(there)
-    damaged = tuple(file.name for file in files if file.stat().st_size != segment_size)
+    twice = _sealed_twice(folders)
+    damaged = tuple(file.name for file in files if file in twice or not _has_right_size(file, segment_size))
     return Coverage(first, tuple(files), tuple(missing), damaged)
+
+
+def _held(folders: Sequence[Path], segment_size: int, of_servers: Sequence[Path]) -> dict[str, Path]:
+    """By the segment's name. In one folder the plain file wins, as it does for a recovery."""
+    held: dict[str, Path] = {}
+    for folder in reversed(folders):
+        found = [(name, one) for one in _entries(folder) if (name := segment_of(one)) is not None]
+        held.update({name: one for name, one in reversed(found) if is_sealed(one)})
+        plain = [one for name, one in found if one.name == name]
+        held.update({one.name: one for one in plain if folder not in of_servers or _is_begun(one, segment_size)})
+    return held
+
+
+def _has_right_size(file: Path, segment_size: int) -> bool:
+    return is_whole(str(file)) if is_sealed(file) else file.stat().st_size == segment_size
+
+
+def _sealed_twice(folders: Sequence[Path]) -> set[Path]:
+    """Where two servers have written, of which nobody can say which one is meant."""
+    twice: set[Path] = set()
+    for folder in folders:
+        digests: dict[str, set[str]] = {}
+        sealed = [(path, *sealed_parts(path.name)[:2]) for path in _entries(folder) if is_sealed(path)]
+        for _, name, digest in sealed:
+            digests.setdefault(name, set()).add(digest)
+        twice.update(path for path, name, _ in sealed if len(digests[name]) > 1)
+    return twice
 
 
 def _is_begun(segment: Path, segment_size: int) -> bool:
