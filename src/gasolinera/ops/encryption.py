@@ -125,11 +125,11 @@ def decrypt(source: BufferedIOBase, target: BufferedIOBase, identities: Sequence
         raise _not_authentic(error) from error
 
 
-def require_identity(identities: Sequence[x25519.Identity]) -> None:
+def require_identity(identities: Sequence[x25519.Identity], what: str = "the backup") -> None:
     """Raises DecryptionError `ops.no_key`."""
     if not identities:
         hint = f"set {IDENTITY_SETTING} to the file with the key that reads it"
-        raise DecryptionError("ops.no_key", "the backup is encrypted", hint)
+        raise DecryptionError("ops.no_key", f"{what} is encrypted", hint)
 
 
 def decrypt_into_pipe(

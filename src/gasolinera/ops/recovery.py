@@ -130,7 +130,7 @@ def restored_server(
         data,
         startable(plan.backup),
         bin_dir,
-        recovery=Recovery(plan.target, str(plan.timeline), plan.wal_folders),
+        recovery=Recovery(plan.target, str(plan.timeline), plan.wal_folders, keys=tuple(map(str, identities))),
         is_scratch=is_scratch,
         progress=progress,
     ) as server:

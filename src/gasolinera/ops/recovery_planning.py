@@ -20,12 +20,14 @@ from gasolinera.ops.wal_archive import (
     Coverage,
     Stretch,
     coverage,
+    has_segment,
     held_timelines,
     lsn_text,
     newest_timeline,
     parse_lsn,
     passes,
     segment_name,
+    segment_of,
     timelines,
 )
 from gasolinera.ops.wal_reading import Record, first_record_from, read_records
@@ -120,7 +122,7 @@ def plan_recovery(
     identities: Identities = (),
 ) -> RecoveryPlan:
     """From what lies in `root` and nothing else. `more_wal`: folders with segments besides, such as a dead server's
-    pg_wal. `identities` are needed where the only log is that in an encrypted backup.
+    pg_wal. `identities` are needed where the log is encrypted, or the only one is that in an encrypted backup.
 
     Raises DecryptionError, UnknownError `ops.backup_unknown`, InputError `ops.which_server`,
     ConfigError `ops.no_program`.
@@ -192,7 +194,7 @@ def _folders(sources: _Sources, backup: BaseBackup) -> Generator[list[Path]]:
         return
     numbers = range(backup.start_lsn // backup.segment_size, (backup.stop_lsn - 1) // backup.segment_size + 1)
     own = [segment_name(backup.timeline, number, backup.segment_size) for number in numbers]
-    if all(any((folder / name).is_file() for folder in folders) for name in own):
+    if all(any(has_segment(folder, name) for folder in folders) for name in own):
         yield folders
         return
     with unsealed_log(sources.root / backup.label, sources.identities) as log:
@@ -209,7 +211,7 @@ def _planned(sources: _Sources, target: Target, backup: BaseBackup, found: list[
             hint = "choose an older backup with --backup, or another timeline"
             message = f"timeline {timeline} left before the backup {backup.label} was made"
             blockers.append(Blocker("ops.timeline", message, hint))
-        outcome, trouble = _searched(backup, target, covered)
+        outcome, trouble = _searched(backup, target, covered, sources.identities)
         blockers += trouble
         if not outcome.is_reached or target.kind == "latest":
             blockers += _gaps(covered, outcome)
@@ -222,7 +224,7 @@ def _planned(sources: _Sources, target: Target, backup: BaseBackup, found: list[
         timeline=timeline,
         wal_folders=tuple(str(folder.absolute()) for folder in [*sources.more_wal, sources.archive(backup)]),
         first_segment=segment_name(backup.timeline, covered.first, backup.segment_size),
-        last_segment=covered.files[-1].name if covered.files else None,
+        last_segment=segment_of(covered.files[-1]) if covered.files else None,
         missing=covered.missing,
         damaged=covered.damaged,
         reached_at=outcome.last.at if outcome.last else None,
@@ -248,14 +250,16 @@ def _other_timelines(folders: Sequence[Path], timeline: int) -> list[int]:
     return sorted(set(timelines(folders)) - {timeline})
 
 
-def _searched(backup: BaseBackup, target: Target, covered: Coverage) -> tuple[Found, list[Blocker]]:
+def _searched(
+    backup: BaseBackup, target: Target, covered: Coverage, identities: Identities
+) -> tuple[Found, list[Blocker]]:
     program = find_program("pg_waldump", backup.version // 10_000, exactly=True).path
     last: Record | None = None
     at_lsn = None
     if target.kind == "lsn":
-        at_lsn = first_record_from(program, covered, parse_lsn(target.value), backup.segment_size)
+        at_lsn = first_record_from(program, covered, parse_lsn(target.value), backup.segment_size, identities)
     try:
-        for record in read_records(program, covered, backup.start_lsn, backup.segment_size):
+        for record in read_records(program, covered, backup.start_lsn, backup.segment_size, identities):
             if record.lsn >= backup.stop_lsn and _is_stop(target, record, at_lsn):
                 is_last = target.kind == "xid" and target.inclusive and record.kind == "COMMIT"
                 return Found(record if is_last else last, record, is_reached=True), []

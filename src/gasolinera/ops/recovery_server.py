@@ -4,6 +4,7 @@
 over (hot_standby off), and what counts is that the server answers, or that its process has ended.
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -14,16 +15,19 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import pyrage
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
 from gasolinera.errors import ConfigError, GasolineraError
 from gasolinera.ops import wal_copying
 from gasolinera.ops.recovery_planning import Target
+from gasolinera.ops.wal_archive import is_sealed
 from vuelo.installation import Account, server_account
 
 _PORT: Final = "5432"  # of the socket's name; nothing listens on the network
@@ -65,12 +69,15 @@ class Startable(msgspec.Struct, frozen=True):
 
 
 class Recovery(msgspec.Struct, frozen=True):
-    """Where to, and where the log comes from: folders, or a command of another tool's."""
+    """Where to, and where the log comes from: folders, or a command of another tool's. `keys`: of age, for a log that
+    is encrypted; they are secret.
+    """
 
     target: Target
     timeline: str
     wal_folders: tuple[str, ...] = ()
     restore_command: str | None = None
+    keys: tuple[str, ...] = ()
 
 
 class RecoveredServer(msgspec.Struct, frozen=True):
@@ -121,7 +128,7 @@ def recovered_server(
             settings = {key: value for key, value in settings.items() if key not in wanted} | wanted
         own_tree(data / "recovery.signal", account)
         own_tree(place, account)
-        process = _start(bin_dir, data, settings, log, account)
+        process = _start(bin_dir, data, settings, log, account, () if recovery is None else recovery.keys)
         try:
             began = time.monotonic()
             _wait(process, place, log, within_s, progress)
@@ -145,23 +152,31 @@ def _files(place: Path) -> dict[str, str]:
 
 
 def _recovery_settings(recovery: Recovery, place: Path, account: Account) -> dict[str, str]:
-    target, command = recovery.target, recovery.restore_command
+    target, command, is_sealed_log = recovery.target, recovery.restore_command, False
     if command is None:
         there = [folder for folder in recovery.wal_folders if Path(folder).is_dir()]
         for folder in there:
             _require_readable(Path(folder), account)
-        command = copying_command(["get", "%f", "%p", *there], place, account) if there else "false"
+        is_sealed_log = bool(recovery.keys) and any(is_sealed(path) for one in there for path in Path(one).iterdir())
+        command = (
+            copying_command(["get", "%f", "%p", *there], place, account, seals=is_sealed_log) if there else "false"
+        )
     settings = {"recovery_target_timeline": recovery.timeline, "restore_command": command}
+    if is_sealed_log:
+        # Looking ahead asks for the segment behind the target's: one that cannot be decrypted must not stop it.
+        settings["recovery_prefetch"] = "off"
     if target.kind != "latest":
         settings[f"recovery_target_{target.kind}"] = target.value
         settings["recovery_target_inclusive"] = "on" if target.inclusive else "off"
     return settings
 
 
-def copying_command(arguments: Sequence[str], spare: Path, account: Account) -> str:
+def copying_command(arguments: Sequence[str], spare: Path, account: Account, *, seals: bool = False) -> str:
     """A shell command for the server's settings that copies one file of the log, by our own program.
 
-    What the server's account cannot reach is copied to `spare`. Raises ConfigError `ops.no_python` when there is no
+    What the server's account cannot reach is copied to `spare`. `seals`: it encrypts or decrypts, too.
+
+    Raises ConfigError `ops.no_python` when there is no
     interpreter that it may run.
     """
     script = Path(wal_copying.__file__)
@@ -173,8 +188,29 @@ def copying_command(arguments: Sequence[str], spare: Path, account: Account) -> 
     if python is None:
         hint = f"install python3 in {_PYTHONS[0].parent}"
         raise ConfigError("ops.no_python", "the account that the server runs as can run no Python", hint)
-    words = [str(python), "-I", "-S", str(script), *arguments]
+    library = ["--library", str(_library(spare, account))] if seals else []
+    words = [str(python), "-I", "-S", str(script), *library, *arguments]
     return " ".join(word if word in ("%p", "%f") else shlex.quote(word.replace("%", "%%")) for word in words)
+
+
+def _library(spare: Path, account: Account) -> Path:
+    """Where that program finds pyrage, which works with every Python 3: here, or in a copy that never changes."""
+    package = Path(pyrage.__file__).parent
+    if account.can_reach(package):
+        return package.parent
+    copy = spare / f"pyrage-{version('pyrage')}"
+    if not copy.exists():
+        making = Path(tempfile.mkdtemp(dir=spare))
+        shutil.copytree(package, making / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        for one in (making, *making.rglob("*")):
+            one.chmod(0o755 if one.is_dir() else 0o644)
+        try:
+            making.rename(copy)
+        except OSError:
+            if not copy.exists():  # else another process finished the same copy first
+                raise
+            shutil.rmtree(making)
+    return copy
 
 
 def _may_run(program: Path, account: Account) -> bool:
@@ -212,7 +248,7 @@ def own_tree(path: Path, account: Account) -> None:
 
 
 def _start(
-    bin_dir: Path, data: Path, settings: Mapping[str, str], log: Path, account: Account
+    bin_dir: Path, data: Path, settings: Mapping[str, str], log: Path, account: Account, keys: Sequence[str]
 ) -> "subprocess.Popen[bytes]":
     data.chmod(0o700)
     arguments = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -224,6 +260,7 @@ def _start(
             stdout=output,
             stderr=output,
             cwd=data,
+            env={**os.environ, wal_copying.KEYS: "\n".join(keys)} if keys else None,
             start_new_session=True,  # Ctrl-C in our terminal must not reach the server before we are done with it
             user=user,
             group=group,
