@@ -150,11 +150,12 @@ def test_a_restore_point_that_is_not_in_the_archive_is_no_success(run: Ops) -> N
     assert said.exit_code == 1
 
 
-def test_who_encrypts_is_told_what_is_not(run: Ops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(RECIPIENTS_SETTING, str(x25519.Identity.generate().to_public()))
-    (tmp_path / "file").touch()
-    words = ["ops", "backup", "base", "--folder", str(tmp_path / "file")]
-    assert "the log's archive is not encrypted" in CliRunner().invoke(app, words).stderr
+def test_setup_has_the_log_sealed_where_recipients_are_named(run: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipient = str(x25519.Identity.generate().to_public())
+    assert "--for" not in run("backup", "setup", "--print").stdout
+    monkeypatch.setenv(RECIPIENTS_SETTING, recipient)
+    assert f"--for {recipient}'" in run("backup", "setup", "--print").stdout
+    assert "--for" not in run("backup", "setup", "--print", "--plain").stdout
 
 
 def test_a_service_comes_back_from_a_folder_alone_to_a_server_that_has_nothing(

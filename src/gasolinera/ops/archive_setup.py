@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from psycopg import sql
 from gasolinera.errors import ConfigError, ConflictError
 from gasolinera.ops.base_backups import make_root, wal_folder_of
 from gasolinera.ops.base_servers import PhysicalServer
+from gasolinera.ops.encryption import Encryption
 from gasolinera.ops.recovery_server import copying_command, require_reachable
 from vuelo.installation import Account
 
@@ -30,8 +32,12 @@ class ArchiveSetup(msgspec.Struct, frozen=True):
     waits_for_restart: tuple[str, ...]
 
 
-def set_up_archive(server: PhysicalServer, root: Path, *, every_s: int = 60) -> ArchiveSetup:
+def set_up_archive(
+    server: PhysicalServer, root: Path, *, every_s: int = 60, encryption: Encryption | None = None
+) -> ArchiveSetup:
     """A segment leaves at least each `every_s` seconds while anything is written: so much may be lost with the machine.
+
+    `encryption`: for whom segments are sealed from now on; what is in the archive stays as it is.
 
     Raises ConfigError `ops.not_superuser`, `ops.server_elsewhere`, `ops.foreign_server`, `ops.folder_closed`;
     ConflictError `ops.archive_taken` where another tool has the log.
@@ -43,7 +49,7 @@ def set_up_archive(server: PhysicalServer, root: Path, *, every_s: int = 60) -> 
         _refuse_other_archive(conn)
     account = account_of(server)
     folder = made_archive(server, root, account)
-    wanted = _own_settings(server, folder, account, every_s)
+    wanted = _own_settings(server, folder, account, every_s, encryption)
     with psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn:
         for name, value in wanted.items():
             conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
@@ -102,20 +108,37 @@ def made_archive(server: PhysicalServer, root: Path, account: Account) -> Path:
     return folder
 
 
-def archive_lines(server: PhysicalServer, root: Path, *, every_s: int) -> tuple[str, ...]:
+def archive_lines(
+    server: PhysicalServer, root: Path, *, every_s: int, encryption: Encryption | None = None
+) -> tuple[str, ...]:
     """For a server on another machine, where the folder must be one that both reach. Changes nothing."""
     command = f"gasolinera ops archive-wal %p {shlex.quote(str(wal_folder_of(root, server.system_identifier)))}"
+    recipients = () if encryption is None else encryption.recipients
+    command = " ".join([command, *sealing_words(recipients)])
     return _lines(_settings(server, command, every_s))
 
 
-def _own_settings(server: PhysicalServer, folder: Path, account: Account, every_s: int) -> dict[str, str]:
+def _own_settings(
+    server: PhysicalServer, folder: Path, account: Account, every_s: int, encryption: Encryption | None
+) -> dict[str, str]:
     spare = folder.parent / _SPARE
     spare.mkdir(exist_ok=True)
     spare.chmod(0o755)
-    command = copying_command(["put", "%p", str(folder)], spare, account)
+    arguments = ["put", "%p", str(folder), *sealing_words(() if encryption is None else encryption.recipients)]
+    command = copying_command(arguments, spare, account, seals=encryption is not None)
     if not any(spare.iterdir()):
         spare.rmdir()
     return _settings(server, command, every_s)
+
+
+def seals(command: str) -> bool:
+    """Whether an archive_command is one of ours that has recipients."""
+    return any(word in command for word in _OURS) and " --for age1" in command
+
+
+def sealing_words(recipients: Sequence[str]) -> list[str]:
+    """They are public, so they may stand in a setting."""
+    return [word for one in recipients for word in ("--for", one)]
 
 
 def _settings(server: PhysicalServer, command: str, every_s: int) -> dict[str, str]:

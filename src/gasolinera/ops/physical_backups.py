@@ -14,6 +14,7 @@ from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is i
 
 from gasolinera.errors import ConfigError, GasolineraError, InputError
 from gasolinera.ops import catalogue
+from gasolinera.ops.archive_setup import seals
 from gasolinera.ops.backup_files import require_seen, sha256_of
 from gasolinera.ops.base_backups import (
     DESCRIPTION,
@@ -25,18 +26,19 @@ from gasolinera.ops.base_backups import (
     label_for,
     require_increments,
     take,
+    wal_folder_of,
 )
 from gasolinera.ops.base_servers import Archiving, PhysicalServer, archiving, physical_servers, require_copyable
 from gasolinera.ops.catalogue import PHYSICAL, Engine, Kind, Made, NewBackup
 from gasolinera.ops.copy_verifying import verify_copy
 from gasolinera.ops.dump_archives import Verification
-from gasolinera.ops.encryption import IDENTITY_SETTING
+from gasolinera.ops.encryption import IDENTITY_SETTING, DecryptionError
 from gasolinera.ops.manifests import NAME
 from gasolinera.ops.pgbackrest_backups import verify_by_pgbackrest
 from gasolinera.ops.programs import find_program
 from gasolinera.ops.reaching import Operations, ops_session
 from gasolinera.ops.runs import recorded_run
-from gasolinera.ops.wal_archive import Coverage, gaps, lsn_text, remove_before, segment_number
+from gasolinera.ops.wal_archive import Coverage, gaps, lsn_text, newest_is_sealed, remove_before, segment_number
 from gasolinera.ops.wal_reading import read_records
 
 Connection = psycopg.Connection[Any]
@@ -62,7 +64,8 @@ class WantedBase(msgspec.Struct, frozen=True, kw_only=True):
 
 class MadeBase(msgspec.Struct, frozen=True, kw_only=True):
     """`warning`: what keeps the backup from being worth what it looks like. `note`: why it is a full one after all.
-    `verified_by` None: nobody has read it to its end, for want of the key it may be.
+    `verified_by` None: nobody has read it to its end, for want of the key it may be. `log_is_plain`: though this
+    is not.
     """
 
     id: int
@@ -71,6 +74,7 @@ class MadeBase(msgspec.Struct, frozen=True, kw_only=True):
     warning: str | None
     note: str | None
     took_s: float
+    log_is_plain: bool = False
 
 
 def back_up_servers(operations: Operations, wanted: WantedBase, watch: Watch = lambda _: None) -> list[MadeBase]:
@@ -118,8 +122,28 @@ def _back_up(conn: Connection, server: PhysicalServer, wanted: WantedBase, watch
         took_s = time.monotonic() - began
         run.result = {"label": label, "size_bytes": backup.size_bytes, "verified_by": verified_by, "warning": warning}
     return MadeBase(
-        id=backup_id, backup=backup, verified_by=verified_by, warning=warning, note=note, took_s=round(took_s, 3)
+        id=backup_id,
+        backup=backup,
+        verified_by=verified_by,
+        warning=warning,
+        note=note,
+        took_s=round(took_s, 3),
+        log_is_plain=backup.encryption is not None and not _seals_log(server, wanted.folder),
     )
+
+
+def _seals_log(server: PhysicalServer, root: Path) -> bool:
+    """As the server's archive_command says, or the newest segment where it tells us nothing."""
+    with psycopg.connect(server.url, autocommit=True, application_name="gasolinera-ops") as conn:
+        try:
+            row = conn.execute("SELECT current_setting('archive_command')").fetchone()
+            return row is not None and seals(str(row[0]))
+        except psycopg.errors.InsufficientPrivilege:
+            pass
+    try:
+        return newest_is_sealed(wal_folder_of(root, server.system_identifier))
+    except ConfigError:  # it is the server's own, and closed to us
+        return False
 
 
 def _contents(backup: BaseBackup) -> dict[str, Any]:
@@ -197,8 +221,8 @@ def verify_physical(backup: catalogue.Backup, identities: Identities = ()) -> Ve
         problems = [*verified.problems, *problems]
         notes.append(f"files verified by {verified.by}")
     try:
-        found, noted = _verified_log(backup, described)
-    except ConfigError as error:
+        found, noted = _verified_log(backup, described, identities)
+    except (ConfigError, DecryptionError) as error:  # of this host, or of its key
         return Verification(backup.label, tuple(problems), tuple(notes), error.message)
     return Verification(backup.label, (*problems, *found), (*notes, *noted), unread)
 
@@ -210,22 +234,28 @@ def _other_manifest(backup: catalogue.Backup, described: BaseBackup) -> list[str
     return [f"{NAME if described.encryption is None else DESCRIPTION} is not the one that was written"]
 
 
-def _verified_log(backup: catalogue.Backup, described: BaseBackup) -> tuple[list[str], list[str]]:
-    """Problems and notes. Raises ConfigError."""
+def _verified_log(
+    backup: catalogue.Backup, described: BaseBackup, identities: Identities
+) -> tuple[list[str], list[str]]:
+    """Problems and notes. Raises ConfigError; DecryptionError `ops.no_key`, `ops.wrong_key` of a log that is whole by
+    its names and sizes.
+    """
     folder = backup.path.parent / "wal" / described.system_identifier
     covered = gaps(folder, described.stop_lsn, described.timeline, described.segment_size)
     notes: list[str] = []
     if not covered.files and not covered.missing:
         notes.append("no log after it is archived: it can be restored to its own end only")
     following = [one for one in found_backups(backup.path.parent) if _follows(one, described)]
-    return _log_problems(described, covered, following[-1] if following else None), notes
+    return _log_problems(described, covered, following[-1] if following else None, identities), notes
 
 
 def _follows(other: BaseBackup, backup: BaseBackup) -> bool:
     return other.system_identifier == backup.system_identifier and other.start_lsn > backup.start_lsn
 
 
-def _log_problems(backup: BaseBackup, covered: Coverage, following: BaseBackup | None) -> list[str]:
+def _log_problems(
+    backup: BaseBackup, covered: Coverage, following: BaseBackup | None, identities: Identities
+) -> list[str]:
     if following is not None:
         last = following.stop_lsn // backup.segment_size
         covered = Coverage(
@@ -239,7 +269,7 @@ def _log_problems(backup: BaseBackup, covered: Coverage, following: BaseBackup |
     if not problems:
         program = find_program("pg_waldump", backup.version // 10_000, exactly=True).path
         try:
-            for _ in read_records(program, covered, backup.stop_lsn, backup.segment_size):
+            for _ in read_records(program, covered, backup.stop_lsn, backup.segment_size, identities):
                 pass
         except InputError as error:
             problems.append(error.message)

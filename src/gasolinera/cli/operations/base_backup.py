@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gasolinera.cli.data import AsJson, write_json
 from gasolinera.ops import backup_files, wal_copying
-from gasolinera.ops.archive_setup import ArchiveSetup, archive_lines, set_up_archive
+from gasolinera.ops.archive_setup import ArchiveSetup, archive_lines, sealing_words, set_up_archive
 from gasolinera.ops.base_backups import BaseBackup, Taking
 from gasolinera.ops.base_servers import physical_servers
 from gasolinera.ops.encryption import IDENTITY_SETTING, chosen_encryption, chosen_identities
@@ -24,8 +24,8 @@ from gasolinera.ops.wal_archive import lsn_text
 _MEGABYTE = 1024 * 1024
 _NOT_DONE = 1
 _LOG_IS_PLAIN = (
-    "the log's archive is not encrypted, though this backup is: put it on an encrypted disk, "
-    "or have pgBackRest encrypt its repository"
+    "the log's archive is not encrypted, though this backup is: `gasolinera ops backup setup` has the server seal it "
+    "from now on where recipients are named"
 )
 
 Environment = Annotated[str | None, typer.Option("--environment", "-e", help="development, test or production.")]
@@ -84,12 +84,12 @@ def base(  # noqa: PLR0913  a command's options are its arguments
         identities=tuple(chosen_identities()) if encryption is not None and not no_verify else (),
     )
     talk = Console(stderr=True)
-    if encryption is not None:
-        talk.print(f"warning: {_LOG_IS_PLAIN}", style="yellow", highlight=False, soft_wrap=True)
     with reachable_operations(environment) as operations:
         progress = nullcontext() if as_json else talk.status("looking at the servers")
         with progress as shown:
             made = back_up_servers(operations, wanted, (lambda _: None) if shown is None else shown.update)
+    if any(one.log_is_plain for one in made):
+        talk.print(f"warning: {_LOG_IS_PLAIN}", style="yellow", highlight=False, soft_wrap=True)
     if as_json:
         write_json(made)
         return
@@ -138,16 +138,24 @@ def setup(
     environment: Environment = None,
     *,
     only_print: Print = False,
+    plain: Plain = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have servers archive their log, so that a restore can reach any moment, not only those of backups."""
+    """Have servers archive their log, so that a restore can reach any moment, not only those of backups.
+
+    Encrypted where GASOLINERA_BACKUP_RECIPIENTS says for whom, from now on: what is in the archive stays as it is.
+    """
     root = folder or backup_files.chosen_folder()
+    encryption = None if plain else chosen_encryption()
     with reachable_operations(environment) as operations:
         servers = physical_servers(operations, service)
         if only_print:
-            done = [ArchiveSetup("", archive_lines(server, root, every_s=every), ()) for server in servers]
+            done = [
+                ArchiveSetup("", archive_lines(server, root, every_s=every, encryption=encryption), ())
+                for server in servers
+            ]
         else:
-            done = [set_up_archive(server, root, every_s=every) for server in servers]
+            done = [set_up_archive(server, root, every_s=every, encryption=encryption) for server in servers]
     if as_json:
         write_json(done)
         return
@@ -193,15 +201,18 @@ def _point_line(point: RestorePoint) -> str:
 def archive_wal(
     path: Annotated[Path, typer.Argument(help="As %p says.")],
     folder: Annotated[Path, typer.Argument(help="The archive.")],
+    recipients: Annotated[list[str] | None, typer.Option("--for", help="Encrypt segments for it.")] = None,
 ) -> None:
     """Copy one file of the log into an archive. A server's archive_command may be this; `setup` sets a faster one."""
-    raise typer.Exit(wal_copying.main(["put", str(path), str(folder)]))
+    raise typer.Exit(wal_copying.main(["put", str(path), str(folder), *sealing_words(recipients or ())]))
 
 
 def restore_wal(
     name: Annotated[str, typer.Argument(help="As %f says.")],
     path: Annotated[Path, typer.Argument(help="As %p says.")],
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Archives, the first that has it wins.")],
+    identity: Annotated[Path | None, typer.Option("--identity", envvar=IDENTITY_SETTING, help="With the key.")] = None,
 ) -> None:
     """Copy one file of the log out of an archive, as a restore_command."""
-    raise typer.Exit(wal_copying.main(["get", name, str(path), *map(str, folders)]))
+    key = [] if identity is None else ["--identity", str(identity)]
+    raise typer.Exit(wal_copying.main(["get", name, str(path), *map(str, folders), *key]))
