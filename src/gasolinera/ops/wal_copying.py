@@ -274,21 +274,20 @@ class _Deflating(io.BufferedIOBase):
 
 
 def _seal(source: str, target: str, recipients: "Sequence[str]") -> int:
-    """A new file for its owner's eyes, on the disk; gives the size of what was encrypted."""
+    """A new file on the disk, open to whom the folder opens its files; gives the size of what was encrypted."""
     pyrage = _pyrage()
     try:
         made_for = [pyrage.x25519.Recipient.from_str(word) for word in recipients]
     except pyrage.RecipientError:
         raise SealedError(f"no recipient of age is among {', '.join(recipients)}") from None
-    opened = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(opened, "wb") as writer, open(source, "rb", buffering=0) as file:
+    with open(target, "wb") as writer, open(source, "rb", buffering=0) as file:
         reader = _Deflating(file)
         try:
             pyrage.encrypt_io(reader, writer, made_for)
         except pyrage.EncryptError as error:
             raise SealedError(str(error)) from error
         writer.flush()
-        os.fsync(opened)
+        os.fsync(writer.fileno())
     return reader.size
 
 
