@@ -76,6 +76,13 @@ def test_a_backup_is_on_record_from_its_beginning_to_its_removal(ops: Connection
         catalogue.backup_of(ops, "four")
 
 
+def test_backups_of_what_was_replaced_never_push_out_those_that_a_restore_takes() -> None:
+    """Three restores in a bad night, and then expiring: the backup that they were made from is still there."""
+    wanted = [_made(10, days=40), _made(11, days=50)]
+    safety = [_made(number, days=30 + number, label=f"b{number}-before") for number in (1, 2, 3)]
+    assert _gone([*safety, *wanted], keep=1, days=7) == [2, 3, 11]
+
+
 def test_what_is_young_or_among_the_newest_stays_and_never_goes_the_last_good_one() -> None:
     found = [_made(number, days=number) for number in range(1, 11)]
     assert _gone(found, keep=3, days=5) == [6, 7, 8, 9, 10]

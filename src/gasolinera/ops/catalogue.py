@@ -223,15 +223,16 @@ def record_restore_test(conn: Connection, test: NewRestoreTest) -> int:
 def expirable(found: Sequence[Backup], retention: Retention, now: datetime) -> list[Backup]:
     """Which backups may go, those that others build on last. Pure.
 
-    A chain goes as a whole: its age is that of its newest member. Of each sort (kind, engine and services) the newest
-    `keep` good chains stay, and always one; where none is good, the newest that was made at all: a bad one may be all
-    there is to bring back. What failed goes when it is old enough; what still runs does not.
+    A chain goes as a whole: its age is that of its newest member. Of each sort (kind, engine, services, and whether it
+    was made before something was replaced) the newest `keep` good chains stay, and always one; where none is good, the
+    newest that was made at all: a bad one may be all there is to bring back. What failed goes when it is old enough;
+    what still runs does not.
     Those of pgBackRest are its own to expire.
     """
     ours = [one for one in found if one.engine is not Engine.PGBACKREST and one.removed_at is None]
     limit = now - timedelta(days=retention.days)
     gone: list[Backup] = []
-    kept_of: dict[tuple[Kind, Engine, tuple[str, ...]], int] = {}
+    kept_of: dict[tuple[Kind, Engine, tuple[str, ...], bool], int] = {}
     chains = sorted(_chains(ours), key=lambda chain: chain[-1].started_at, reverse=True)
     well = {_sort(chain[0]) for chain in chains if chain[0].is_good}
     for chain in chains:
@@ -247,8 +248,9 @@ def expirable(found: Sequence[Backup], retention: Retention, now: datetime) -> l
     return gone
 
 
-def _sort(full: Backup) -> tuple[Kind, Engine, tuple[str, ...]]:
-    return full.kind, full.engine, tuple(sorted(full.services))
+def _sort(full: Backup) -> tuple[Kind, Engine, tuple[str, ...], bool]:
+    """What was made before something was replaced is no substitute for a backup that somebody wanted."""
+    return full.kind, full.engine, tuple(sorted(full.services)), full.label.endswith(_SAFETY)
 
 
 def _chains(found: Sequence[Backup]) -> list[list[Backup]]:
