@@ -16,7 +16,7 @@ from typing import Final, Literal
 import msgspec
 from pyrage import x25519  # pyright: ignore[reportMissingModuleSource]  it is inside the extension
 
-from gasolinera.errors import InputError
+from gasolinera.errors import GasolineraError, InputError
 from gasolinera.ops.encryption import DecryptionError, require_identity
 from gasolinera.ops.private_folders import private_folder
 from gasolinera.ops.wal_archive import Coverage, is_sealed, lsn_text, parse_lsn, segment_name
@@ -45,7 +45,7 @@ class _Laid(msgspec.Struct, frozen=True):
 
     folder: Path
     readable: Coverage
-    trouble: InputError | None = None
+    trouble: GasolineraError | None = None
 
 
 def read_records(
@@ -54,7 +54,7 @@ def read_records(
     """The ends of transactions and the restore points from position `start` on, in the order of the log.
 
     Close it early to stop reading. Raises InputError `ops.wal_damaged` where a record cannot be read before others;
-    DecryptionError `ops.no_key`, `ops.wrong_key` before any.
+    DecryptionError `ops.no_key` before any, `ops.wrong_key` behind what can be read.
     """
     if not covered.files:
         return
@@ -116,19 +116,18 @@ def _as_one_timeline(covered: Coverage, segment_size: int, identities: Identitie
 
 
 def _unsealed(covered: Coverage, place: Path, segment_size: int, identities: Identities) -> _Laid:
-    """Raises DecryptionError `ops.wrong_key`."""
     for number, file in enumerate(covered.files, covered.first):
         laid = place / segment_name(1, number, segment_size)
         if not is_sealed(file):
             laid.symlink_to(file.absolute())
             continue
+        readable = msgspec.structs.replace(covered, files=covered.files[: number - covered.first])
         try:
             unseal(str(file), str(laid), identities)
-        except WrongKeyError as error:
+        except WrongKeyError as error:  # the recipient may have been another from here on
             hint = "the archive_command of the server that wrote it names the recipient whose key it needs"
-            raise DecryptionError("ops.wrong_key", str(error), hint) from error
+            return _Laid(place, readable, DecryptionError("ops.wrong_key", str(error), hint))
         except SealedError as error:
-            readable = msgspec.structs.replace(covered, files=covered.files[: number - covered.first])
             hint = f"restore to a moment before it, or bring another copy of {file.name}"
             return _Laid(place, readable, InputError("ops.wal_damaged", str(error), hint))
     return _Laid(place, covered)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import vuelo
 from gasolinera.cli.ops import app
-from gasolinera.ops import operations_schema, roles
+from gasolinera.ops import operations_schema, roles, wal_copying
 from gasolinera.ops.archive_setup import archive_lines, set_up_archive
 from gasolinera.ops.backup_testing import Trying, try_backup
 from gasolinera.ops.backup_verifying import verify_backups
@@ -186,6 +186,26 @@ def test_a_changed_sealed_segment_is_told_and_what_is_before_it_can_be_reached(t
     assert [blocker.code for blocker in plan.blockers] == ["ops.wal_damaged"]
     plan = plan_recovery(copied, Target(kind="name", value="before the disaster"), identities=[KEY])
     assert plan.blockers == ()
+    assert restored_rows(plan) == tale.before
+
+
+def test_a_log_that_was_sealed_for_another_key_later_on_is_read_up_to_there(tale: Tale, copied: Path) -> None:
+    """Whoever named a wrong recipient yesterday can still go back to the day before."""
+    last = sealed_files(tale, copied)[-1]
+    name = segment_of(last)
+    assert name is not None
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / name
+        wal_copying.unseal(str(last), str(plain), [KEY])
+        last.unlink()
+        assert wal_copying.put(str(plain), str(archive(tale, copied)), [str(OTHER.to_public())])
+    with pytest.raises(DecryptionError) as refused:
+        plan_recovery(copied, Target(kind="latest"), identities=[KEY])
+    assert (refused.value.code, name in refused.value.message) == ("ops.wrong_key", True)
+    plan = plan_recovery(copied, Target(kind="name", value="before the disaster"), identities=[KEY])
+    assert plan.blockers == ()
+    for path in archive(tale, copied).iterdir():
+        path.chmod(0o755)
     assert restored_rows(plan) == tale.before
 
 
