@@ -168,15 +168,12 @@ SELECT s.user_id::uuid, 'EARNED', s.points, s.source_reference, 'Del programa an
 -- Raffles as the raffle service tells of them: two that take tickets and give a free one a day, one that was drawn.
 -- Whole days: each service loads its sample data at a moment of its own, and both have to say the same.
 INSERT INTO redemption_schema.ticket_raffles
-       (raffle_code, opens_at, closes_at, takes_choices, free_entries_per_day, time_zone, is_told)
+       (raffle_code, opens_at, closes_at, takes_choices, free_entries_per_day, time_zone)
 SELECT s.raffle_code, s.since + s.opens, s.since + s.closes, s.is_open, CASE WHEN s.is_open THEN 1 ELSE 0 END,
-       'America/Mexico_City', true
+       'America/Mexico_City'
   FROM (VALUES
         ('MONTHLY-2026-12', date_trunc('day', now(), 'UTC'), interval '-25 days', interval '20 days', true),
         ('NEWYEAR-2027', date_trunc('day', now(), 'UTC'), interval '-5 days', interval '39 days', true),
         ('WEEKLY-2026-47', timestamptz '2026-11-22 06:00:00Z', interval '-13 days', interval '-6 days', false)
        ) AS s (raffle_code, since, opens, closes, is_open)
-    ON CONFLICT (raffle_code) DO NOTHING;
-INSERT INTO redemption_schema.drawn_raffles (raffle_code, drawn_at, tickets_ended_at)
-VALUES ('WEEKLY-2026-47', '2026-11-17 06:00:10Z', '2026-11-17 06:01:00Z')
     ON CONFLICT (raffle_code) DO NOTHING;
