@@ -332,8 +332,7 @@ def test_a_login_with_few_rights_is_told_what_it_may_not_see(
     reasons = {one.name: one.reason for one in results if one.reason is not None}
     assert set(reasons.values()) - {"first_look", "too_little", "no_extension", "no_tls"} == unknown
     told = {name for name, reason in reasons.items() if reason == "superuser_only"}
-    # Who may read all data may read how passwords are kept.
-    assert told == {"weak_access_rules"} | ({"weak_passwords"} if role != "ops" else set())
+    assert told == {"weak_access_rules", "weak_passwords"}
     if "privilege" in unknown:
         assert {rule.name for rule in BY_NAME.values() if rule.sees_all and rule.group in groups} <= {
             name for name, reason in reasons.items() if reason == "privilege"

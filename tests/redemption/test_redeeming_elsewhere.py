@@ -26,6 +26,7 @@ from gasolinera.redemption.recovery import recover
 from tests.applications import create_app
 from tests.coupon.at_hand import make_campaign, make_coupon, signed_text
 from tests.redemption.desk import ATTENDANT, Conn, Desk, due_now, open_services, problem, totals_disagree, user
+from tests.schema.redemption_steps import begin
 
 NOWHERE = "http://127.0.0.1:9"
 BODY = {"fuel_type": "REGULAR", "amount": "500", "dispenser_code": "D03"}
@@ -134,6 +135,7 @@ def test_the_newest_word_about_an_employment_says_who_may_redeem(settings: Setti
 
 
 def test_the_recovery_asks_the_other_process(settings: Settings, admin: Conn, coupon_url: str) -> None:
+    begin(admin)
     due_now(admin)
 
     async def run() -> int:
@@ -145,5 +147,5 @@ def test_the_recovery_asks_the_other_process(settings: Settings, admin: Conn, co
         ):
             return await recover(services.db, coupons)
 
-    assert asyncio.run(run()) == 1  # the sample data has one that waits
+    assert asyncio.run(run()) == 1
     assert totals_disagree(admin) == []
